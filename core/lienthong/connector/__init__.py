@@ -1,0 +1,46 @@
+"""The connector SPI: what a source, target or look-up implements and what it receives."""
+
+from lienthong.connector.connection import Connection
+from lienthong.connector.descriptor import ConnectionField, ConnectorDescriptor, Option, option
+from lienthong.connector.messages import Answer, Batch, Malformed, Page, ReadRequest, Receipt
+from lienthong.connector.protocols import (
+    Context,
+    Finding,
+    LookupSettings,
+    Question,
+    RecordLookup,
+    RecordSource,
+    RecordTarget,
+    SourceCapabilities,
+    SourceSettings,
+    TargetCapabilities,
+    TargetSettings,
+)
+from lienthong.connector.registry import connector, connector_kinds
+
+__all__ = [
+    "Answer",
+    "Batch",
+    "Connection",
+    "ConnectionField",
+    "ConnectorDescriptor",
+    "Context",
+    "Finding",
+    "LookupSettings",
+    "Malformed",
+    "Option",
+    "Page",
+    "Question",
+    "ReadRequest",
+    "Receipt",
+    "RecordLookup",
+    "RecordSource",
+    "RecordTarget",
+    "SourceCapabilities",
+    "SourceSettings",
+    "TargetCapabilities",
+    "TargetSettings",
+    "connector",
+    "connector_kinds",
+    "option",
+]

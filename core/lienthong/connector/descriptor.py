@@ -1,0 +1,74 @@
+"""A connector's descriptor: one place that feeds the connection form, the docs and the CLI."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from lienthong.exchange import Text
+
+Role = Literal["source", "target", "lookup"]
+FieldType = Literal["string", "integer", "number", "boolean"]
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionField:
+    """One field of the connection form.
+
+    ``name`` is a standard Airflow field (host, port, schema, login, password) or an extra.
+    ``secret`` fields are masked; ``choices`` limits the values.
+    """
+
+    name: str
+    title: Text
+    doc: str
+    type: FieldType = "string"
+    required: bool = False
+    secret: bool = False
+    default: str | int | bool | None = None
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option of a settings class, read from its dataclass field."""
+
+    name: str
+    type: str
+    default: str
+    required: bool
+    doc: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorDescriptor:
+    """What a connector is: its kind, its connection form and its settings per role."""
+
+    kind: str
+    title: Text
+    summary: Text
+    connection_type: str
+    connection: tuple[ConnectionField, ...]
+    settings: Mapping[Role, type] = field(default_factory=dict)
+
+    def options(self, role: Role) -> list[Option]:
+        """Return the options of the role's settings class in their order."""
+        return [_option(item) for item in dataclasses.fields(self.settings[role])]
+
+
+def option(default: Any = dataclasses.MISSING, *, doc: str, factory: Any = dataclasses.MISSING) -> Any:
+    """Declare a settings field with its documentation (use instead of `dataclasses.field`)."""
+    if factory is not dataclasses.MISSING:
+        return field(default_factory=factory, metadata={"doc": doc})
+    return field(default=default, metadata={"doc": doc})
+
+
+def _option(item: dataclasses.Field[Any]) -> Option:
+    required = item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
+    if item.default_factory is not dataclasses.MISSING:
+        default = repr(item.default_factory())
+    else:
+        default = "" if required else repr(item.default)
+    return Option(item.name, str(item.type), default, required, str(item.metadata.get("doc", "")))

@@ -1,0 +1,115 @@
+"""What passes between the pipeline and a connector."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from lienthong.errors import Reason
+from lienthong.records import Record
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRequest:
+    """What the pipeline asks of a source.
+
+    ``since``: the cursor of the last settled run (the source returns what is newer), None for
+    everything. ``position``: where an interrupted read of the same run goes on, exactly as the
+    source itself gave it in a `Page`. ``limit``: at most so many records, None for all.
+    ``validators``: what the source asked to be remembered after the last settled run, for
+    conditional requests (an ETag by URL, say).
+    """
+
+    since: str | None = None
+    position: Any = None
+    limit: int | None = None
+    validators: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """A piece of the source's answer that is not a record: its bytes and why."""
+
+    data: bytes
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some records of a source, in its order.
+
+    ``position`` (JSON-ready) is where reading goes on after this page; ``malformed`` are pieces
+    that could not be read as records and go to quarantine; ``notes`` (JSON-ready) are facts for
+    the evidence such as a total that turned out wrong or ``{"repeated": true}`` for a page
+    dropped because it repeats the one before; ``validators`` are remembered when the run settles.
+    """
+
+    records: Sequence[Record]
+    position: Any = None
+    malformed: Sequence[Malformed] = ()
+    notes: Mapping[str, Any] = field(default_factory=dict)
+    validators: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The records of one delivery.
+
+    ``id`` is the idempotency key (64 hexadecimal digits): the same on every try. ``records`` are
+    canonical record bytes, ``key`` the dataset's key fields (dotted paths).
+    """
+
+    id: str
+    records: Sequence[bytes]
+    key: tuple[str, ...] = ()
+    dataset: str = ""
+
+    def objects(self) -> list[Record]:
+        """Return the records decoded."""
+        return [orjson.loads(data) for data in self.records]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a target answered, without its payload.
+
+    ``status`` is the protocol's own status (``200``, ``00``), ``digest`` the SHA-256 (hex) of the
+    answer's bytes, ``reference`` the target's own number for the delivery where it gives one,
+    ``at`` the time of the answer (RFC 3339, UTC), ``signed_by`` the subject of the certificate
+    that signed the answer where one did and it was verified.
+    """
+
+    status: str
+    digest: str
+    at: str
+    reference: str = ""
+    signed_by: str = ""
+
+    def as_dict(self) -> dict[str, str]:
+        """Return the receipt as a JSON-ready object without empty members."""
+        names = ("status", "digest", "at", "reference", "signed_by")
+        return {name: getattr(self, name) for name in names if getattr(self, name)}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A target's word on each record of a batch; indices count from 0.
+
+    Whatever is neither refused, absent nor unknown is acknowledged. ``absent`` is only for
+    `RecordTarget.lookup`: the target has never taken these, so sending them is safe. ``unknown``:
+    the target cannot tell (yet).
+    """
+
+    total: int
+    refused: Mapping[int, Reason] = field(default_factory=dict)
+    absent: frozenset[int] = frozenset()
+    unknown: frozenset[int] = frozenset()
+    receipts: tuple[Receipt, ...] = ()
+
+    @property
+    def acknowledged(self) -> int:
+        """How many records the target took."""
+        return self.total - len(self.refused) - len(self.absent) - len(self.unknown)

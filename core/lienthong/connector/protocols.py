@@ -1,0 +1,181 @@
+"""The service provider interface: what a connector implements.
+
+A connector is a set of frozen settings dataclasses. Each knows its ``kind`` and how to open
+itself on a connection; everything heavy is imported inside ``open``, so that a DAG file that
+merely names a connector stays cheap to parse.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+
+from lienthong.connector.connection import Connection
+from lienthong.connector.messages import Answer, Batch, Page, ReadRequest
+from lienthong.records import Record
+
+if TYPE_CHECKING:
+    from lienthong.signing import Signer, TrustStore
+
+_LOG = logging.getLogger("lienthong.connector")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the pipeline lends to an open connector.
+
+    ``signer`` signs what leaves where the settings ask for it, ``trust`` holds the certificates
+    against which answers are verified; ``log`` takes audit lines (never a payload or a secret).
+    """
+
+    exchange: str = ""
+    run: str = ""
+    signer: Signer | None = None
+    trust: TrustStore | None = None
+    log: Callable[[str], None] = field(default=_LOG.info)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCapabilities:
+    """What a source can do: read what changed since a cursor, go on at a position."""
+
+    incremental: bool = False
+    resumable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TargetCapabilities:
+    """What a target can do, on which the push step decides how to settle an unknown outcome.
+
+    ``repeatable``: sending the same batch with the same id again has no second effect.
+    ``lookup``: the target can be asked what became of a batch. ``max_batch``: the most records
+    it takes at once, 0 for no limit.
+    """
+
+    repeatable: bool = False
+    lookup: bool = False
+    max_batch: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One result of a connection check: what was checked, whether it holds, what to do if not."""
+
+    check: str
+    ok: bool
+    detail: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One look-up: the validated record, and who asks, for which procedure and why.
+
+    ``id`` is the caller's request number, the same on every try of the same run.
+    """
+
+    id: str
+    record: Record
+    officer: str
+    procedure: str
+    purpose: str
+
+
+@runtime_checkable
+class RecordSource(Protocol):
+    """An open source. Used by one thread; `close` is always called."""
+
+    capabilities: SourceCapabilities
+
+    def read(self, request: ReadRequest) -> Iterator[Page]:
+        """Yield pages in the source's order. Raises from `lienthong.errors` only."""
+        ...
+
+    def check(self) -> list[Finding]:
+        """Test parameters and connectivity without side effects."""
+        ...
+
+    def close(self) -> None:
+        """Release sockets and files."""
+        ...
+
+
+@runtime_checkable
+class RecordTarget(Protocol):
+    """An open target. Used by one thread; `close` is always called."""
+
+    capabilities: TargetCapabilities
+
+    def deliver(self, batch: Batch) -> Answer:
+        """Send a batch once.
+
+        Raises `OutcomeUnknown` where the request may have been taken, another `Transient` only
+        where it surely was not, `Permanent` or `Misconfigured` where the whole batch is refused.
+        """
+        ...
+
+    def lookup(self, batch: Batch) -> Answer:
+        """Ask what became of a batch (only with the ``lookup`` capability)."""
+        ...
+
+    def check(self) -> list[Finding]:
+        """Test parameters and connectivity without side effects."""
+        ...
+
+    def close(self) -> None:
+        """Release sockets and files."""
+        ...
+
+
+@runtime_checkable
+class RecordLookup(Protocol):
+    """An open look-up service. Used by one thread; `close` is always called."""
+
+    def ask(self, question: Question) -> Record:
+        """Return the answer as a record; raise `Refused` where this record cannot be answered."""
+        ...
+
+    def check(self) -> list[Finding]:
+        """Test parameters and connectivity without side effects."""
+        ...
+
+    def close(self) -> None:
+        """Release sockets and files."""
+        ...
+
+
+class SourceSettings(Protocol):
+    """A frozen dataclass that describes a source."""
+
+    kind: ClassVar[str]
+
+    def open_source(self, connection: Connection, context: Context) -> RecordSource:
+        """Open the source; raise `Misconfigured` where connection and settings do not fit."""
+        ...
+
+
+class TargetSettings(Protocol):
+    """A frozen dataclass that describes a target."""
+
+    kind: ClassVar[str]
+
+    def open_target(self, connection: Connection, context: Context) -> RecordTarget:
+        """Open the target; raise `Misconfigured` where connection and settings do not fit."""
+        ...
+
+
+class LookupSettings(Protocol):
+    """A frozen dataclass that describes a look-up service."""
+
+    kind: ClassVar[str]
+
+    def open_lookup(self, connection: Connection, context: Context) -> RecordLookup:
+        """Open the service; raise `Misconfigured` where connection and settings do not fit."""
+        ...
+
+
+def describe_settings(settings: Any) -> str:
+    """Return a settings object's kind for messages."""
+    return str(getattr(settings, "kind", type(settings).__name__))

@@ -1,0 +1,98 @@
+"""Records: canonical bytes, keys and digests.
+
+A record is a JSON object. Its canonical bytes follow RFC 8785 (JSON Canonicalization Scheme), so
+that the same record has the same digest on every machine and in every language.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias
+
+import orjson
+import rfc8785
+
+from lienthong.errors import ProtocolViolation
+
+Record: TypeAlias = dict[str, Any]
+
+_SORTED = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
+_PLAIN_TYPES = frozenset({str, int, bool, type(None)})
+
+
+def canonical(value: Any) -> bytes:
+    """Return the RFC 8785 bytes of a JSON value.
+
+    orjson with sorted keys writes the same bytes ten times as fast wherever there is no float and
+    no key outside ASCII; everything else goes through the reference implementation.
+
+    Raises `ProtocolViolation` for what I-JSON (RFC 7493) cannot carry: NaN, infinities, integers
+    beyond 2**53 - 1, lone surrogates, keys that are not text.
+    """
+    try:
+        if _is_plain(value):
+            return orjson.dumps(value, option=_SORTED)
+        return rfc8785.dumps(value)
+    except (rfc8785.CanonicalizationError, orjson.JSONEncodeError, UnicodeError, RecursionError) as error:
+        raise ProtocolViolation(
+            "a record holds a value that JSON cannot carry exactly (RFC 7493)",
+            hint="send large or fractional numbers as text",
+            kind=type(error).__name__,
+        ) from None
+
+
+def _is_plain(value: Any) -> bool:
+    """Tell whether orjson's bytes for this value equal RFC 8785's."""
+    if type(value) is dict:
+        if not "".join(value).isascii():
+            return False
+        values: Iterable[Any] = value.values()
+    elif type(value) is list:
+        values = value
+    else:
+        return type(value) in _PLAIN_TYPES
+    if _PLAIN_TYPES.issuperset(map(type, values)):
+        return True
+    return all(_is_plain(item) for item in values if type(item) not in _PLAIN_TYPES)
+
+
+def parse(data: bytes) -> Record:
+    """Return the record that canonical bytes stand for (the bytes are trusted to be ours)."""
+    record: Record = orjson.loads(data)
+    return record
+
+
+def sha256(data: bytes) -> str:
+    """Return the SHA-256 of bytes as 64 lowercase hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def digest(value: Any) -> str:
+    """Return the SHA-256 (hex) of a JSON value's canonical bytes."""
+    return sha256(canonical(value))
+
+
+def key_of(record: Mapping[str, Any], fields: Iterable[str]) -> str:
+    """Return a record's key as text: its key fields' values joined by ``|``.
+
+    A field is a dotted path. A missing part counts as empty text, which validation refuses, so
+    that even a broken record has a name in the quarantine.
+    """
+    return "|".join(str(_at(record, field)) for field in fields)
+
+
+def _at(record: Mapping[str, Any], path: str) -> Any:
+    if path in record:
+        value: Any = record[path]
+    else:
+        value = record
+        for part in path.split("."):
+            value = value.get(part) if isinstance(value, Mapping) else None
+    return "" if value is None else value
+
+
+def keyed_hash(secret: bytes, value: str) -> str:
+    """Return the HMAC-SHA-256 (hex) by which a person's records are found without naming the person."""
+    return hmac.new(secret, value.encode(), hashlib.sha256).hexdigest()

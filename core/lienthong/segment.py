@@ -1,0 +1,84 @@
+"""Segments: immutable chunks of records, named by the SHA-256 of their bytes.
+
+A segment is a zstd frame (RFC 8878, with content checksum) of NDJSON: one record's canonical
+bytes a line, each line ended by a newline. Its name is the SHA-256 of the compressed bytes; its
+root the Merkle root over its records (`lienthong.merkle`), which does not depend on compression.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import zstandard
+
+from lienthong.errors import SegmentTampered
+from lienthong.merkle import Tree
+from lienthong.records import sha256
+
+#: The most bytes a segment may unfold to; larger frames are refused unread.
+MAX_UNPACKED = 512 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A reference to a segment: what travels between steps instead of records.
+
+    ``digest``: SHA-256 (hex) of the compressed bytes, its name in the store. ``root``: Merkle root
+    (hex) over the records. ``count``: records. ``size``: bytes once unpacked.
+    """
+
+    digest: str
+    root: str
+    count: int
+    size: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the reference as a JSON-ready object."""
+        return {"digest": self.digest, "root": self.root, "count": self.count, "size": self.size}
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Segment:
+        """Return the reference that `as_dict` described."""
+        return cls(value["digest"], value["root"], value["count"], value["size"])
+
+
+def pack(records: Sequence[bytes]) -> tuple[Segment, bytes]:
+    """Return the segment of some canonical records and its compressed bytes."""
+    plain = b"\n".join(records) + b"\n" if records else b""
+    data = zstandard.ZstdCompressor(level=1, write_checksum=True).compress(plain)
+    tree = Tree()
+    for record in records:
+        tree.add(record)
+    return Segment(sha256(data), tree.root(), len(records), len(plain)), data
+
+
+def unpack(data: bytes, digest: str) -> list[bytes]:
+    """Return a segment's records; raise `SegmentTampered` where the bytes differ from the name."""
+    if sha256(data) != digest:
+        raise SegmentTampered(
+            "the segment's bytes do not match its name",
+            where=f"segment {digest}",
+            hint="somebody or something changed the staging store: keep it for investigation, do not retry",
+        )
+    try:
+        size = zstandard.frame_content_size(data)
+        if not 0 <= size <= MAX_UNPACKED:
+            raise zstandard.ZstdError("unknown or excessive size")
+        plain = zstandard.ZstdDecompressor().decompress(data, max_output_size=MAX_UNPACKED) if size else b""
+    except zstandard.ZstdError as error:
+        raise SegmentTampered(f"not a segment: {error}", where=f"segment {digest}") from None
+    return plain.split(b"\n")[:-1]
+
+
+def root_of(segments: Iterable[Segment]) -> str:
+    """Return the root (hex) of a step: the Merkle tree whose leaves are the segments' roots.
+
+    A leaf's data is the 32 bytes of one segment's root, so that a step's root follows from its
+    references alone and a single record is proved by two short paths.
+    """
+    tree = Tree()
+    for segment in segments:
+        tree.add(bytes.fromhex(segment.root))
+    return tree.root()

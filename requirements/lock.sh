@@ -1,0 +1,12 @@
+#!/bin/sh
+# Pin every dependency with hashes (needs uv). The files name no index: installers use their own.
+set -eu
+cd "$(dirname "$0")/.."
+compile() {
+    out=$1; shift
+    uv pip compile pyproject.toml --extra sandbox --group build "$@" --python-version 3.11 \
+        --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -q -o "$out"
+}
+compile requirements/bench.lock --group dev --group bench
+compile requirements/dev.lock --group dev -c requirements/bench.lock
+compile requirements/run.lock -c requirements/bench.lock

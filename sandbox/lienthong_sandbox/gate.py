@@ -1,0 +1,147 @@
+"""The door of the sandbox: finds the system of a request, acts out faults, keeps the log."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from lienthong_sandbox.faults import INNER, Fault
+from lienthong_sandbox.system import FAULT_KEY, System
+
+_LOCAL_HOSTS = (b"127.0.0.1", b"localhost")
+_CUTS = ("cut_before", "cut_after_taken")
+
+
+class Gate:
+    """The outermost ASGI app. ``control`` answers ``/`` and ``/_control``, systems their prefixes."""
+
+    def __init__(self, systems: Sequence[System], control: ASGIApp) -> None:
+        """Route to ``systems`` by the longest prefix that fits."""
+        ordered = sorted(systems, key=lambda s: len(s.prefix), reverse=True)
+        self._routes = [(system, system.app()) for system in ordered]
+        self._control = control
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request (or the server's start and stop)."""
+        if scope["type"] != "http":
+            await self._control(scope, receive, send)
+            return
+        host = dict(scope["headers"]).get(b"host", b"").rsplit(b":", 1)[0]
+        if host not in _LOCAL_HOSTS:
+            await JSONResponse({"error": "loopback only"}, 421)(scope, receive, send)
+            return
+        path = scope["path"]
+        for system, app in self._routes:
+            if path == system.prefix or path.startswith(system.prefix + "/"):
+                await _serve(system, app, scope, receive, send)
+                return
+        await self._control(scope, receive, send)
+
+
+async def _read(receive: Receive) -> bytes:
+    parts: list[bytes] = []
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            break
+        parts.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            break
+    return b"".join(parts)
+
+
+async def _serve(system: System, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    body = await _read(receive)
+    operation = system.operation(scope["method"], scope["path"], body)
+    fault = system.board.strike(operation)
+    name = fault.name if fault else None
+    if name in INNER:
+        scope[FAULT_KEY] = name
+    status = 0
+
+    async def replay() -> Message:
+        nonlocal replayed
+        if replayed:
+            return await receive()
+        replayed = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def counting(message: Message) -> None:
+        nonlocal status
+        if message["type"] == "http.response.start":
+            status = message["status"]
+        await send(message)
+
+    replayed = False
+    try:
+        if fault is None or name in INNER:
+            await app(scope, replay, counting)
+        elif name in _CUTS:
+            if name == "cut_after_taken":
+                await app(scope, replay, _swallow)
+            await _cut(send)
+        elif name == "malformed_body":
+            await _halved(app, scope, replay, counting)
+        else:
+            await (await _substitute(system, fault) or app)(scope, replay, counting)
+    finally:
+        system.store.log(operation, status, name)
+
+
+async def _substitute(system: System, fault: Fault) -> Response | None:
+    """Return the answer that stands in for the system's own, or ``None`` after a mere delay."""
+    if fault.name == "slow":
+        await asyncio.sleep(fault.seconds)
+        return None
+    if fault.name == "expired_token":
+        return system.expired()
+    if fault.name == "error_in_200":
+        return system.error_in_200()
+    retry = {"Retry-After": str(max(1, round(fault.seconds)))}
+    if fault.name == "rate_limited":
+        body = {"fault": {"code": 900800, "message": "Message throttled out"}}
+        return JSONResponse(body, 429, headers=retry)
+    return Response("Service Unavailable", 503, headers=retry, media_type="text/plain")
+
+
+async def _swallow(message: Message) -> None:
+    """Take an answer that nobody will see."""
+
+
+async def _cut(send: Send) -> None:
+    """Close the connection without an answer.
+
+    ASGI has no word for this; uvicorn's ``send`` is a method of its request cycle, which holds the
+    transport. Another server gets an exception, which it turns into an answer of 500.
+    """
+    cycle: Any = getattr(send, "__self__", None)
+    transport = getattr(cycle, "transport", None)
+    if transport is None:
+        raise RuntimeError("this server's connections cannot be cut")
+    transport.abort()
+    while not cycle.disconnected:
+        await asyncio.sleep(0)
+
+
+async def _halved(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Let the system answer, then send only the first half of the body under an honest length."""
+    start: Message = {}
+    parts: list[bytes] = []
+
+    async def keep(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            start.update(message)
+        else:
+            parts.append(message.get("body", b""))
+
+    await app(scope, receive, keep)
+    whole = b"".join(parts)
+    half = whole[: len(whole) // 2]
+    headers = [(k, v) for k, v in start["headers"] if k.lower() not in (b"content-length", b"etag")]
+    headers.append((b"content-length", str(len(half)).encode()))
+    await send({**start, "headers": headers})
+    await send({"type": "http.response.body", "body": half})
