@@ -10,3 +10,4 @@ compile() {
 compile requirements/bench.lock --group dev --group bench
 compile requirements/dev.lock --group dev -c requirements/bench.lock
 compile requirements/run.lock -c requirements/bench.lock
+compile requirements/production.lock --extra production -c requirements/bench.lock

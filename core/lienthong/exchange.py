@@ -130,14 +130,18 @@ class Exchange:
         for name in ("source", "target", "lookup"):
             end = getattr(self, name)
             if end is not None:
-                self._require(f"{name}.connection", _CONNECTION_ID.match(end.connection), "an Airflow connection id")
+                self._require(
+                    f"{name}.connection", _CONNECTION_ID.match(end.connection), "an Airflow connection id"
+                )
         self._check_delivery()
         self._check_lookup()
 
     def _require(self, name: str, holds: object, wanted: str) -> None:
         if not holds:
             raise InvalidExchange(
-                f"field {name!r} is missing or malformed", where=f"exchange {self.id!r}", hint=f"give {wanted}"
+                f"field {name!r} is missing or malformed",
+                where=f"exchange {self.id!r}",
+                hint=f"give {wanted}",
             )
 
     def _check_delivery(self) -> None:
@@ -150,7 +154,9 @@ class Exchange:
     def _check_lookup(self) -> None:
         if self.lookup is not None:
             for name in ("officer", "procedure", "purpose", "into"):
-                self._require(f"lookup.{name}", getattr(self.lookup, name), "who asks, for what procedure and why")
+                self._require(
+                    f"lookup.{name}", getattr(self.lookup, name), "who asks, for what procedure and why"
+                )
 
     @property
     def signer(self) -> str:

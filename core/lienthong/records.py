@@ -34,6 +34,7 @@ def canonical(value: Any) -> bytes:
     try:
         if _is_plain(value):
             return orjson.dumps(value, option=_SORTED)
+        _refuse_wide_floats(value)
         return rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, orjson.JSONEncodeError, UnicodeError, RecursionError) as error:
         raise ProtocolViolation(
@@ -56,6 +57,15 @@ def _is_plain(value: Any) -> bool:
     if _PLAIN_TYPES.issuperset(map(type, values)):
         return True
     return all(_is_plain(item) for item in values if type(item) not in _PLAIN_TYPES)
+
+
+def _refuse_wide_floats(value: Any) -> None:
+    """Refuse floats that RFC 8785 writes as integers which no longer are exact when read back."""
+    if isinstance(value, float) and 2**53 <= abs(value) < 1e21:
+        raise rfc8785.FloatDomainError(value)
+    if isinstance(value, (dict, list, tuple)):
+        for item in value.values() if isinstance(value, dict) else value:
+            _refuse_wide_floats(item)
 
 
 def parse(data: bytes) -> Record:

@@ -1,0 +1,117 @@
+"""``lienthong connector``: what is installed, what it takes, whether an endpoint answers."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lienthong.connector import ConnectorDescriptor, Finding
+    from lienthong.exchange import Exchange
+
+
+def add_commands(commands: Any) -> None:
+    """Add the commands to the parser."""
+    parser = commands.add_parser("connector", help="list, describe and check connectors")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    verbs.add_parser("list", help="list the installed connectors").set_defaults(handler=_list)
+    describe = verbs.add_parser("describe", help="print a connector's connection form and settings")
+    describe.add_argument("kind")
+    describe.set_defaults(handler=_describe)
+    check = verbs.add_parser(
+        "check", help="test the endpoints of a DAG file's exchanges, without side effects"
+    )
+    check.add_argument("file", type=Path)
+    check.add_argument("--exchange")
+    check.add_argument("--connections", type=Path, help="a connections file (JSON, YAML or .env)")
+    check.set_defaults(handler=_check)
+
+
+def _list(_args: argparse.Namespace) -> int:
+    from lienthong.connector import connector, connector_kinds
+
+    for kind in connector_kinds():
+        found = connector(kind)
+        sys.stdout.write(f"{kind}\t{'/'.join(found.settings)}\t{found.summary.en}\n")
+    return 0
+
+
+def _describe(args: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from lienthong.connector import connector
+
+    found = connector(args.kind)
+    console = Console()
+    console.print(f"[bold]{found.kind}[/] {found.title.en} / {found.title.vi}\n{found.summary.en}\n")
+    console.print(_connection_table(found))
+    for role in found.settings:
+        console.print(_settings_table(found, role))
+    return 0
+
+
+def _connection_table(found: ConnectorDescriptor) -> Any:
+    from rich.table import Table
+
+    table = Table(
+        "field", "type", "required", "default", "meaning", title=f"connection {found.connection_type}"
+    )
+    for item in found.connection:
+        kind = f"{item.type}, secret" if item.secret else item.type
+        default = "" if item.default is None else str(item.default)
+        choices = f" ({', '.join(item.choices)})" if item.choices else ""
+        table.add_row(item.name, kind, "yes" if item.required else "", default, item.doc + choices)
+    return table
+
+
+def _settings_table(found: ConnectorDescriptor, role: Any) -> Any:
+    from rich.table import Table
+
+    table = Table("option", "type", "default", "meaning", title=f"{role}: {found.settings[role].__name__}")
+    for item in found.options(role):
+        table.add_row(item.name, item.type, "required" if item.required else item.default, item.doc)
+    return table
+
+
+def _check(args: argparse.Namespace) -> int:
+    from lienthong.cli.exchanges import exchanges_in, one_exchange
+
+    if args.exchange:
+        chosen = [one_exchange(args.file, args.exchange)]
+    else:
+        chosen = list(exchanges_in(args.file).values())
+    return max((_check_exchange(exchange, args.connections) for exchange in chosen), default=0)
+
+
+def _check_exchange(exchange: Exchange, file: Path | None) -> int:
+    from lienthong.connector.local import local_connections
+    from lienthong.pipeline import Bus, compile_plan
+
+    plan = compile_plan(exchange)
+    bus = Bus.open(connections=local_connections(file))
+    context = bus.context(plan, "check")
+    worst = 0
+    for role in ("source", "lookup", "target"):
+        end = getattr(exchange, role)
+        if end is None:
+            continue
+        opened = getattr(end.connector, f"open_{role}")(bus.connections(end.connection), context)
+        try:
+            sys.stdout.write(f"{exchange.id}: {role} {end.connection} ({end.connector.kind})\n")
+            worst = max(worst, _print_findings(opened.check()))
+        finally:
+            opened.close()
+    return worst
+
+
+def _print_findings(findings: Iterable[Finding]) -> int:
+    failed = 0
+    for finding in findings:
+        failed = failed or (0 if finding.ok else 2)
+        mark = "ok  " if finding.ok else "FAIL"
+        advice = f"\n       {finding.hint}" if finding.hint and not finding.ok else ""
+        sys.stdout.write(f"  {mark} {finding.check}: {finding.detail}{advice}\n")
+    return failed

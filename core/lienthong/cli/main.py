@@ -1,0 +1,60 @@
+"""Entry point of the command line: find the command, run it, turn errors into sentences."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+
+from lienthong import __version__
+from lienthong.errors import LienThongError, Misconfigured, Permanent, Tampered, Transient
+
+#: Exit codes by error group, so that scripts can tell what to do next.
+EXIT_CODES: dict[type[LienThongError], int] = {Misconfigured: 2, Permanent: 3, Tampered: 4, Transient: 75}
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser with every command."""
+    from lienthong.cli import (
+        catalogue,
+        connectors,
+        deliveries,
+        evidence,
+        keys,
+        quarantine,
+        run,
+        sandbox,
+    )
+
+    parser = argparse.ArgumentParser(
+        prog="lienthong", description="Liên Thông: exchange data between agencies, with evidence."
+    )
+    parser.add_argument("--version", action="version", version=f"lienthong {__version__}")
+    parser.add_argument("-v", "--verbose", action="store_true", help="print the audit lines as they happen")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for module in (run, catalogue, connectors, quarantine, deliveries, evidence, keys, sandbox):
+        module.add_commands(commands)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    args = build_parser().parse_args(argv)
+    logging.basicConfig(
+        level=logging.INFO if args.verbose else logging.WARNING, format="%(message)s", stream=sys.stderr
+    )
+    try:
+        return int(args.handler(args) or 0)
+    except LienThongError as error:
+        sys.stderr.write(f"lienthong: {error} [{error.code}]\n")
+        return next((code for group, code in EXIT_CODES.items() if isinstance(error, group)), 1)
+    except KeyboardInterrupt:
+        sys.stderr.write("lienthong: interrupted; the same command goes on where this one stopped\n")
+        return 130
+    except BrokenPipeError:
+        return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,96 @@
+"""``lienthong run``: one exchange from pull to settle, in this process."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lienthong.errors import LienThongError
+
+if TYPE_CHECKING:
+    from lienthong.pipeline import Bus, Plan, RunRequest, Settled
+
+COUNTS = ("pulled", "acknowledged", "quarantined", "refused", "pending")
+
+
+def add_commands(commands: Any) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser("run", help="run one exchange in this process, without Airflow's scheduler")
+    parser.add_argument("file", type=Path, help="a DAG file")
+    parser.add_argument("--exchange", help="the exchange's id, where the file defines several")
+    parser.add_argument("--since", help="begin here instead of where the last settled run ended")
+    parser.add_argument("--dry-run", action="store_true", help="do everything but deliver")
+    parser.add_argument("--limit", type=int, help="pull at most so many records; the cursor stays")
+    parser.add_argument("--json", action="store_true", help="print the summary as JSON")
+    parser.add_argument("--new", action="store_true", help="start a new run even if one was interrupted")
+    parser.add_argument("--connections", type=Path, help="a connections file (JSON, YAML or .env)")
+    parser.set_defaults(handler=_run)
+
+
+def _run(args: argparse.Namespace) -> int:
+    from lienthong.cli.exchanges import one_exchange
+    from lienthong.cli.progress import progress_bar
+    from lienthong.connector.local import local_connections
+    from lienthong.pipeline import Bus, compile_plan, run_exchange
+
+    plan = compile_plan(one_exchange(args.file, args.exchange))
+    began = time.monotonic()
+    with progress_bar(plan.exchange.id, quiet=args.json) as progress:
+        bus = Bus.open(connections=local_connections(args.connections), progress=progress)
+        request = _request(bus, plan, args)
+        try:
+            settled = run_exchange(bus, plan, request)
+        except LienThongError as error:
+            if args.json:
+                _print_json({"exchange": plan.exchange.id, "run_id": request.run, "error": str(error)})
+            raise
+    _summary(settled, time.monotonic() - began, as_json=args.json)
+    return 0
+
+
+def _request(bus: Bus, plan: Plan, args: argparse.Namespace) -> RunRequest:
+    """Return the request of a new run, or of the interrupted one that asked for the same."""
+    from lienthong.pipeline import RunRequest
+
+    if not args.new:
+        for state in bus.journal.runs(exchange=plan.exchange.id, limit=1):
+            ours = state.run.startswith("cli__") and not state.settled and state.digest == plan.digest
+            if ours and (state.asked_since, state.dry_run, state.limit) == (
+                args.since,
+                args.dry_run,
+                args.limit,
+            ):
+                sys.stderr.write(f"going on with interrupted run {state.run} (--new starts afresh)\n")
+                return RunRequest(state.run, args.since, args.dry_run, args.limit)
+    fresh = datetime.now(UTC).strftime("cli__%Y-%m-%dT%H%M%S.%fZ")
+    return RunRequest(fresh, args.since, args.dry_run, args.limit)
+
+
+def _summary(settled: Settled, seconds: float, *, as_json: bool) -> None:
+    if as_json:
+        counts = {name: settled.counts[name] for name in COUNTS}
+        _print_json(
+            {**counts, "seconds": round(seconds, 3), "run_id": settled.run, "exchange": settled.exchange}
+        )
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"{settled.exchange}, run {settled.run}")
+    for name in (*COUNTS, "seconds"):
+        table.add_column(name, justify="right")
+    table.add_row(*(f"{settled.counts[name]:,}" for name in COUNTS), f"{seconds:.1f}")
+    console = Console()
+    console.print(table)
+    if settled.nothing_new:
+        console.print("Nothing new since the last run.")
+    console.print(f"Evidence: ledger entry {settled.evidence['sequence']}, {settled.evidence['hash']}")
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")

@@ -1,0 +1,105 @@
+"""The bus at run time: configuration, stores, keys and connections of this process."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from lienthong.config import Config, load_config
+from lienthong.connector import Connection, Context
+from lienthong.ledger import Database, Journal, Ledger, Quarantine
+from lienthong.pipeline.plan import Plan
+from lienthong.records import keyed_hash
+from lienthong.signing import KeyRing, Signer, TrustStore
+from lienthong.staging import SegmentStore
+
+Progress = Callable[[str, int, int | None], None]
+
+_LOG = logging.getLogger("lienthong")
+
+
+def _silent(step: str, done: int, total: int | None) -> None:
+    """Take progress and do nothing with it."""
+
+
+@dataclass
+class Bus:
+    """Everything the steps share.
+
+    ``connections`` resolves a connection id; ``progress`` is told (step, done, total or None).
+    """
+
+    config: Config
+    connections: Callable[[str], Connection]
+    progress: Progress = field(default=_silent)
+
+    @classmethod
+    def open(
+        cls,
+        *,
+        connections: Callable[[str], Connection],
+        config: Config | None = None,
+        progress: Progress | None = None,
+    ) -> Bus:
+        """Return the bus of this deployment."""
+        return cls(config or load_config(), connections, progress or _silent)
+
+    @cached_property
+    def store(self) -> SegmentStore:
+        """The segment store."""
+        return SegmentStore.open(self.config.staging)
+
+    @cached_property
+    def database(self) -> Database:
+        """The ledger's database, migrated to this code's version."""
+        self.config.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return Database.open(self.config.ledger)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The append-only log of signed statements."""
+        return Ledger(self.database)
+
+    @cached_property
+    def journal(self) -> Journal:
+        """Runs, cursors, deliveries and step checkpoints."""
+        return Journal(self.database)
+
+    @cached_property
+    def quarantine(self) -> Quarantine:
+        """The index of refused records."""
+        return Quarantine(self.database)
+
+    @cached_property
+    def keys(self) -> KeyRing:
+        """The agencies' signing keys."""
+        return KeyRing.from_config(self.config.keys, home=self.config.home, trust=self.config.trust)
+
+    def signer(self, plan: Plan) -> Signer:
+        """Return the signer of an exchange's evidence."""
+        return self.keys.signer(plan.exchange.signer)
+
+    @cached_property
+    def trust(self) -> TrustStore:
+        """The certificates this deployment trusts."""
+        return self.keys.trust()
+
+    @cached_property
+    def _hash_key(self) -> bytes:
+        return self.config.hash_key()
+
+    def key_hash(self, dataset: str, key: str) -> str:
+        """Return the keyed hash under which a record is found without naming its person."""
+        return keyed_hash(self._hash_key, f"{dataset}|{key}")
+
+    def context(self, plan: Plan, run: str) -> Context:
+        """Return what a connector is lent."""
+        return Context(
+            exchange=plan.exchange.id, run=run, signer=self.signer(plan), trust=self.trust, log=_LOG.info
+        )
+
+    def audit(self, step: str, line: str) -> None:
+        """Write one audit line: counts, digests and ids only."""
+        _LOG.info("%s: %s", step, line)

@@ -1,0 +1,105 @@
+"""A plan: an exchange checked against the catalogue, ready to run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from lienthong.connector.protocols import describe_settings
+from lienthong.datasets import Catalogue, Dataset, Validator, check_flow
+from lienthong.errors import InvalidExchange
+from lienthong.exchange import Exchange
+from lienthong.mapping import CompiledMapping
+from lienthong.records import canonical
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An exchange with its datasets and mapping resolved."""
+
+    exchange: Exchange
+    dataset: Dataset
+    produces: Dataset
+    mapping: CompiledMapping | None
+    catalogue: Catalogue
+
+    @cached_property
+    def digest(self) -> str:
+        """The agreement's digest."""
+        return self.exchange.digest()
+
+    @cached_property
+    def validator(self) -> Validator:
+        """The validator of what is pulled."""
+        return self.dataset.validator(self.catalogue)
+
+    def dataset_digests(self) -> dict[str, str]:
+        """Return the digest of each dataset version in play."""
+        return {item.ref: item.digest for item in (self.dataset, self.produces)}
+
+    def mapping_digests(self) -> dict[str, str]:
+        """Return the mapping's digest, empty where records pass unchanged."""
+        ref = self.exchange.mapping
+        return {ref: self.mapping.digest} if ref and self.mapping else {}
+
+    def documents(self) -> dict[str, bytes]:
+        """Return the canonical bytes of the agreement, the datasets and the mapping by file name."""
+        found = {"agreement.json": canonical(self.exchange.as_dict())}
+        for item in (self.dataset, self.produces):
+            found[f"datasets/{item.ref.replace('/', '.')}.json"] = canonical(item.content)
+        if self.mapping is not None:
+            found["mapping.json"] = canonical(self.mapping.as_dict())
+        return found
+
+
+def compile_plan(exchange: Exchange, catalogue: Catalogue | None = None) -> Plan:
+    """Check an exchange against the catalogue and return its plan.
+
+    Raises `InvalidExchange` or `UnknownName` with the exchange and the field in ``where``.
+    """
+    catalogue = catalogue or Catalogue.load()
+    where = f"exchange {exchange.id!r}"
+    _check_role(exchange, "source", exchange.source.connector, "open_source")
+    _check_role(exchange, "target", exchange.target.connector, "open_target")
+    if exchange.lookup is not None:
+        _check_role(exchange, "lookup", exchange.lookup.connector, "open_lookup")
+    dataset = catalogue.dataset(exchange.dataset)
+    mapping = catalogue.mapping(exchange.mapping) if exchange.mapping else None
+    produces = catalogue.dataset(mapping.target if mapping else exchange.dataset)
+    if mapping and mapping.source != exchange.dataset:
+        raise InvalidExchange(
+            f"field 'mapping': {exchange.mapping} maps from {mapping.source}, not from {exchange.dataset}",
+            where=where,
+        )
+    if exchange.produces and exchange.produces != produces.ref:
+        raise InvalidExchange(
+            f"field 'produces': {exchange.mapping} produces {produces.ref}, not {exchange.produces}",
+            where=where,
+        )
+    if mapping and mapping.lookup_into and not exchange.lookup:
+        raise InvalidExchange(
+            f"field 'lookup': {exchange.mapping} needs the answer of a look-up", where=where
+        )
+    _check_cursor(exchange, dataset)
+    check_flow(exchange, dataset, produces)
+    return Plan(exchange, dataset, produces, mapping, catalogue)
+
+
+def _check_role(exchange: Exchange, role: str, settings: Any, method: str) -> None:
+    if not hasattr(settings, method):
+        raise InvalidExchange(
+            f"field '{role}.connector': {describe_settings(settings)} settings cannot be a {role}",
+            where=f"exchange {exchange.id!r}",
+            hint=f"use a connector's {role} settings (lienthong connector list)",
+        )
+
+
+def _check_cursor(exchange: Exchange, dataset: Dataset) -> None:
+    cursor = exchange.source.cursor
+    if cursor is not None and cursor not in dataset.fields():
+        raise InvalidExchange(
+            f"field 'source.cursor': dataset {dataset.ref} has no field {cursor!r}",
+            where=f"exchange {exchange.id!r}",
+            hint=f"it has {', '.join(sorted(dataset.fields()))}",
+        )

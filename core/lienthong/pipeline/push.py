@@ -1,0 +1,155 @@
+"""Push: deliver a part's segments, each exactly once in effect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lienthong.connector import RecordTarget
+from lienthong.errors import Misconfigured, OutcomeUnknown
+from lienthong.ledger import DeliveryState, Intent, RunState
+from lienthong.pipeline.attest import Work, attest, now
+from lienthong.pipeline.bus import Bus
+from lienthong.pipeline.delivering import Delivering, delivery_id
+from lienthong.pipeline.parts import Part, RunRequest
+from lienthong.pipeline.plan import Plan
+from lienthong.pipeline.pull import pulled
+from lienthong.pipeline.refusals import Refusal, check_share, index_refusals
+from lienthong.pipeline.transform import earlier
+
+
+def push(bus: Bus, plan: Plan, request: RunRequest, part: Part) -> Part:
+    """Deliver a part; a second call delivers only what the first did not.
+
+    Raises `TooManyQuarantined` before anything is sent, `OutcomeUnknown` where the target cannot
+    tell yet what became of a request.
+    """
+    started = now()
+    found = pulled(bus, plan, request)
+    check_share(plan, found.malformed + earlier(bus, plan, request, "transform", part.of), found.count)
+    states = [] if request.dry_run else _deliver(bus, plan, request, part)
+    refused = sum(len(state.refused) for state in states)
+    acknowledged = sum(state.acknowledged for state in states)
+    counts = {
+        "acknowledged": acknowledged,
+        "refused": refused,
+        "pending": part.records - acknowledged - refused,
+    }
+    work = Work(
+        "push", started, counts, part.index, part.of, part.segments, part.segments, receipts=_receipts(states)
+    )
+    bus.audit("push", _sentence(request, counts))
+    evidence = attest(bus, plan, request, work)
+    moved = part.moved(part.segments, evidence, **counts)
+    bus.journal.save_step(plan.exchange.id, request.run, "push", part.index, moved.as_dict())
+    return moved
+
+
+def _sentence(request: RunRequest, counts: Mapping[str, int]) -> str:
+    dry = "dry run, nothing sent: " if request.dry_run else ""
+    return dry + ", ".join(f"{count} {name}" for name, count in counts.items())
+
+
+def _deliver(bus: Bus, plan: Plan, request: RunRequest, part: Part) -> list[DeliveryState]:
+    if not part.segments:
+        return []
+    exchange = plan.exchange
+    target: RecordTarget = exchange.target.connector.open_target(
+        bus.connections(exchange.target.connection), bus.context(plan, request.run)
+    )
+    try:
+        _check_batch(plan, target, part)
+        work = Delivering(bus, target, plan.produces.key, plan.produces.ref)
+        states = _intend(bus, plan, request, part)
+        _settle_earlier(bus, plan, request, work, {state.id for state in states})
+        return _deliver_all(bus, plan, request, part, work, states)
+    finally:
+        target.close()
+
+
+def _deliver_all(
+    bus: Bus,
+    plan: Plan,
+    request: RunRequest,
+    part: Part,
+    work: Delivering,
+    states: Sequence[DeliveryState],
+) -> list[DeliveryState]:
+    ended: list[DeliveryState] = []
+    done = 0
+    for state in states:
+        ended.append(work.deliver(state))
+        _quarantine_refused(bus, plan, request, ended[-1])
+        done += state.segment.count
+        bus.progress("push", done, part.records)
+    unknown = [state for state in ended if state.unknown]
+    if unknown:
+        raise OutcomeUnknown(
+            f"{sum(len(state.unknown) for state in unknown)} records in {len(unknown)} deliveries are "
+            "without a clear answer",
+            where=f"exchange {plan.exchange.id!r}, target {plan.exchange.target.connection!r}",
+            hint="the next try asks the target again",
+        )
+    return ended
+
+
+def _check_batch(plan: Plan, target: RecordTarget, part: Part) -> None:
+    limit = target.capabilities.max_batch
+    largest = max(segment.count for segment in part.segments)
+    if limit and largest > limit:
+        raise Misconfigured(
+            f"the target takes at most {limit} records at once, a segment holds {largest}",
+            where=f"exchange {plan.exchange.id!r}",
+            hint=f"set delivery.batch to {limit} or less and start a new run",
+        )
+
+
+def _intend(bus: Bus, plan: Plan, request: RunRequest, part: Part) -> list[DeliveryState]:
+    exchange, state = plan.exchange, _run(bus, plan, request)
+    target = exchange.target.connection
+    intents = [
+        Intent(delivery_id(exchange.id, target, state.epoch, segment), segment, part.index, order)
+        for order, segment in enumerate(part.segments)
+    ]
+    states = bus.journal.intend(exchange.id, request.run, target, intents)
+    bus.audit("push", f"intended {len(states)} deliveries of {part.records} records to {target}")
+    return states
+
+
+def _run(bus: Bus, plan: Plan, request: RunRequest) -> RunState:
+    state = bus.journal.run(plan.exchange.id, request.run)
+    if state is None:
+        raise Misconfigured(
+            "this run is not in the journal", where=f"run {request.run}", hint="was LIENTHONG_LEDGER changed?"
+        )
+    return state
+
+
+def _settle_earlier(bus: Bus, plan: Plan, request: RunRequest, work: Delivering, ours: set[str]) -> None:
+    """Settle what earlier runs since the last settled one left behind under other keys."""
+    epoch = _run(bus, plan, request).epoch
+    for state in bus.journal.deliveries(exchange=plan.exchange.id, epoch=epoch):
+        if state.run != request.run and state.id not in ours and state.state != "intended":
+            work.settle_outstanding(state)
+
+
+def _quarantine_refused(bus: Bus, plan: Plan, request: RunRequest, state: DeliveryState) -> None:
+    if not state.refused:
+        return
+    records = bus.store.read(state.segment)
+    refusals = [(line, Refusal(records[line], (why,))) for line, why in state.refused.items()]
+    index_refusals(bus, plan, request, "push", plan.produces, state.segment, refusals)
+
+
+def _receipts(states: Sequence[DeliveryState]) -> list[dict[str, Any]]:
+    return [
+        {
+            "delivery": state.id,
+            "segment": state.segment.digest,
+            "state": state.state,
+            "acknowledged": state.acknowledged,
+            "refused": len(state.refused),
+            "receipts": list(state.receipts),
+        }
+        for state in states
+    ]

@@ -1,0 +1,82 @@
+"""Refused records on their way into quarantine."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from lienthong.datasets import Dataset
+from lienthong.errors import Reason, TooManyQuarantined
+from lienthong.ledger import QuarantineItem
+from lienthong.pipeline.bus import Bus
+from lienthong.pipeline.parts import RunRequest
+from lienthong.pipeline.plan import Plan
+from lienthong.records import key_of, parse
+from lienthong.segment import Segment
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One refused record: its canonical bytes and why."""
+
+    data: bytes
+    reasons: tuple[Reason, ...]
+
+
+def keep_refusals(
+    bus: Bus, plan: Plan, request: RunRequest, step: str, dataset: Dataset, refusals: Sequence[Refusal]
+) -> list[Segment]:
+    """Seal refused records into a segment, enter them in the quarantine and return the segment."""
+    if not refusals:
+        return []
+    segment = bus.store.write([item.data for item in refusals])
+    index_refusals(bus, plan, request, step, dataset, segment, enumerate(refusals))
+    rules = Counter(reason.rule for item in refusals for reason in item.reasons)
+    named = ", ".join(f"{rule} x{count}" for rule, count in rules.most_common(5))
+    bus.audit(step, f"quarantined {len(refusals)} records in segment {segment.digest}: {named}")
+    return [segment]
+
+
+def index_refusals(
+    bus: Bus,
+    plan: Plan,
+    request: RunRequest,
+    step: str,
+    dataset: Dataset,
+    segment: Segment,
+    refusals: Iterable[tuple[int, Refusal]],
+) -> None:
+    """Enter refused records, given by their line in a sealed segment, in the quarantine's index."""
+    bus.quarantine.add(
+        [
+            QuarantineItem(
+                exchange=plan.exchange.id,
+                run=request.run,
+                step=step,
+                segment=segment.digest,
+                line=line,
+                key_hash=bus.key_hash(dataset.name, _key(refusal.data, dataset)),
+                reasons=refusal.reasons,
+                dataset=dataset.ref,
+            )
+            for line, refusal in refusals
+        ]
+    )
+
+
+def _key(data: bytes, dataset: Dataset) -> str:
+    record = parse(data)
+    return key_of(record, dataset.key) if isinstance(record, dict) else ""
+
+
+def check_share(plan: Plan, quarantined: int, pulled: int) -> None:
+    """Raise `TooManyQuarantined` where the share of refused records is above the exchange's limit."""
+    limit = plan.exchange.delivery.quarantine_above
+    if pulled and quarantined / pulled > limit:
+        raise TooManyQuarantined(
+            f"{quarantined} of {pulled} records are in quarantine "
+            f"({quarantined / pulled:.1%}, allowed {limit:.1%}); nothing was pushed",
+            where=f"exchange {plan.exchange.id!r}",
+            hint="see `lienthong quarantine list`; repair the source, or raise delivery.quarantine_above",
+        )

@@ -1,0 +1,61 @@
+"""A whole run in one process: the five steps one after another, retried as Airflow would."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from lienthong.connector import RecordSource
+from lienthong.errors import Transient
+from lienthong.pipeline.bus import Bus
+from lienthong.pipeline.parts import RunRequest, Settled
+from lienthong.pipeline.plan import Plan
+from lienthong.pipeline.pull import pull
+from lienthong.pipeline.push import push
+from lienthong.pipeline.settle import settle
+from lienthong.pipeline.transform import transform
+from lienthong.pipeline.validate import validate
+
+_T = TypeVar("_T")
+
+#: Seconds before the first repeat; doubled each time, at most `MAX_PAUSE`.
+FIRST_PAUSE = 1.0
+MAX_PAUSE = 300.0
+
+
+def run_exchange(
+    bus: Bus,
+    plan: Plan,
+    request: RunRequest,
+    *,
+    source: RecordSource | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Settled:
+    """Run an exchange from pull to settle; `Transient` errors are retried ``delivery.attempts`` times."""
+    attempts = plan.exchange.delivery.attempts
+
+    def steadily(step: Callable[[], _T]) -> _T:
+        return _retried(bus, step, attempts, sleep)
+
+    parts = steadily(lambda: pull(bus, plan, request, source))
+    parts = [steadily(lambda part=part: validate(bus, plan, request, part)) for part in parts]  # type: ignore[misc]
+    parts = [steadily(lambda part=part: transform(bus, plan, request, part)) for part in parts]  # type: ignore[misc]
+    for part in parts:
+        steadily(lambda part=part: push(bus, plan, request, part))  # type: ignore[misc]
+    return settle(bus, plan, request)
+
+
+def _retried(bus: Bus, step: Callable[[], _T], attempts: int, sleep: Callable[[float], None]) -> _T:
+    pause = FIRST_PAUSE
+    for attempt in range(1, attempts + 1):
+        try:
+            return step()
+        except Transient as error:
+            if attempt == attempts:
+                raise
+            wait = error.retry_after if error.retry_after is not None else pause
+            bus.audit("retry", f"{error.code}, attempt {attempt} of {attempts}, next in {wait:.0f} s")
+            sleep(min(wait, MAX_PAUSE))
+            pause = min(pause * 2, MAX_PAUSE)
+    raise AssertionError("unreachable")  # pragma: no cover

@@ -1,0 +1,88 @@
+"""Settle: count, check the conservation law, seal the run, move the cursor."""
+
+from __future__ import annotations
+
+from lienthong.errors import LienThongError, Unbalanced
+from lienthong.ledger import deliveries_document, quarantine_document
+from lienthong.pipeline.attest import Work, attest, now
+from lienthong.pipeline.bus import Bus
+from lienthong.pipeline.parts import Part, RunRequest, Settled, grouped
+from lienthong.pipeline.plan import Plan
+from lienthong.pipeline.pull import Pulled, load_progress, pulled
+from lienthong.records import sha256
+
+
+def settle(bus: Bus, plan: Plan, request: RunRequest) -> Settled:
+    """Close a run whose parts have all been pushed.
+
+    Raises `Unbalanced` where pulled differs from acknowledged + quarantined + refused + pending.
+    The cursor moves only here, and only in a run that left nothing pending.
+    """
+    started = now()
+    found = pulled(bus, plan, request)
+    counts = _counts(found, _pushed_parts(bus, plan, request))
+    _check_balance(plan, request, counts)
+    documents = _documents(bus, plan, request)
+    nothing_new = found.count == 0
+    work = Work("settle", started, counts, documents=documents, notes={"nothing_new": nothing_new})
+    evidence = attest(bus, plan, request, work)
+    cursor = None if counts["pending"] else found.cursor
+    validators = {} if counts["pending"] else dict(found.validators)
+    bus.journal.settle(plan.exchange.id, request.run, cursor=cursor, validators=validators, counts=counts)
+    bus.audit("settle", ", ".join(f"{name} {count}" for name, count in counts.items()))
+    return Settled(plan.exchange.id, request.run, counts, evidence, cursor, nothing_new)
+
+
+def _pushed_parts(bus: Bus, plan: Plan, request: RunRequest) -> list[Part]:
+    """Return every part as the push step left it."""
+    progress = load_progress(bus, plan, request)
+    parts: list[Part] = []
+    for part in grouped(progress.segments, plan.exchange.delivery.parallel, {}):
+        saved = bus.journal.step(plan.exchange.id, request.run, "push", part.index)
+        if saved is None:
+            raise LienThongError(
+                f"part {part.index + 1} of {part.of} has not been pushed",
+                where=f"run {request.run}",
+                hint="retry the push task",
+            )
+        parts.append(Part.from_dict(saved))
+    return parts
+
+
+def _counts(found: Pulled, parts: list[Part]) -> dict[str, int]:
+    def total(name: str) -> int:
+        return sum(part.counts.get(name, 0) for part in parts)
+
+    return {
+        "pulled": found.count,
+        "acknowledged": total("acknowledged"),
+        "quarantined": found.malformed + total("quarantined"),
+        "refused": total("refused"),
+        "pending": total("pending"),
+    }
+
+
+def _check_balance(plan: Plan, request: RunRequest, counts: dict[str, int]) -> None:
+    accounted = counts["acknowledged"] + counts["quarantined"] + counts["refused"] + counts["pending"]
+    if counts["pulled"] != accounted:
+        raise Unbalanced(
+            f"{counts['pulled']} records were pulled but {accounted} are accounted for ({counts})",
+            where=f"exchange {plan.exchange.id!r}, run {request.run}",
+            hint="keep the staging store and the ledger, and report this as a defect of the bus",
+        )
+
+
+def _documents(bus: Bus, plan: Plan, request: RunRequest) -> dict[str, str]:
+    """Keep the agreement and contracts as they are now; return the digest of every document."""
+    documents = plan.documents()
+    names = sorted(documents)
+    segment = bus.store.write([documents[name] for name in names])
+    bus.journal.save_step(
+        plan.exchange.id, request.run, "documents", 0, {"names": names, "segment": segment.as_dict()}
+    )
+    states = bus.journal.deliveries(exchange=plan.exchange.id, run=request.run)
+    documents["deliveries.json"] = deliveries_document(states)
+    documents["quarantine.json"] = quarantine_document(
+        bus.quarantine.list(exchange=plan.exchange.id, run=request.run)
+    )
+    return {name: sha256(data) for name, data in documents.items()}

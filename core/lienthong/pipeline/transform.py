@@ -1,0 +1,165 @@
+"""Transform: ask what has to be asked, map what has to be mapped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lienthong.connector import Question, RecordLookup
+from lienthong.errors import Reason, Refused
+from lienthong.exchange import Lookup
+from lienthong.pipeline.attest import Work, attest, now
+from lienthong.pipeline.bus import Bus
+from lienthong.pipeline.parts import Part, RunRequest
+from lienthong.pipeline.plan import Plan
+from lienthong.pipeline.pull import pulled
+from lienthong.pipeline.refusals import Refusal, check_share, keep_refusals
+from lienthong.records import Record, canonical, key_of, parse, sha256
+from lienthong.segment import Segment
+
+_NOT_ANSWERED = Reason(
+    "", "lookup.refused", "Cơ quan được tra cứu từ chối bản ghi này", "The agency asked refused this record"
+)
+
+
+def transform(bus: Bus, plan: Plan, request: RunRequest, part: Part) -> Part:
+    """Turn a part's records into the dataset that is delivered; unchanged where nothing is to do."""
+    started = now()
+    found = pulled(bus, plan, request)
+    check_share(plan, found.malformed + earlier(bus, plan, request, "validate", part.of), found.count)
+    outputs: list[Segment] = []
+    refusals: list[Refusal] = []
+    asked = 0
+    if plan.mapping is None and plan.exchange.lookup is None:
+        outputs = list(part.segments)
+    else:
+        outputs, refusals, asked = _transform_all(bus, plan, request, part)
+    quarantined = keep_refusals(bus, plan, request, "transform", plan.dataset, refusals)
+    counts = {"transformed": part.records - len(refusals), "quarantined": len(refusals)}
+    if asked:
+        counts["looked_up"] = asked
+    work = Work("transform", started, counts, part.index, part.of, part.segments, outputs, quarantined)
+    bus.audit("transform", _sentence(plan, counts))
+    evidence = attest(bus, plan, request, work)
+    moved = part.moved(outputs, evidence, quarantined=len(refusals))
+    bus.journal.save_step(plan.exchange.id, request.run, "transform", part.index, moved.as_dict())
+    return moved
+
+
+def earlier(bus: Bus, plan: Plan, request: RunRequest, step: str, of: int) -> int:
+    """Return how many records are quarantined over all parts up to and with a step."""
+    saved = (bus.journal.step(plan.exchange.id, request.run, step, index) for index in range(of))
+    return sum(item["counts"].get("quarantined", 0) for item in saved if item)
+
+
+def _sentence(plan: Plan, counts: dict[str, int]) -> str:
+    how = f"by mapping {plan.exchange.mapping}" if plan.mapping else "unchanged"
+    looked = f", {counts['looked_up']} looked up" if "looked_up" in counts else ""
+    return f"{counts['transformed']} records {how}{looked}, {counts['quarantined']} quarantined"
+
+
+def _transform_all(
+    bus: Bus, plan: Plan, request: RunRequest, part: Part
+) -> tuple[list[Segment], list[Refusal], int]:
+    outputs: list[Segment] = []
+    refusals: list[Refusal] = []
+    asked = done = 0
+    service = _open_lookup(bus, plan, request)
+    try:
+        for segment in part.segments:
+            records: Sequence[bytes] = bus.store.read(segment)
+            if service is not None:
+                records, refused, count = _ask_segment(bus, plan, request, service, segment, records)
+                refusals += refused
+                asked += count
+            mapped, failed = plan.mapping.apply_many(records) if plan.mapping else (list(records), [])
+            refusals += [Refusal(_source_of(plan, records[line]), reasons) for line, reasons in failed]
+            if mapped:
+                outputs.append(bus.store.write(mapped))
+            done += segment.count
+            bus.progress("transform", done, part.records)
+    finally:
+        if service is not None:
+            service.close()
+    return outputs, refusals, asked
+
+
+def _source_of(plan: Plan, data: bytes) -> bytes:
+    """Return the pulled record again: what a look-up added is not part of what is quarantined."""
+    if plan.exchange.lookup is None:
+        return data
+    record = parse(data)
+    record.pop(plan.exchange.lookup.into, None)
+    return canonical(record)
+
+
+def _open_lookup(bus: Bus, plan: Plan, request: RunRequest) -> RecordLookup | None:
+    lookup = plan.exchange.lookup
+    if lookup is None:
+        return None
+    opened: RecordLookup = lookup.connector.open_lookup(
+        bus.connections(lookup.connection), bus.context(plan, request.run)
+    )
+    return opened
+
+
+def _ask_segment(
+    bus: Bus,
+    plan: Plan,
+    request: RunRequest,
+    service: RecordLookup,
+    segment: Segment,
+    records: Sequence[bytes],
+) -> tuple[list[bytes], list[Refusal], int]:
+    """Ask for every record of a segment, or take the answers a former try has sealed."""
+    step = f"lookup.{segment.digest}"
+    saved = bus.journal.step(plan.exchange.id, request.run, step, 0)
+    if saved is None:
+        saved = _ask_all(bus, plan, request, service, records)
+        bus.journal.save_step(plan.exchange.id, request.run, step, 0, saved)
+    answered = bus.store.read(Segment.from_dict(saved["answered"]))
+    refused = [
+        Refusal(records[int(line)], tuple(Reason(**reason) for reason in reasons))
+        for line, reasons in saved["refused"].items()
+    ]
+    return answered, refused, len(records)
+
+
+def _ask_all(
+    bus: Bus, plan: Plan, request: RunRequest, service: RecordLookup, records: Sequence[bytes]
+) -> dict[str, Any]:
+    lookup = plan.exchange.lookup
+    assert lookup is not None  # noqa: S101 - the caller has a service only where there is a look-up
+    answered: list[bytes] = []
+    refused: dict[str, list[dict[str, str]]] = {}
+    for line, data in enumerate(records):
+        record = parse(data)
+        try:
+            answer = service.ask(_question(plan, request, lookup, record))
+        except Refused as error:
+            refused[str(line)] = [item.as_dict() for item in error.reasons or (_NOT_ANSWERED,)]
+        else:
+            answered.append(canonical({**record, lookup.into: answer}))
+    segment = bus.store.write(answered)
+    bus.audit("transform", f"looked up {len(records)} records for {_accountable(lookup)}")
+    return {"answered": segment.as_dict(), "refused": refused}
+
+
+def _accountable(lookup: Lookup) -> str:
+    return f"procedure {lookup.procedure}, purpose {lookup.purpose}"
+
+
+def _question(plan: Plan, request: RunRequest, lookup: Lookup, record: Record) -> Question:
+    key = key_of(record, plan.dataset.key)
+    return Question(
+        id=sha256(f"{plan.exchange.id}|{request.run}|{key}".encode())[:40],
+        record=record,
+        officer=_filled(lookup.officer, record),
+        procedure=_filled(lookup.procedure, record),
+        purpose=_filled(lookup.purpose, record),
+    )
+
+
+def _filled(template: str, record: Record) -> str:
+    """Return a constant, or the record's field that a ``$field`` template names."""
+    return key_of(record, (template[1:],)) if template.startswith("$") else template

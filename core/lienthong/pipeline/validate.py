@@ -1,0 +1,40 @@
+"""Validate: keep what follows the dataset's contract, quarantine the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+from lienthong.pipeline.attest import Work, attest, now
+from lienthong.pipeline.bus import Bus
+from lienthong.pipeline.parts import Part, RunRequest
+from lienthong.pipeline.plan import Plan
+from lienthong.pipeline.refusals import Refusal, keep_refusals
+from lienthong.segment import Segment
+
+
+def validate(bus: Bus, plan: Plan, request: RunRequest, part: Part) -> Part:
+    """Check every record of a part; a segment without refusals passes on as it is."""
+    started, validator = now(), plan.validator
+    kept: list[Segment] = []
+    refusals: list[Refusal] = []
+    done = 0
+    for segment in part.segments:
+        records = bus.store.read(segment)
+        refused = dict(validator.validate(records))
+        refusals += [Refusal(records[line], reasons) for line, reasons in refused.items()]
+        kept.append(_without(bus, records, refused) if refused else segment)
+        done += segment.count
+        bus.progress("validate", done, part.records)
+    kept = [segment for segment in kept if segment.count]
+    quarantined = keep_refusals(bus, plan, request, "validate", plan.dataset, refusals)
+    counts = {"valid": part.records - len(refusals), "quarantined": len(refusals)}
+    work = Work("validate", started, counts, part.index, part.of, part.segments, kept, quarantined)
+    bus.audit("validate", f"{counts['valid']} valid, {len(refusals)} quarantined against {plan.dataset.ref}")
+    evidence = attest(bus, plan, request, work)
+    moved = part.moved(kept, evidence, quarantined=len(refusals))
+    bus.journal.save_step(plan.exchange.id, request.run, "validate", part.index, moved.as_dict())
+    return moved
+
+
+def _without(bus: Bus, records: list[bytes], refused: Container[int]) -> Segment:
+    return bus.store.write([data for line, data in enumerate(records) if line not in refused])

@@ -1,0 +1,14 @@
+#!/bin/sh
+# Two databases with an owner each: Airflow's metadata and the ledger, which outlives Airflow.
+set -eu
+for name in airflow ledger; do
+    case "$name" in
+        airflow) secret=$AIRFLOW_DB_PASSWORD ;;
+        ledger) secret=$LEDGER_DB_PASSWORD ;;
+    esac
+    psql -v ON_ERROR_STOP=1 -v name="$name" -v secret="$secret" --username postgres <<'SQL'
+CREATE ROLE :"name" LOGIN PASSWORD :'secret';
+CREATE DATABASE :"name" OWNER :"name" ENCODING 'UTF8' TEMPLATE template0;
+REVOKE ALL ON DATABASE :"name" FROM PUBLIC;
+SQL
+done
