@@ -63,13 +63,17 @@ def unpack(data: bytes, digest: str) -> list[bytes]:
             hint="somebody or something changed the staging store: keep it for investigation, do not retry",
         )
     try:
-        size = zstandard.frame_content_size(data)
-        if not 0 <= size <= MAX_UNPACKED:
-            raise zstandard.ZstdError("unknown or excessive size")
-        plain = zstandard.ZstdDecompressor().decompress(data, max_output_size=MAX_UNPACKED) if size else b""
+        plain = _decompress(data)
     except zstandard.ZstdError as error:
         raise SegmentTampered(f"not a segment: {error}", where=f"segment {digest}") from None
     return plain.split(b"\n")[:-1]
+
+
+def _decompress(data: bytes) -> bytes:
+    size = zstandard.frame_content_size(data)
+    if not 0 <= size <= MAX_UNPACKED:
+        raise zstandard.ZstdError("unknown or excessive size")
+    return zstandard.ZstdDecompressor().decompress(data, max_output_size=MAX_UNPACKED) if size else b""
 
 
 def root_of(segments: Iterable[Segment]) -> str:

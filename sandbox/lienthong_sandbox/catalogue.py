@@ -19,7 +19,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from lienthong_sandbox.store import Row, Store, document
-from lienthong_sandbox.system import System, fault_of
+from lienthong_sandbox.system import Call, System, fault_of
 from lienthong_sandbox.times import now, parse_iso, to_ms
 from lienthong_sandbox.tokens import Issuer, unauthorized
 from lienthong_sandbox.units import defects, unit_key, unit_rows
@@ -31,7 +31,12 @@ LEVELS = {UNITS: None, "donvihanhchinhcap1": "tinh", "donvihanhchinhcap2": "xa",
 _SMALL = {
     "magioitinh": {"0": "Chưa có thông tin", "1": "Nam", "2": "Nữ"},
     "madantoc": {"01": "Kinh", "02": "Tày", "03": "Thái", "10": "Gia Rai", "12": "Ba Na"},
-    "matinhtranghonnhan": {"0": "Chưa có thông tin", "1": "Chưa kết hôn", "2": "Đã kết hôn", "3": "Đã ly hôn"},
+    "matinhtranghonnhan": {
+        "0": "Chưa có thông tin",
+        "1": "Chưa kết hôn",
+        "2": "Đã kết hôn",
+        "3": "Đã ly hôn",
+    },
 }
 _MAX_PAGE = 5000
 
@@ -57,9 +62,15 @@ class Catalogue(System):
         """Return the malformed units by key."""
         return defects()
 
-    def operation(self, method: str, path: str, body: bytes) -> str:
+    def operation(self, call: Call) -> str:
         """``Metadata``, ``Category`` or ``insert``."""
-        return "insert" if method == "POST" else path.split("/")[2] if path.count("/") > 1 else "index"
+        return (
+            "insert"
+            if call.method == "POST"
+            else call.path.split("/")[2]
+            if call.path.count("/") > 1
+            else "index"
+        )
 
     def app(self) -> ASGIApp:
         """Return the app with its three paths."""
@@ -91,9 +102,13 @@ class Catalogue(System):
         if name in _SMALL:
             columns = {"Ma": "String", "Ten": "String"}
         else:
-            columns = dict.fromkeys(("MaDonVi", "TenDonVi", "TenDayDu", "CapDonVi", "MaDonViCha", "LoaiDonVi"), "String")
+            columns = dict.fromkeys(
+                ("MaDonVi", "TenDonVi", "TenDayDu", "CapDonVi", "MaDonViCha", "LoaiDonVi"), "String"
+            )
             columns |= dict.fromkeys(("NgayHieuLuc", "NgayHetHieuLuc", "NgayCapNhat"), "DateTime")
-            columns |= dict.fromkeys(("DienTich", "DanSo", "ViDo", "KinhDo"), "Number") | {"DonViKeThua": "Array"}
+            columns |= dict.fromkeys(("DienTich", "DanSo", "ViDo", "KinhDo"), "Number") | {
+                "DonViKeThua": "Array"
+            }
         return JSONResponse(
             [{"PropertyCode": c, "PropertyName": c, "PropertyType": t} for c, t in columns.items()]
         )

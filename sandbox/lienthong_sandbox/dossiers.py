@@ -28,7 +28,10 @@ DEFECTS: dict[int, tuple[str, Record]] = {
     301: ("ApplicantsId has eleven digits", {"ApplicantsId": "06308412345", "ApplicantsType": 1}),
     377: ("Email is no address", {"Email": "không có"}),
     455: ("DateAppointed is before DateReceived", {"DateAppointed": "2024-01-02T08:00:00.000+0700"}),
-    533: ("a fee has a text for a price", {"DocFees": [{"FeeName": "Lệ phí", "FeeType": 1, "Price": "mười nghìn"}]}),
+    533: (
+        "a fee has a text for a price",
+        {"DocFees": [{"FeeName": "Lệ phí", "FeeType": 1, "Price": "mười nghìn"}]},
+    ),
 }
 """The malformed dossiers by number: what is wrong, and the fields that make it so."""
 
@@ -89,7 +92,9 @@ def dossier(number: int, communes: tuple[str, ...]) -> Record:
     """Return a dossier as the one-stop system shows it, malformed if its number says so."""
     rng = random.Random(SEED * 7 + number)
     procedure, received = procedure_of(number), _received(number)
-    papers = [{"PaperName": n, "Amount": rng.randrange(1, 3), "PaperType": 1} for n in ("Tờ khai", "Bản sao CCCD")]
+    papers = [
+        {"PaperName": n, "Amount": rng.randrange(1, 3), "PaperType": 1} for n in ("Tờ khai", "Bản sao CCCD")
+    ]
     fees = [{"FeeName": "Lệ phí", "FeeType": 1, "Price": float(procedure.fee)}] if procedure.fee else []
     record = {
         "DocCode": dossier_code(number),
@@ -104,7 +109,9 @@ def dossier(number: int, communes: tuple[str, ...]) -> Record:
         "HasSupplementary": False,
         "RequireSupplementaryDate": NO_DATE,
         "Note": "",
-        "Attachments": [{"Attachmentld": number, "AttachmentName": "tokhai.pdf", "IsDeleted": False, "IsVerified": True}],
+        "Attachments": [
+            {"Attachmentld": number, "AttachmentName": "tokhai.pdf", "IsDeleted": False, "IsVerified": True}
+        ],
         "DocFees": fees,
         "DocPapers": papers[: rng.randrange(1, 3)],
         "Supplementaries": [],

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lienthong_sandbox.faults import INNER, Fault
-from lienthong_sandbox.system import FAULT_KEY, System
+from lienthong_sandbox.system import FAULT_KEY, Call, System
 
 _LOCAL_HOSTS = (b"127.0.0.1", b"localhost")
 _CUTS = ("cut_before", "cut_after_taken")
@@ -56,12 +56,12 @@ async def _read(receive: Receive) -> bytes:
 
 async def _serve(system: System, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
     body = await _read(receive)
-    operation = system.operation(scope["method"], scope["path"], body)
+    operation = system.operation(Call(scope["method"], scope["path"], body))
     fault = system.board.strike(operation)
     name = fault.name if fault else None
     if name in INNER:
         scope[FAULT_KEY] = name
-    status = 0
+    status, replayed = 0, False
 
     async def replay() -> Message:
         nonlocal replayed
@@ -76,7 +76,6 @@ async def _serve(system: System, app: ASGIApp, scope: Scope, receive: Receive, s
             status = message["status"]
         await send(message)
 
-    replayed = False
     try:
         if fault is None or name in INNER:
             await app(scope, replay, counting)

@@ -7,7 +7,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from lienthong_sandbox.store import Store
-from lienthong_sandbox.system import System
+from lienthong_sandbox.system import Call, System
 from lienthong_sandbox.tokens import Issuer
 
 
@@ -24,7 +24,7 @@ class Gateway(System):
     def seed(self) -> None:
         """Nothing to seed."""
 
-    def operation(self, method: str, path: str, body: bytes) -> str:
+    def operation(self, call: Call) -> str:  # noqa: ARG002 - one path, one operation
         """There is one operation."""
         return "token"
 

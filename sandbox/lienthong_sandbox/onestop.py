@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 
 from lienthong_sandbox import applicants, dossiers, registrations
 from lienthong_sandbox.store import Row, Store, document
-from lienthong_sandbox.system import System, fault_of
+from lienthong_sandbox.system import Call, System, fault_of
 from lienthong_sandbox.times import now, onestop, parse_iso, to_ms
 from lienthong_sandbox.tokens import Issuer, unauthorized
 
@@ -49,12 +49,12 @@ class OneStop(System):
         """Return the malformed records of all three lists."""
         return {**dossiers.defects(), **applicants.defects(), **registrations.defects()}
 
-    def operation(self, method: str, path: str, body: bytes) -> str:
+    def operation(self, call: Call) -> str:
         """``token``, ``hoso``, ``nguoinop``, ``hotich``, ``xacthuc`` or ``xacthuc-status``."""
-        if path.endswith("/token"):
+        if call.path.endswith("/token"):
             return "token"
-        name = path.removeprefix("/motcua/api/").split("/")[0]
-        return "xacthuc-status" if name == "xacthuc" and method == "GET" else name
+        name = call.path.removeprefix("/motcua/api/").split("/")[0]
+        return "xacthuc-status" if name == "xacthuc" and call.method == "GET" else name
 
     def app(self) -> ASGIApp:
         """Return the app with its paths."""
@@ -73,7 +73,8 @@ class OneStop(System):
             raise ValueError(f"one_stop has the lists {', '.join(KEYS)}, not {collection!r}")
         moment = now()
         rows = [
-            document(str(r[KEYS[collection]]), to_ms(moment), r | {"UpdatedAt": onestop(moment)}) for r in records
+            document(str(r[KEYS[collection]]), to_ms(moment), r | {"UpdatedAt": onestop(moment)})
+            for r in records
         ]
         self.store.put_many(collection, rows)
         return len(rows)
@@ -89,7 +90,9 @@ class OneStop(System):
             since = to_ms(parse_iso(query["updated_since"])) if query.get("updated_since") else None
             after, before = _position(query.get("cursor", ""))
         except ValueError:
-            return JSONResponse({"Status": 400, "Message": "cursor, limit hoặc updated_since không hợp lệ"}, 400)
+            return JSONResponse(
+                {"Status": 400, "Message": "cursor, limit hoặc updated_since không hợp lệ"}, 400
+            )
         found = self.store.page(name, since=since, after=after, limit=max(1, limit) + 1)
         rows, more = found[:limit], len(found) > limit
         following = _cursor(rows[-1], after) if more else None
@@ -101,7 +104,11 @@ class OneStop(System):
         if fault_of(request) == "malformed_record" and records:
             records.insert(0, records[0] | {KEYS[name]: None})
         body = {"Status": 1, "Message": "OK", "Data": records, "NextCursor": following}
-        headers = {"Link": f'<{request.url.include_query_params(cursor=following)}>; rel="next"'} if following else {}
+        headers = (
+            {"Link": f'<{request.url.include_query_params(cursor=following)}>; rel="next"'}
+            if following
+            else {}
+        )
         return JSONResponse(body, headers=headers)
 
     async def _take(self, request: Request) -> Response:
@@ -114,7 +121,9 @@ class OneStop(System):
             if stored[0] != digest:
                 message = "Idempotency-Key đã dùng cho một nội dung khác"
                 return JSONResponse({"Status": 422, "Message": message}, 422)
-            return Response(stored[1], 200, media_type="application/json", headers={"Idempotency-Replayed": "true"})
+            return Response(
+                stored[1], 200, media_type="application/json", headers={"Idempotency-Replayed": "true"}
+            )
         try:
             batch = json.loads(raw)
         except ValueError:
@@ -154,7 +163,12 @@ class OneStop(System):
         stored = self.store.answer(request.path_params["key"])
         if stored is None:
             return JSONResponse({"Status": 404, "Message": "Chưa từng nhận khóa này"}, 404)
-        body = {"Status": 1, "Key": request.path_params["key"], "Digest": stored[0], "Results": json.loads(stored[1])}
+        body = {
+            "Status": 1,
+            "Key": request.path_params["key"],
+            "Digest": stored[0],
+            "Results": json.loads(stored[1]),
+        }
         return JSONResponse(body)
 
     def verified(self) -> Iterable[Record]:

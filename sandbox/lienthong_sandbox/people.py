@@ -21,10 +21,40 @@ COMMUNES = ("23563", "23575", "23584", "23590", "23602", "23614", "23638", "2364
 
 _MULTIPLIER, _SHIFT, _SPACE = 387_421, 271_828, 1_000_000
 _INVERSE = pow(_MULTIPLIER, -1, _SPACE)
-_HO = ("Nguyễn", "Trần", "Lê", "Phạm", "Hoàng", "Phan", "Vũ", "Đặng", "Bùi", "Đỗ", "Ngô", "Dương", "Rơ", "Ksor")
+_HO = (
+    "Nguyễn",
+    "Trần",
+    "Lê",
+    "Phạm",
+    "Hoàng",
+    "Phan",
+    "Vũ",
+    "Đặng",
+    "Bùi",
+    "Đỗ",
+    "Ngô",
+    "Dương",
+    "Rơ",
+    "Ksor",
+)
 _DEM = (("Văn", "Đức", "Minh", "Quốc", "Hữu", "Thanh"), ("Thị", "Thị Thu", "Ngọc", "Thị Mỹ", "Kim", "Thùy"))
 _TEN = (
-    ("An", "Bình", "Cường", "Dũng", "Giang", "Hải", "Khoa", "Long", "Nam", "Phúc", "Quân", "Sơn", "Tuấn", "Vinh"),
+    (
+        "An",
+        "Bình",
+        "Cường",
+        "Dũng",
+        "Giang",
+        "Hải",
+        "Khoa",
+        "Long",
+        "Nam",
+        "Phúc",
+        "Quân",
+        "Sơn",
+        "Tuấn",
+        "Vinh",
+    ),
     ("Ánh", "Chi", "Dung", "Hà", "Hạnh", "Hoa", "Lan", "Linh", "Mai", "Nga", "Oanh", "Phương", "Thảo", "Yến"),
 )
 _STREETS = ("đường Hùng Vương", "đường Lê Lợi", "thôn 3", "làng Ốp", "đường Trần Phú", "tổ dân phố 5")

@@ -21,12 +21,12 @@ from starlette.types import ASGIApp
 from lienthong_sandbox.portal_rules import check_dossier, check_progress, procedure_details
 from lienthong_sandbox.procedures import PROCEDURES
 from lienthong_sandbox.store import Store, document
-from lienthong_sandbox.system import System, fault_of
+from lienthong_sandbox.system import Call, System, fault_of
 from lienthong_sandbox.times import now, to_ms
 from lienthong_sandbox.tokens import Issuer
 
 Record = dict[str, Any]
-_HOLLOW = {"DongBoHoSoMC": "partial", "CapNhatTienDoHoSoMC": "partial"}
+_PUSHES = frozenset({"DongBoHoSoMC", "CapNhatTienDoHoSoMC"})
 
 
 class Portal(System):
@@ -44,12 +44,12 @@ class Portal(System):
     def seed(self) -> None:
         """Start without any dossier."""
 
-    def operation(self, method: str, path: str, body: bytes) -> str:
+    def operation(self, call: Call) -> str:
         """``token`` for the login, else the ``service`` that the body names."""
-        if path.endswith("/login"):
+        if call.path.endswith("/login"):
             return "token"
         try:
-            return str(json.loads(body).get("service", "unknown"))
+            return str(json.loads(call.body).get("service", "unknown"))
         except (ValueError, AttributeError):
             return "unknown"
 
@@ -83,7 +83,9 @@ class Portal(System):
 
     def _routed(self, request: Request) -> Response | None:
         if request.headers.get("dstcode") != self._dstcode:
-            return JSONResponse({"error_code": "404", "message": "Không tìm thấy hệ thống đích (dstcode)"}, 404)
+            return JSONResponse(
+                {"error_code": "404", "message": "Không tìm thấy hệ thống đích (dstcode)"}, 404
+            )
         return None
 
     async def _opened(self, request: Request) -> Record | Response:
@@ -121,7 +123,7 @@ class Portal(System):
         if isinstance(body, Response):
             return body
         service, data = body.get("service"), body.get("data")
-        if service not in _HOLLOW:
+        if service not in _PUSHES:
             return _error("404", f"Dịch vụ {service} không được hỗ trợ")
         if not isinstance(data, list) or not data:
             return _error("400", "Thiếu data")

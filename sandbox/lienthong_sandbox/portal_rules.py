@@ -26,7 +26,9 @@ DATES = ("NgayTiepNhan", "NgayHenTra", "NgayTra", "NgayKetThucXuLy", "NgayTuChoi
 STATES = tuple(str(n) for n in range(1, 11))
 """Values of TrangThaiHoSo."""
 
-_CODE = re.compile(r"([0-9]{3}\.[0-9]{2}\.[0-9]{2}\.[A-Z][0-9]{2}|[A-Z][0-9]{2}(\.[0-9]{2,3}){0,8})-[0-9]{6}-[0-9]{4,6}")
+_CODE = re.compile(
+    r"([0-9]{3}\.[0-9]{2}\.[0-9]{2}\.[A-Z][0-9]{2}|[A-Z][0-9]{2}(\.[0-9]{2,3}){0,8})-[0-9]{6}-[0-9]{4,6}"
+)
 _PROGRESS = ("MaHoSo", "NguoiXuLy", "ThoiDiemXuLy", "NoiDungXuLy", "TrangThai")
 Fault = tuple[str, str]
 
@@ -48,7 +50,10 @@ def check_dossier(item: object) -> Fault | None:
     if str(item["TrangThaiHoSo"]) not in STATES or str(item["LoaiDoiTuong"]) not in ("1", "2"):
         return "02", "TrangThaiHoSo hoặc LoaiDoiTuong không có trong danh mục"
     if item["MaTTHC"] not in BY_CODE:
-        return "03", f"Mã thủ tục hành chính {item['MaTTHC']} không tồn tại trong Cơ sở dữ liệu quốc gia về TTHC"
+        return (
+            "03",
+            f"Mã thủ tục hành chính {item['MaTTHC']} không tồn tại trong Cơ sở dữ liệu quốc gia về TTHC",
+        )
     return None
 
 
@@ -76,8 +81,12 @@ def procedure_details(code: str) -> list[dict[str, Any]]:
             "MATTHC": known.code,
             "TENTTHC": known.name,
             "LINHVUCTHUCHIEN": [{"MALINHVUC": known.domain, "TENLINHVUC": known.domain_name}],
-            "TRINHTUTHUCHIEN": [{"TRUONGHOP": "", "TRINHTU": [{"TENTRINHTU": "Nộp, tiếp nhận, giải quyết, trả"}]}],
-            "CACHTHUCTHUCHIEN": [{"KENH": k, "THOIGIAN": [term]} for k in ("Trực tiếp", "Trực tuyến", "Bưu chính")],
+            "TRINHTUTHUCHIEN": [
+                {"TRUONGHOP": "", "TRINHTU": [{"TENTRINHTU": "Nộp, tiếp nhận, giải quyết, trả"}]}
+            ],
+            "CACHTHUCTHUCHIEN": [
+                {"KENH": k, "THOIGIAN": [term]} for k in ("Trực tiếp", "Trực tuyến", "Bưu chính")
+            ],
             "YEUCAU": "",
             "MOTADOITUONGTHUCHIEN": "Công dân Việt Nam",
             "KETQUATHUCHIEN": [{"MAKETQUA": f"KQ.{known.code}", "TENKETQUA": "Kết quả giải quyết"}],

@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 
-from lienthong_sandbox.people import SEED, Person, person
+from lienthong_sandbox.people import COMMUNES, SEED, Person, person
 from lienthong_sandbox.store import BAD, Row, document
 from lienthong_sandbox.times import VN, onestop, to_ms
 
@@ -47,8 +48,14 @@ def _side(prefix: str, who: Person) -> Record:
     }
 
 
+def _adult(number: int, gender: int, communes: tuple[str, ...]) -> Person:
+    """Return a person of the gender (1 male, 2 female) in the age to marry and have children."""
+    people = (person(index, communes) for index in count(1000 + number * 20))
+    return next(who for who in people if who.gender == gender and 1985 <= who.born.year <= 2003)
+
+
 def _birth(number: int, communes: tuple[str, ...]) -> Record:
-    father, mother = person(2000 + number * 2, communes), person(2001 + number * 2, communes)
+    father, mother = _adult(number, 1, communes), _adult(number, 2, communes)
     born = _START.date() + timedelta(days=number // 10 - 7)
     return {
         "nksHoTen": f"{father.family} Gia {mother.given}",
@@ -69,7 +76,7 @@ def _birth(number: int, communes: tuple[str, ...]) -> Record:
 
 
 def _marriage(number: int, communes: tuple[str, ...]) -> Record:
-    husband, wife = person(2000 + number * 2, communes), person(2001 + number * 2, communes)
+    husband, wife = _adult(number, 1, communes), _adult(number, 2, communes)
     return {**_side("chong", husband), **_side("vo", wife), "tinhTrangKetHon": "1"}
 
 
@@ -104,13 +111,14 @@ def registration(number: int, communes: tuple[str, ...]) -> Record:
 
 
 def rows(communes: tuple[str, ...]) -> Iterator[Row]:
-    """Yield all registrations as rows, keyed by their number in the register."""
+    """Yield all registrations as rows, keyed by MaHoSo (the one without by its number in the seed)."""
     for number in range(COUNT):
         record = registration(number, communes)
         changed = to_ms(_START + timedelta(days=number // 10, minutes=number % 10 * 30))
-        yield document(f"{number:06d}", changed, record, BAD if number in DEFECTS else "")
+        yield document(record["MaHoSo"] or f"{number:06d}", changed, record, BAD if number in DEFECTS else "")
 
 
 def defects() -> dict[str, str]:
-    """Return number in the seed -> what is wrong, for malformed registrations (some have no code)."""
-    return {f"{n:06d}": text for n, (text, _) in DEFECTS.items()}
+    """Return MaHoSo (or number in the seed) -> what is wrong, for the malformed registrations."""
+    keys = {n: registration(n, COMMUNES)["MaHoSo"] or f"{n:06d}" for n in DEFECTS}
+    return {keys[n]: text for n, (text, _) in DEFECTS.items()}

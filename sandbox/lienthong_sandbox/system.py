@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
@@ -15,6 +16,15 @@ from lienthong_sandbox.tokens import unauthorized
 
 FAULT_KEY = "lienthong.fault"
 """Key of the ASGI scope under which the gate tells a system what to act out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request as the gate sees it, before the system does."""
+
+    method: str
+    path: str
+    body: bytes
 
 
 class System(ABC):
@@ -41,7 +51,7 @@ class System(ABC):
         """Fill the store; called once in the life of a home folder."""
 
     @abstractmethod
-    def operation(self, method: str, path: str, body: bytes) -> str:
+    def operation(self, call: Call) -> str:
         """Name the operation of a request, for faults and for the log."""
 
     def expired(self) -> Response:
@@ -58,7 +68,7 @@ class System(ABC):
 
     def upsert(self, collection: str, records: list[dict[str, Any]]) -> int:
         """Take records from the control path, stamped as changed now; return how many."""
-        raise ValueError(f"{self.name} takes no records through the control path")
+        raise ValueError(f"{self.name} takes no records, {len(records)} for {collection!r} came")
 
 
 def fault_of(request: Request) -> str | None:

@@ -61,7 +61,9 @@ class Issuer:
         token = secrets.token_urlsafe(32)
         self._granted[token] = time.monotonic() + self.lifetime
         body = {"access_token": token, "token_type": "Bearer", "expires_in": int(self.lifetime)}
-        return JSONResponse(body | {"scope": form.get("scope") or self._scope}, headers={"Cache-Control": "no-store"})
+        return JSONResponse(
+            body | {"scope": form.get("scope") or self._scope}, headers={"Cache-Control": "no-store"}
+        )
 
     def accepts(self, request: Request) -> bool:
         """Tell whether the request carries a bearer token that is still valid."""

@@ -39,7 +39,7 @@ def _read(folder: Path, table: str) -> list[dict[str, Any]]:
     db = sqlite3.connect(f"{(folder / 'dataset.db').as_uri()}?mode=ro", uri=True)
     db.row_factory = sqlite3.Row
     try:
-        return [dict(row) for row in db.execute(f"SELECT * FROM {table}")]
+        return [dict(row) for row in db.execute(f"SELECT * FROM {table}")]  # noqa: S608 - our names
     finally:
         db.close()
 
@@ -104,11 +104,15 @@ def _formers(rows: list[dict[str, Any]], heirs: dict[str, list[dict[str, str]]])
         if row["wardCode"] is None:
             place = {"ViDo": row["districtLat"], "KinhDo": row["districtLon"]}
             names: tuple[str, ...] = (row["district"], row["province"])
-            yield _unit(row["districtCode"], "xa-cu", row["provinceCode"], row["districtType"], names, **place, **term)
+            yield _unit(
+                row["districtCode"], "xa-cu", row["provinceCode"], row["districtType"], names, **place, **term
+            )
         else:
             place = {"ViDo": row["wardLat"], "KinhDo": row["wardLon"]}
             names = (row["ward"], row["district"], row["province"])
-            yield _unit(row["wardCode"], "xa-cu", row["districtCode"], row["wardType"], names, **place, **term)
+            yield _unit(
+                row["wardCode"], "xa-cu", row["districtCode"], row["wardType"], names, **place, **term
+            )
 
 
 def units() -> list[Unit]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import runpy
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -18,7 +20,8 @@ def exchanges_in(file: Path) -> dict[str, Exchange]:
     if not file.is_file():
         raise Misconfigured("there is no such DAG file", where=str(file))
     try:
-        names = runpy.run_path(str(file))
+        with contextlib.redirect_stdout(sys.stderr):  # Airflow logs to stdout as it is imported
+            names = runpy.run_path(str(file))
     except Misconfigured:
         raise
     except Exception as error:

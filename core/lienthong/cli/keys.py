@@ -39,11 +39,9 @@ def _create(args: argparse.Namespace) -> int:
 
 
 def _list(_args: argparse.Namespace) -> int:
-    from lienthong.config import load_config
-    from lienthong.signing import KeyRing
+    from lienthong.cli.deployment import open_bus
 
-    config = load_config()
-    ring = KeyRing.from_config(config.keys, home=config.home, trust=config.trust)
+    ring = open_bus().keys
     for agency in ring.agencies():
         signer = ring.signer(agency)
         until = signer.certificate.not_valid_after_utc

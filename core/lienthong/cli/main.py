@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 from collections.abc import Sequence
 
 from lienthong import __version__
+from lienthong.cli.logs import show_audit_lines
 from lienthong.errors import LienThongError, Misconfigured, Permanent, Tampered, Transient
 
 #: Exit codes by error group, so that scripts can tell what to do next.
@@ -41,9 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     args = build_parser().parse_args(argv)
-    logging.basicConfig(
-        level=logging.INFO if args.verbose else logging.WARNING, format="%(message)s", stream=sys.stderr
-    )
+    show_audit_lines(verbose=args.verbose)
     try:
         return int(args.handler(args) or 0)
     except LienThongError as error:

@@ -60,7 +60,7 @@ def _request(bus: Bus, plan: Plan, args: argparse.Namespace) -> RunRequest:
     if not args.new:
         for state in bus.journal.runs(exchange=plan.exchange.id, limit=1):
             ours = state.run.startswith("cli__") and not state.settled and state.digest == plan.digest
-            if ours and (state.asked_since, state.dry_run, state.limit) == (
+            if ours and (state.since if state.explicit_since else None, state.dry_run, state.limit) == (
                 args.since,
                 args.dry_run,
                 args.limit,

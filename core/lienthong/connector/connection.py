@@ -39,7 +39,7 @@ class Connection:
             raise Misconfigured(
                 f"connection field {name!r} is empty",
                 where=f"connection {self.id!r}",
-                hint=f"set it in Airflow (Admin, Connections) or in the AIRFLOW_CONN_{self.id.upper()} variable",
+                hint=f"set it in Airflow (Admin, Connections) or in AIRFLOW_CONN_{self.id.upper()}",
             )
         return value
 

@@ -12,11 +12,11 @@ from importlib.resources.abc import Traversable
 from typing import Any
 
 from lienthong import __version__
-from lienthong.ledger import Statement
+from lienthong.ledger import Statement, flow
 from lienthong.pipeline.bus import Bus
 from lienthong.pipeline.parts import RunRequest
 from lienthong.pipeline.plan import Plan
-from lienthong.segment import Segment, root_of
+from lienthong.segment import Segment
 
 
 def now() -> str:
@@ -56,10 +56,10 @@ def attest(bus: Bus, plan: Plan, request: RunRequest, work: Work) -> dict[str, A
         datasets=plan.dataset_digests(),
         mapping=plan.mapping_digests(),
         code=code_identity(),
-        inputs=_roll(work.inputs),
-        outputs=_roll(work.outputs),
+        inputs=flow(work.inputs),
+        outputs=flow(work.outputs),
         counts=dict(work.counts),
-        quarantined=_roll(work.quarantined),
+        quarantined=flow(work.quarantined),
         receipts=[dict(receipt) for receipt in work.receipts],
         documents=dict(work.documents),
         notes=dict(work.notes),
@@ -70,14 +70,6 @@ def attest(bus: Bus, plan: Plan, request: RunRequest, work: Work) -> dict[str, A
         f"signed by {exchange.signer}, ledger entry {entry.sequence}, hash {entry.hash}",
     )
     return {"sequence": entry.sequence, "hash": entry.hash}
-
-
-def _roll(segments: Sequence[Segment]) -> dict[str, Any]:
-    return {
-        "root": root_of(segments),
-        "count": sum(segment.count for segment in segments),
-        "segments": [segment.as_dict() for segment in segments],
-    }
 
 
 @cache

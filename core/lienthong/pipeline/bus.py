@@ -75,7 +75,9 @@ class Bus:
     @cached_property
     def keys(self) -> KeyRing:
         """The agencies' signing keys."""
-        return KeyRing.from_config(self.config.keys, home=self.config.home, trust=self.config.trust)
+        if self.config.keys:
+            return KeyRing.from_config(self.config.keys, trust=self.config.trust)
+        return KeyRing.for_home(self.config.home)
 
     def signer(self, plan: Plan) -> Signer:
         """Return the signer of an exchange's evidence."""

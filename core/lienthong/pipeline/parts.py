@@ -17,13 +17,20 @@ class RunRequest:
     """What one run is asked to do.
 
     ``run``: the DAG run's id. ``since``: begin here instead of at the exchange's cursor.
-    ``dry_run``: everything but the delivery. ``limit``: pull at most so many records.
+    ``dry_run``: everything but the delivery. ``limit``: pull at most so many records. ``replay``:
+    the records come from the quarantine. Only a run with none of these three moves the cursor.
     """
 
     run: str
     since: str | None = None
     dry_run: bool = False
     limit: int | None = None
+    replay: bool = False
+
+    @property
+    def advances(self) -> bool:
+        """Whether settling this run moves the exchange's cursor."""
+        return not self.dry_run and not self.replay and self.limit is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lienthong.connector.protocols import describe_settings
-from lienthong.datasets import Catalogue, Dataset, Validator, check_flow
+from lienthong.datasets import Catalogue, Dataset, check_flow
 from lienthong.errors import InvalidExchange
 from lienthong.exchange import Exchange
+from lienthong.ledger.documents import AGREEMENT, MAPPING, dataset_document
 from lienthong.mapping import CompiledMapping
 from lienthong.records import canonical
+
+if TYPE_CHECKING:
+    from lienthong.datasets import Validator
 
 
 @dataclass(frozen=True)
@@ -45,11 +49,11 @@ class Plan:
 
     def documents(self) -> dict[str, bytes]:
         """Return the canonical bytes of the agreement, the datasets and the mapping by file name."""
-        found = {"agreement.json": canonical(self.exchange.as_dict())}
+        found = {AGREEMENT: canonical(self.exchange.as_dict())}
         for item in (self.dataset, self.produces):
-            found[f"datasets/{item.ref.replace('/', '.')}.json"] = canonical(item.content)
+            found[dataset_document(item.ref)] = canonical(dict(item.content))
         if self.mapping is not None:
-            found["mapping.json"] = canonical(self.mapping.as_dict())
+            found[MAPPING] = canonical(self.mapping.as_dict())
         return found
 
 
@@ -77,12 +81,8 @@ def compile_plan(exchange: Exchange, catalogue: Catalogue | None = None) -> Plan
             f"field 'produces': {exchange.mapping} produces {produces.ref}, not {exchange.produces}",
             where=where,
         )
-    if mapping and mapping.lookup_into and not exchange.lookup:
-        raise InvalidExchange(
-            f"field 'lookup': {exchange.mapping} needs the answer of a look-up", where=where
-        )
     _check_cursor(exchange, dataset)
-    check_flow(exchange, dataset, produces)
+    check_flow(exchange, dataset, produces, lookup_into=mapping.lookup_into if mapping else "")
     return Plan(exchange, dataset, produces, mapping, catalogue)
 
 

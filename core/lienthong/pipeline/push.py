@@ -7,7 +7,7 @@ from typing import Any
 
 from lienthong.connector import RecordTarget
 from lienthong.errors import Misconfigured, OutcomeUnknown
-from lienthong.ledger import DeliveryState, Intent, RunState
+from lienthong.ledger import DeliveryState, Intent
 from lienthong.pipeline.attest import Work, attest, now
 from lienthong.pipeline.bus import Bus
 from lienthong.pipeline.delivering import Delivering, delivery_id
@@ -105,7 +105,8 @@ def _check_batch(plan: Plan, target: RecordTarget, part: Part) -> None:
 
 
 def _intend(bus: Bus, plan: Plan, request: RunRequest, part: Part) -> list[DeliveryState]:
-    exchange, state = plan.exchange, _run(bus, plan, request)
+    exchange = plan.exchange
+    state = bus.journal.run(exchange.id, request.run)
     target = exchange.target.connection
     intents = [
         Intent(delivery_id(exchange.id, target, state.epoch, segment), segment, part.index, order)
@@ -116,18 +117,9 @@ def _intend(bus: Bus, plan: Plan, request: RunRequest, part: Part) -> list[Deliv
     return states
 
 
-def _run(bus: Bus, plan: Plan, request: RunRequest) -> RunState:
-    state = bus.journal.run(plan.exchange.id, request.run)
-    if state is None:
-        raise Misconfigured(
-            "this run is not in the journal", where=f"run {request.run}", hint="was LIENTHONG_LEDGER changed?"
-        )
-    return state
-
-
 def _settle_earlier(bus: Bus, plan: Plan, request: RunRequest, work: Delivering, ours: set[str]) -> None:
     """Settle what earlier runs since the last settled one left behind under other keys."""
-    epoch = _run(bus, plan, request).epoch
+    epoch = bus.journal.run(plan.exchange.id, request.run).epoch
     for state in bus.journal.deliveries(exchange=plan.exchange.id, epoch=epoch):
         if state.run != request.run and state.id not in ours and state.state != "intended":
             work.settle_outstanding(state)

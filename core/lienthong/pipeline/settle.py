@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from lienthong.errors import LienThongError, Unbalanced
-from lienthong.ledger import deliveries_document, quarantine_document
+from lienthong.ledger.documents import (
+    DELIVERIES,
+    QUARANTINE,
+    deliveries_document,
+    quarantine_document,
+)
 from lienthong.pipeline.attest import Work, attest, now
 from lienthong.pipeline.bus import Bus
 from lienthong.pipeline.parts import Part, RunRequest, Settled, grouped
@@ -16,7 +21,7 @@ def settle(bus: Bus, plan: Plan, request: RunRequest) -> Settled:
     """Close a run whose parts have all been pushed.
 
     Raises `Unbalanced` where pulled differs from acknowledged + quarantined + refused + pending.
-    The cursor moves only here, and only in a run that left nothing pending.
+    The cursor moves only here, and never in a trial (dry run, limit) or a replay.
     """
     started = now()
     found = pulled(bus, plan, request)
@@ -75,14 +80,11 @@ def _check_balance(plan: Plan, request: RunRequest, counts: dict[str, int]) -> N
 def _documents(bus: Bus, plan: Plan, request: RunRequest) -> dict[str, str]:
     """Keep the agreement and contracts as they are now; return the digest of every document."""
     documents = plan.documents()
-    names = sorted(documents)
-    segment = bus.store.write([documents[name] for name in names])
-    bus.journal.save_step(
-        plan.exchange.id, request.run, "documents", 0, {"names": names, "segment": segment.as_dict()}
-    )
+    for data in documents.values():
+        bus.ledger.keep(data)
     states = bus.journal.deliveries(exchange=plan.exchange.id, run=request.run)
-    documents["deliveries.json"] = deliveries_document(states)
-    documents["quarantine.json"] = quarantine_document(
-        bus.quarantine.list(exchange=plan.exchange.id, run=request.run)
+    documents[DELIVERIES] = deliveries_document(states)
+    documents[QUARANTINE] = quarantine_document(
+        bus.quarantine.list(exchange=plan.exchange.id, run=request.run, history=True)
     )
     return {name: sha256(data) for name, data in documents.items()}

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from lienthong.errors import Misconfigured, SignatureInvalid
 from lienthong.signing import _algorithms
 from lienthong.signing.signers import Signer
-from lienthong.signing.trust import TrustStore
+from lienthong.signing.trust import TrustStore, read_der
 
 ALGORITHMS: Final = frozenset({"ES256", "PS256"})
 """The algorithms that :func:`verify` accepts unless told otherwise."""
@@ -169,7 +169,7 @@ def _chain(header: Mapping[str, Any]) -> list[x509.Certificate]:
     if not isinstance(chain, list) or not 1 <= len(chain) <= _MAX_CHAIN:
         _refuse("the token carries no certificate, or too many", "certificate")
     try:
-        return [x509.load_der_x509_certificate(base64.b64decode(one, validate=True)) for one in chain]
+        return [read_der(base64.b64decode(one, validate=True)) for one in chain]
     except (ValueError, TypeError):
         _refuse("a certificate of the token cannot be read", "certificate")
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Final, NoReturn, Self, TypeVar
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtensionOID, NameOID
@@ -40,6 +41,14 @@ _KNOWN_CRITICAL: Final = frozenset(
 )
 _WEAK_HASHES: Final = (hashes.MD5, hashes.SHA1)
 
+_UNREADABLE: Final = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
 _Path = tuple[x509.Certificate, ...]
 _Extension = TypeVar("_Extension", bound=x509.ExtensionType)
 
@@ -102,10 +111,24 @@ class TrustStore:
         ``not-a-ca``, ``weak``, ``critical-extension``, ``revoked``.
         """
         when = at or datetime.now(UTC)
-        asked = (certificate, *intermediates)
-        window = self._checked.get(asked)
+        window = self._checked.get((certificate, *intermediates))
         if window is not None and window[0] <= when <= window[1]:
             return
+        try:
+            path = self._check_path(certificate, intermediates, when)
+        except _UNREADABLE:
+            _refuse("a certificate has parts that cannot be read", "chain")
+        if self._crls:  # a revocation may come into force within the window
+            return
+        if len(self._checked) >= _MAX_CACHED:
+            self._checked.clear()
+        start = max(one.not_valid_before_utc for one in path)
+        end = min(one.not_valid_after_utc for one in path)
+        self._checked[certificate, *intermediates] = (start, end)
+
+    def _check_path(
+        self, certificate: x509.Certificate, intermediates: Sequence[x509.Certificate], when: datetime
+    ) -> _Path:
         path = self._path(certificate, intermediates)
         for one in path:
             _check_dates(one, when)
@@ -115,11 +138,7 @@ class TrustStore:
         for one in path:
             _check_strength(one)
         self._check_revocation(path, when)
-        if len(self._checked) >= _MAX_CACHED:
-            self._checked.clear()
-        if not self._crls:
-            start = max(c.not_valid_before_utc for c in path)
-            self._checked[asked] = (start, min(c.not_valid_after_utc for c in path))
+        return path
 
     def _path(self, certificate: x509.Certificate, intermediates: Sequence[x509.Certificate]) -> _Path:
         """Return the path from the certificate to the first trusted one, signatures checked."""
@@ -140,7 +159,7 @@ class TrustStore:
         return tuple(path)
 
     def _check_revocation(self, path: _Path, when: datetime) -> None:
-        for child, issuer in zip(path, path[1:], strict=False):
+        for child, issuer in pairwise(path):
             for crl in self._crls:
                 if crl.issuer != child.issuer or not _crl_holds(crl, issuer):
                     continue
@@ -152,6 +171,18 @@ class TrustStore:
         return f"TrustStore({len(self._certificates)} certificates)"
 
 
+def read_der(der: bytes) -> x509.Certificate:
+    """Read a DER certificate from a message; raise :class:`ValueError` when it cannot be used at all."""
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+        for part in ("subject", "issuer", "extensions", "not_valid_before_utc", "not_valid_after_utc"):
+            getattr(certificate, part)  # parsed at first use, and may be malformed
+        certificate.public_key()
+        return certificate
+    except _UNREADABLE:
+        raise ValueError("not a readable certificate") from None
+
+
 def agency_of(certificate: x509.Certificate) -> str:
     """Return the agency code in a certificate: the ``urn:lienthong:agency:`` name, else the common name."""
     try:
@@ -159,7 +190,7 @@ def agency_of(certificate: x509.Certificate) -> str:
         for uri in names.get_values_for_type(x509.UniformResourceIdentifier):
             if uri.startswith(AGENCY_URN):
                 return uri.removeprefix(AGENCY_URN)
-    except (x509.ExtensionNotFound, ValueError):
+    except (x509.ExtensionNotFound, *_UNREADABLE):
         pass
     common = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     return str(common[0].value) if common else ""
@@ -219,8 +250,6 @@ def _extension(certificate: x509.Certificate, kind: type[_Extension]) -> _Extens
         return certificate.extensions.get_extension_for_class(kind).value
     except x509.ExtensionNotFound:
         return None
-    except ValueError:
-        _refuse(f"the extensions of {_name(certificate)} cannot be read", "chain")
 
 
 def _issued(child: x509.Certificate, issuer: x509.Certificate) -> bool:

@@ -110,7 +110,7 @@ class _LocalFiles:
 
 class _RemoteFiles:
     def __init__(self, url: str) -> None:
-        import fsspec  # noqa: PLC0415 - only deployments with an object store pay for it
+        import fsspec
 
         try:
             self._fs: Any
@@ -118,7 +118,7 @@ class _RemoteFiles:
         except (ImportError, ValueError) as error:
             raise Misconfigured(
                 f"the staging store cannot be opened: {error}",
-                where=url.split("@")[-1],
+                where=url.rsplit("@", maxsplit=1)[-1],
                 hint="install the fsspec file system for this scheme",
             ) from None
 

@@ -1,0 +1,43 @@
+# Liên Thông. `make help` lists the targets.
+#
+#   PYTHON             interpreter for the virtual environment (3.11 or 3.12)
+#   VENV               folder of the virtual environment (.venv)
+#   DEMO_PORT          port of the Airflow UI (8080)
+#   DEMO_SANDBOX_PORT  port of the simulated province (18080)
+#   ONCE=1             end the demo when the table is shown
+
+VENV ?= .venv
+export VENV PYTHON ONCE DEMO_PORT DEMO_SANDBOX_PORT
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types bench lock clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\): .*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+
+demo: ## five exchanges on a real Airflow against a simulated province
+	@tools/bootstrap run && exec $(VENV)/bin/python -m lienthong.demo
+
+test: ## lint, types, import rules and all tests
+	@tools/bootstrap dev
+	@$(MAKE) --no-print-directory lint types
+	$(VENV)/bin/python -m pytest -n auto --dist loadgroup
+
+lint: ## style and import rules
+	@tools/bootstrap dev
+	$(VENV)/bin/python -m ruff check .
+	$(VENV)/bin/python -m ruff format --check .
+	$(VENV)/bin/lint-imports
+
+types: ## mypy --strict
+	@tools/bootstrap dev
+	$(VENV)/bin/python -m mypy
+
+bench: ## measure against the limits of this machine and other tools
+	@tools/bootstrap bench && exec $(VENV)/bin/python -m benchmarks
+
+lock: ## pin the dependencies anew (needs uv)
+	sh requirements/lock.sh
+
+clean: ## remove the demo's state
+	rm -rf .demo

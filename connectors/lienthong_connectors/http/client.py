@@ -1,0 +1,163 @@
+"""A partner's HTTP service: authenticated, signed, with one fresh credential where the old is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urljoin, urlsplit
+from uuid import uuid4
+
+import requests
+
+from lienthong.connector import Connection, Context
+from lienthong.errors import ProtocolViolation, Unauthenticated
+from lienthong_connectors.http.coding import ACCEPTED
+from lienthong_connectors.http.fields import base_url, join_url
+from lienthong_connectors.http.login import dialect
+from lienthong_connectors.http.signature import HttpSignature, check_keys, sign_request, verify_reply
+from lienthong_connectors.http.transport import Limits, Prepared, Reply, Transport
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_AGENT = "lienthong"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request in the words of a connector.
+
+    ``path`` is under the connection's host, or an absolute URL of the same origin; ``label`` is
+    what messages and logs call it. ``safe``: repeating it has no effect.
+    """
+
+    method: str
+    path: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    label: str = ""
+    safe: bool = True
+    correlation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A reply, and the agency whose signature on it was verified (empty without one)."""
+
+    reply: Reply
+    signed_by: str = ""
+
+
+class Client:
+    """Speaks with one connection's system. Safe among threads."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        context: Context,
+        limits: Limits,
+        signature: HttpSignature | None = None,
+        *,
+        pool: int = 8,
+    ) -> None:
+        self.where = f"connection {connection.id!r} "
+        self.base = base_url(connection)
+        check_keys(signature, context, where=self.where.strip())
+        certificate = connection.option("client_certificate")
+        key = connection.option("client_key")
+        self.ca_file = str(connection.option("ca_file", ""))
+        self.proxied = bool(connection.option("proxy"))
+        self.transport = Transport(
+            limits,
+            context.log,
+            where=self.where,
+            ca_file=self.ca_file,
+            certificate=(certificate, key) if certificate and key else certificate,
+            proxy=str(connection.option("proxy", "")),
+            pool=pool,
+        )
+        self.auth = dialect(connection, self.transport)
+        self._signature, self._context = signature, context
+
+    def call(self, call: Call) -> Answered:
+        """Send a call and return its answer, whatever the status.
+
+        A credential that is refused (401, or the portal's word for it) is renewed once and the
+        call repeated: by that answer the other side said that it did not process the request
+        (RFC 9110 section 15.5.2). Redirects of safe calls are followed within the same origin.
+
+        Raises what `Transport.send` raises, `Unauthenticated` and `SignatureInvalid`.
+        """
+        reply, request = self._send(call)
+        if self.auth.refused(reply.status, reply.body) and self.auth.renew(request):
+            reply, request = self._send(call)
+        if self.auth.refused(reply.status, reply.body):
+            raise Unauthenticated(
+                "the other side does not accept who we are",
+                where=f"{self.where}{call.label or call.path}",
+                hint="check the connection's credentials and auth",
+            )
+        signed_by = ""
+        if self._signature is not None and self._signature.verify:
+            signed_by = verify_reply(reply, request, self._signature, self._context)
+        return Answered(reply, signed_by)
+
+    def transport_only(self, call: Call) -> Reply:
+        """Send a call without a credential and return its answer, for checks."""
+        request = requests.Request(call.method, self.url(call.path), headers={"User-Agent": _AGENT}).prepare()
+        return self.transport.send(Prepared(request, call.label, safe=True))
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.transport.close()
+
+    def url(self, path: str) -> str:
+        """Return the URL of a path; raise `ProtocolViolation` where it leaves the connection's origin."""
+        url = join_url(self.base, path)
+        if origin(url) != origin(self.base):
+            raise ProtocolViolation(
+                "an address leads to another host",
+                where=self.where.strip(),
+                hint="credentials are never sent elsewhere; give the host as a connection of its own",
+            )
+        return url
+
+    def _send(self, call: Call) -> tuple[Reply, requests.PreparedRequest]:
+        url = self.url(call.path)
+        reply, request = self._once(call, url, call.params)
+        for _ in range(3):
+            if reply.status not in _REDIRECTS or call.method not in {"GET", "HEAD"}:
+                break
+            url = self.url(urljoin(request.url or url, reply.header("Location")))
+            reply, request = self._once(call, url, {})
+        return reply, request
+
+    def _once(
+        self, call: Call, url: str, params: Mapping[str, str]
+    ) -> tuple[Reply, requests.PreparedRequest]:
+        correlation = call.correlation or uuid4().hex
+        headers = {
+            "User-Agent": _AGENT,
+            "Accept": "application/json",
+            "Accept-Encoding": ACCEPTED,
+            "X-Request-Id": correlation,
+            **call.headers,
+        }
+        request = requests.Request(
+            call.method, url, params=dict(params), headers=headers, data=call.body
+        ).prepare()
+        self.auth(request)
+        request.prepare_content_length(request.body)
+        if self._signature is not None and self._signature.sign:
+            sign_request(request, self._signature, self._context)
+        label = call.label or "/" + call.path.lstrip("/")
+        return self.transport.send(Prepared(request, label, call.safe, correlation)), request
+
+
+def origin(url: str) -> tuple[str, str, int | None]:
+    """Return scheme, host and port of a URL, by which hosts are told apart."""
+    parts = urlsplit(url)
+    usual = {"http": 80, "https": 443}.get(parts.scheme)
+    try:
+        return parts.scheme, (parts.hostname or "").lower(), parts.port or usual
+    except ValueError:
+        return parts.scheme, "", None

@@ -1,0 +1,115 @@
+"""Sockets under a deadline: what requests and urllib3 do not bound by themselves.
+
+Their timeouts restart with every byte, so a peer that drips one byte a second holds a worker for
+ever. A `Deadline` shuts the socket down when its seconds are over, whatever is going on. It also
+knows whether any byte of the request was handed to the socket, which is what tells a delivery
+that surely did not happen from one whose outcome is unknown.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from typing import Any, Self
+
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+_current = threading.local()
+
+
+class Deadline:
+    """The seconds that one request and its answer may take together, on this thread.
+
+    ``sent``: bytes of the request were given to the socket. ``expired``: the time was over and the
+    socket was shut down.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.sent = False
+        self.expired = False
+        self._socket: socket.socket | None = None
+        self._lock = threading.Lock()
+        self._timer = threading.Timer(seconds, self.expire)
+        self._timer.daemon = True
+
+    def __enter__(self) -> Self:
+        _current.deadline = self
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _current.deadline = None
+        with self._lock:
+            self._socket = None
+        self._timer.cancel()
+
+    def watch(self, sock: socket.socket) -> None:
+        """Shut this socket down when the time is over (at once where it is over already)."""
+        self.sent = True
+        with self._lock:
+            self._socket = sock
+            if self.expired:
+                self._shut()
+
+    def expire(self) -> None:
+        """End the time now; called by the timer, and when a connector is closed under way."""
+        with self._lock:
+            self.expired = True
+            self._shut()
+
+    def _shut(self) -> None:
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                # not SSLSocket's own method: that one would drop the TLS state under the reader
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+
+def _watch(sock: Any) -> None:
+    deadline = getattr(_current, "deadline", None)
+    if deadline is not None and sock is not None:
+        deadline.watch(sock)
+
+
+class _PlainConnection(HTTPConnection):
+    def send(self, data: Any) -> None:
+        if self.sock is None:
+            self.connect()
+        _watch(self.sock)
+        super().send(data)
+
+
+class _TlsConnection(HTTPSConnection):
+    def send(self, data: Any) -> None:
+        if self.sock is None:
+            self.connect()
+        _watch(self.sock)
+        super().send(data)
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = _PlainConnection
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
+
+
+_POOLS = {"http": _PlainPool, "https": _TlsPool}
+
+
+class WatchedAdapter(HTTPAdapter):
+    """The adapter of requests over connections that know the current `Deadline`; it never retries."""
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
+        """Build the pools of urllib3 with watched connections."""
+        super().init_poolmanager(connections, maxsize, block, **options)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        """Return the pools behind a proxy, watched too."""
+        manager = super().proxy_manager_for(proxy, **options)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager

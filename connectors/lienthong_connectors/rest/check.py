@@ -1,0 +1,52 @@
+"""Connection checks: each step of reaching a service, and what to do where one does not hold."""
+
+from __future__ import annotations
+
+from lienthong.connector import Finding
+from lienthong.errors import LienThongError
+from lienthong_connectors.http.client import Call, Client
+from lienthong_connectors.http.probe import probe
+from lienthong_connectors.http.status import failure
+from lienthong_connectors.rest.fetch import Fetcher
+from lienthong_connectors.rest.settings import RestSource, RestTarget
+
+_NOT_THERE = frozenset({404, 410})
+
+
+def check_source(client: Client, fetcher: Fetcher, settings: RestSource) -> list[Finding]:
+    """Reach the service, obtain a credential and read the first page."""
+    findings = probe(client)
+    if all(finding.ok for finding in findings if finding.check != "transport"):
+        try:
+            page = fetcher.page(settings.paging.first(), {}, {})
+            found = f"{len(page.records)} records, {len(page.malformed)} malformed in the first page"
+            findings.append(Finding("path", ok=True, detail=found))
+        except LienThongError as error:
+            findings.append(_failed("path", error))
+    return findings
+
+
+def check_target(client: Client, settings: RestTarget) -> list[Finding]:
+    """Reach the service, obtain a credential and see whether the path answers; nothing is delivered."""
+    findings = probe(client)
+    if all(finding.ok for finding in findings if finding.check != "transport"):
+        label = "/" + settings.path.lstrip("/")
+        try:
+            reply = client.transport_only(Call("OPTIONS", settings.path.split("{")[0], label=label))
+            findings.append(_path(reply.status, failure(reply, where=label, safe=True)))
+        except LienThongError as error:
+            findings.append(_failed("path", error))
+    return findings
+
+
+def _path(status: int, error: LienThongError | None) -> Finding:
+    """Judge the answer to OPTIONS: a refusal of the method is as good a sign of life as any."""
+    if status in _NOT_THERE:
+        return Finding("path", ok=False, detail=f"answered {status}", hint="check the path of the settings")
+    if status >= 500 and error is not None:
+        return _failed("path", error)
+    return Finding("path", ok=True, detail=f"answers ({status} to OPTIONS)")
+
+
+def _failed(check: str, error: LienThongError) -> Finding:
+    return Finding(check, ok=False, detail=str(error.message), hint=error.hint)

@@ -1,0 +1,94 @@
+"""JSON answers read strictly: what I-JSON (RFC 7493) cannot carry exactly is not guessed at."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from lienthong.errors import ProtocolViolation
+
+if TYPE_CHECKING:
+    from lienthong_connectors.http.transport import Reply
+
+_BOM = b"\xef\xbb\xbf"
+_DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"000000000")
+_LONG = b"0" * 20
+_TYPE = re.compile(r"\s*([\w.+-]+/[\w.+-]+)\s*(?:;|$)")
+_CHARSET = re.compile(r";\s*charset\s*=\s*\"?([\w:.-]+)", re.IGNORECASE)
+_UTF8 = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
+
+
+def decode_reply(reply: Reply, content_types: tuple[str, ...], *, where: str) -> Any:
+    """Return the JSON value of an answer.
+
+    Raises `ProtocolViolation` where the content type is not among ``content_types`` (``+json``
+    types always are), the declared charset is not UTF-8 (RFC 8259 section 8.1) while the body is
+    not plain ASCII, or the body is not JSON.
+    """
+    declared = reply.header("Content-Type")
+    if declared:
+        found = _TYPE.match(declared.lower())
+        kind = found.group(1) if found else ""
+        if kind not in content_types and not kind.endswith("+json"):
+            raise ProtocolViolation(
+                f"the answer is {kind or 'of no readable type'}, not JSON",
+                where=where,
+                hint="a login page or a gateway's error page? Else name the type in content_types",
+            )
+        charset = _CHARSET.search(declared)
+        if charset and charset.group(1).lower() not in _UTF8 and not reply.body.isascii():
+            raise ProtocolViolation(
+                f"the answer is declared as {charset.group(1)}",
+                where=where,
+                hint="JSON travels in UTF-8 (RFC 8259)",
+            )
+    return decode(reply.body, where=where)
+
+
+def decode(data: bytes, *, where: str = "") -> Any:
+    """Return a JSON value; a byte order mark is passed over.
+
+    Raises `ProtocolViolation` for malformed text, NaN, lone surrogates and names that stand twice
+    in one object. Integers keep all their digits, whatever their size.
+
+    orjson keeps the last of two equal names and turns integers beyond 64 bits into floats. Both
+    leave a trace: the value written again differs from what was read. Only then the slow, exact
+    parser is asked.
+    """
+    data = data.removeprefix(_BOM)
+    try:
+        value = orjson.loads(data)
+        if _faithful(data, orjson.dumps(value)):
+            return value
+        return json.loads(data, object_pairs_hook=_unique, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        place = getattr(error, "pos", None)
+        raise ProtocolViolation(
+            "the answer is not JSON that can be read exactly" + (f" (at character {place})" if place else ""),
+            where=where,
+            hint="was it cut? RFC 8259 and RFC 7493 say what is allowed",
+        ) from None
+
+
+def _faithful(read: bytes, written: bytes) -> bool:
+    """Tell whether nothing can have been lost between the bytes read and the value written again."""
+    if read == written:
+        return True
+    # every name and every text is two quotes, inner ones stand escaped on both sides
+    if read.count(b'"') != written.count(b'"') or b"\\u0022" in read:
+        return False
+    return _LONG not in read.translate(_DIGITS_TO_ZERO)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name stands twice in one object")
+    return found
+
+
+def _refuse(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,20 @@
+"""What the REST connector is, for the connection form, the documentation and the CLI."""
+
+from __future__ import annotations
+
+from lienthong.connector import ConnectorDescriptor
+from lienthong.exchange import Text
+from lienthong_connectors.http.fields import HTTP_FIELDS
+from lienthong_connectors.rest.settings import RestSource, RestTarget
+
+DESCRIPTOR = ConnectorDescriptor(
+    kind="rest",
+    title=Text("Dịch vụ REST", "REST service"),
+    summary=Text(
+        "Đọc danh sách JSON theo trang và gửi bản ghi theo lô tới dịch vụ REST của cơ quan",
+        "Reads JSON lists page by page from an agency's REST service and delivers records to it",
+    ),
+    connection_type="lienthong_rest",
+    connection=HTTP_FIELDS,
+    settings={"source": RestSource, "target": RestTarget},
+)

@@ -1,0 +1,83 @@
+"""Dotted paths into JSON answers, and templates filled with what is known at the moment of sending."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lienthong.errors import Misconfigured
+
+MISSING: Any = object()
+"""What `at` returns where a path leads nowhere."""
+
+
+def at(value: Any, path: str) -> Any:
+    """Return what lies at a dotted path, `MISSING` where nothing does.
+
+    ``""`` is the value itself; a number selects an element of a list; a leading ``$.`` (JSONPath)
+    is allowed. A name that holds dots itself is found first.
+    """
+    path = path.removeprefix("$.").removeprefix("$")
+    if not path:
+        return value
+    if isinstance(value, Mapping) and path in value:
+        return value[path]
+    for part in path.split("."):
+        if isinstance(value, Mapping):
+            value = value.get(part, MISSING)
+        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            return MISSING
+    return value
+
+
+def text_at(value: Any, path: str) -> str:
+    """Return a scalar at a path as text (``true`` and ``false`` as JSON writes them), else empty."""
+    return as_text(at(value, path)) if path else ""
+
+
+def as_text(value: Any) -> str:
+    """Return a JSON scalar as text; anything else, null included, is empty."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, (str, int, float)) else ""
+
+
+def fill(template: Any, names: Mapping[str, Any]) -> Any:
+    """Return a template with every text ``$name`` replaced by what the name stands for.
+
+    ``$record.MaHoSo`` goes into a value. ``$$`` at the front stands for one literal ``$``. Raises
+    `Misconfigured` for a name that is not known here.
+    """
+    if isinstance(template, str) and template.startswith("$"):
+        return template[1:] if template.startswith("$$") else _named(template[1:], names)
+    if isinstance(template, Mapping):
+        return {key: fill(item, names) for key, item in template.items()}
+    if isinstance(template, (list, tuple)):
+        return [fill(item, names) for item in template]
+    return template
+
+
+def references(template: Any) -> set[str]:
+    """Return the names that a template refers to, without their sub-paths."""
+    if isinstance(template, str):
+        plain = not template.startswith("$") or template.startswith("$$")
+        return set() if plain else {template[1:].split(".")[0]}
+    items: Any = ()
+    if isinstance(template, Mapping):
+        items = template.values()
+    elif isinstance(template, (list, tuple)):
+        items = template
+    return {name for item in items for name in references(item)}
+
+
+def _named(path: str, names: Mapping[str, Any]) -> Any:
+    name, _, rest = path.partition(".")
+    found = at(names[name], rest) if name in names else MISSING
+    if found is MISSING:
+        raise Misconfigured(
+            f"the template refers to ${path}, which is not there",
+            hint=f"known here: {', '.join('$' + known for known in sorted(names))}",
+        )
+    return found

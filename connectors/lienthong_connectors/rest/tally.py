@@ -1,0 +1,131 @@
+"""What is known of each record of a batch while it is being delivered or asked about."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict, deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from lienthong.connector import Answer, Batch, Receipt
+from lienthong.errors import ProtocolViolation, Reason
+from lienthong.records import key_of
+from lienthong_connectors.http.privacy import spoken
+from lienthong_connectors.rest.outcome import Results
+from lienthong_connectors.rest.paths import MISSING, as_text, at, text_at
+
+_NOT_IN_RULES = re.compile(r"[^A-Za-z0-9._-]+")
+_NO_TEXT = ("Hệ thống nhận từ chối và không nêu lý do", "The target refused and gave no reason")
+
+
+@dataclass(slots=True)
+class Tally:
+    """Outcomes by index from 0; what is in none of the sets was taken.
+
+    ``not_taken`` are unknown ones of which the target said that it did not take them, or which
+    were never sent.
+    """
+
+    total: int
+    refused: dict[int, Reason] = field(default_factory=dict)
+    codes: dict[int, str] = field(default_factory=dict)
+    unknown: set[int] = field(default_factory=set)
+    not_taken: set[int] = field(default_factory=set)
+    absent: set[int] = field(default_factory=set)
+    receipts: list[Receipt] = field(default_factory=list)
+
+    def refuse(self, index: int, code: str, text: str, record: bytes) -> None:
+        """Refuse a record in the target's own words, personal values left out."""
+        self.codes[index] = code
+        self.refused[index] = target_reason(code, text, record)
+
+    def postpone(self, index: int) -> None:
+        """Count a record as unknown although it was surely not taken."""
+        self.unknown.add(index)
+        self.not_taken.add(index)
+
+    def answer(self) -> Answer:
+        """Return the answer to a delivery."""
+        return Answer(
+            self.total,
+            dict(self.refused),
+            frozenset(self.absent),
+            frozenset(self.unknown),
+            tuple(self.receipts),
+        )
+
+    def answer_to_lookup(self) -> Answer:
+        """Return the answer to a question: what was surely not taken is absent, so sending it is safe."""
+        absent = self.absent | self.not_taken
+        unknown = frozenset(self.unknown - absent)
+        return Answer(self.total, dict(self.refused), frozenset(absent), unknown, tuple(self.receipts))
+
+
+def target_reason(code: str, text: str, record: bytes) -> Reason:
+    """Return the reason for a record that the target refused with a code and a text."""
+    name = _NOT_IN_RULES.sub("-", code).strip("-")[:40] or "refused"
+    said = spoken(text, orjson.loads(record))
+    vi, en = (said, said) if said else _NO_TEXT
+    return Reason(path="", rule=f"target.{name}", vi=vi, en=en)
+
+
+def apply_results(tally: Tally, value: Any, results: Results, batch: Batch, indices: Sequence[int]) -> None:
+    """Read per-record results of an answer into a tally; ``indices`` are the records that were sent.
+
+    Records that the answer does not mention, or on which it contradicts itself, become unknown.
+    Raises `ProtocolViolation` where there is no list of results.
+    """
+    elements = at(value, results.path)
+    if results.only_refused and (elements is MISSING or elements is None):
+        elements = []
+    if not isinstance(elements, list):
+        raise ProtocolViolation(
+            f"the answer has no list of results at {results.path or 'its top'!r}",
+            hint="check the results of the settings",
+        )
+    codes: dict[int, str] = {}
+    for index, element in _matched(elements, results, batch, indices):
+        code = text_at(element, results.code_path)
+        if codes.setdefault(index, code) != code:
+            tally.refused.pop(index, None)
+            tally.unknown.add(index)
+        elif code in results.transient_codes:
+            tally.postpone(index)
+        elif code not in results.ok_codes:
+            tally.refuse(index, code, text_at(element, results.message_path), batch.records[index])
+    if not results.only_refused:
+        tally.unknown.update(set(indices) - codes.keys())
+
+
+def _matched(
+    elements: list[Any], results: Results, batch: Batch, indices: Sequence[int]
+) -> Iterator[tuple[int, Any]]:
+    """Yield (index, element) for every element that speaks of a record that was sent."""
+    if results.match == "order":
+        if len(elements) == len(indices):
+            yield from zip(indices, elements, strict=True)
+        return
+    if results.match == "index":
+        for element in elements:
+            number = text_at(element, results.field)
+            if number.isdecimal() and 0 <= int(number) - results.first_index < len(indices):
+                yield indices[int(number) - results.first_index], element
+        return
+    waiting = _by_key(results, batch, indices)
+    for element in elements:
+        found = waiting.get(as_text(at(element, results.field)))
+        if found:
+            # records with equal keys take their results in turn, the last one all that remain
+            yield found.popleft() if len(found) > 1 else found[0], element
+
+
+def _by_key(results: Results, batch: Batch, indices: Sequence[int]) -> dict[str, deque[int]]:
+    waiting: dict[str, deque[int]] = defaultdict(deque)
+    for index in indices:
+        record = orjson.loads(batch.records[index])
+        key = text_at(record, results.record_key) if results.record_key else key_of(record, batch.key)
+        waiting[key].append(index)
+    return waiting

@@ -1,0 +1,224 @@
+"""An open REST target: a batch or a record is sent once, and every record gets an outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from lienthong.connector import Answer, Batch, Connection, Context, Finding, TargetCapabilities
+from lienthong.errors import (
+    LienThongError,
+    Misconfigured,
+    OutcomeUnknown,
+    ProtocolViolation,
+    RequestRejected,
+    Tampered,
+    Unavailable,
+)
+from lienthong.records import key_of
+from lienthong_connectors.http.client import Answered, Call, Client
+from lienthong_connectors.http.status import agency_words, failure, retry_after
+from lienthong_connectors.http.transport import Limits
+from lienthong_connectors.rest.check import check_target
+from lienthong_connectors.rest.decode import decode_reply
+from lienthong_connectors.rest.lookup import Asker
+from lienthong_connectors.rest.names import connection_names
+from lienthong_connectors.rest.paths import as_text, fill, text_at
+from lienthong_connectors.rest.receipts import receipt, record_id, update_id
+from lienthong_connectors.rest.settings import Outcome, RestTarget
+from lienthong_connectors.rest.tally import Tally, apply_results
+
+_TYPES = {"ndjson": "application/x-ndjson"}
+_RECORD_FAULTS = frozenset({400, 409, 412, 413, 422})
+
+
+class OpenRestTarget:
+    """Delivers to the service that the settings describe; see `RestTarget`."""
+
+    def __init__(self, settings: RestTarget, connection: Connection, context: Context) -> None:
+        limits = Limits(
+            idle=settings.timeout, total=settings.deadline, answer_bytes=settings.max_answer_bytes
+        )
+        self.capabilities = TargetCapabilities(
+            repeatable=settings.repeatable, lookup=settings.status is not None, max_batch=settings.max_batch
+        )
+        if connection.option("auth") == "dvcqg-session" and settings.wrap is None:
+            raise Misconfigured(
+                "a session travels in the body, which must be an object",
+                where=f"connection {connection.id!r}",
+                hint='give a wrap such as {"service": "DongBoHoSoMC", "data": "$records"}',
+            )
+        self._settings, self._context = settings, context
+        self._client = Client(connection, context, limits, settings.signature)
+        self._names = connection_names(connection)
+        self._where = f"{self._client.where}/{settings.path.lstrip('/')}"
+        self._asker = Asker(settings, self._client, self._names)
+
+    def deliver(self, batch: Batch) -> Answer:
+        """Send a batch once; see `lienthong.connector.RecordTarget`.
+
+        In single mode an error after the first record does not raise: what was sent is answered
+        for, the rest is unknown.
+        """
+        tally = Tally(len(batch.records))
+        if not batch.records:
+            return tally.answer()
+        if self._settings.mode == "single":
+            self._deliver_singly(batch, tally)
+        else:
+            everything = range(len(batch.records))
+            self._send(
+                batch, everything, tally, batch.id, self._settings.upsert and self._settings.upsert.create
+            )
+            self._update_existing(batch, tally)
+        return tally.answer()
+
+    def lookup(self, batch: Batch) -> Answer:
+        """Ask what became of a batch; see `StatusLookup`."""
+        return self._asker.lookup(batch)
+
+    def check(self) -> list[Finding]:
+        """Test settings, reachability, credentials and the path, without delivering anything."""
+        return check_target(self._client, self._settings)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._client.close()
+
+    def _update_existing(self, batch: Batch, tally: Tally) -> None:
+        """Send again, as updates, the records that were refused because they exist already."""
+        upsert = self._settings.upsert
+        if upsert is None:
+            return
+        existing = sorted(i for i in tally.refused if tally.codes.get(i) in upsert.exists_codes)
+        if not existing:
+            return
+        for index in existing:
+            del tally.refused[index]
+        try:
+            self._send(batch, existing, tally, update_id(batch, existing), upsert.update)
+        except Tampered:
+            raise
+        except LienThongError as error:
+            self._context.log(f"update of {len(existing)} existing records: {error.code}")
+            for index in existing:
+                tally.unknown.add(index) if isinstance(error, OutcomeUnknown) else tally.postpone(index)
+
+    def _deliver_singly(self, batch: Batch, tally: Tally) -> None:
+        for index, record in enumerate(batch.records):
+            try:
+                self._send(batch, (index,), tally, record_id(batch, record), None)
+            except RequestRejected as error:
+                status = error.details.get("status")
+                if status is not None and status not in _RECORD_FAULTS:
+                    self._stop(tally, index, error)
+                    return
+                code = str(error.details.get("agency_code") or status or "rejected")
+                tally.refuse(index, code, error.message, record)
+            except Tampered:
+                raise
+            except LienThongError as error:
+                self._stop(tally, index, error)
+                return
+
+    def _stop(self, tally: Tally, index: int, error: LienThongError) -> None:
+        """Leave off at a record; what was not sent is unknown, and surely not taken."""
+        if index == 0:
+            raise error
+        self._context.log(f"stopped at record {index + 1} of {tally.total}: {error.code}")
+        tally.unknown.add(index)
+        if not isinstance(error, OutcomeUnknown):
+            tally.postpone(index)
+        for later in range(index + 1, tally.total):
+            tally.postpone(later)
+
+    def _send(self, batch: Batch, indices: Sequence[int], tally: Tally, key: str, flag: Any) -> None:
+        """Send some records in one request and note what became of them."""
+        answered = self._client.call(self._call(batch, indices, key, flag))
+        outcome = self._outcome(answered)
+        if outcome == "refused":
+            code, text = agency_words(answered.reply.body)
+            for index in indices:
+                tally.refuse(index, code or str(answered.reply.status), text, batch.records[index])
+        value = self._value(answered) if outcome is None else None
+        status = str(answered.reply.status)
+        if outcome is None and self._settings.results is not None:
+            try:
+                apply_results(tally, value, self._settings.results, batch, indices)
+            except ProtocolViolation as error:
+                raise self._unreadable(error) from None
+        if self._settings.envelope is not None and value is not None:
+            status = text_at(value, self._settings.envelope.code_path) or status
+        tally.receipts.append(receipt(answered, status, text_at(value, self._settings.reference)))
+
+    def _call(self, batch: Batch, indices: Sequence[int], key: str, flag: Any) -> Call:
+        settings = self._settings
+        headers = {"Content-Type": _TYPES.get(settings.mode, "application/json"), **settings.headers}
+        if settings.key_header:
+            headers[settings.key_header] = key
+        path = settings.path
+        if "{key}" in path:
+            name = key_of(orjson.loads(batch.records[indices[0]]), batch.key)
+            path = path.replace("{key}", quote(name, safe=""))
+        label = "/" + settings.path.lstrip("/")
+        body = self._body([batch.records[i] for i in indices], key, flag)
+        params = {name: as_text(value) for name, value in fill(settings.params, self._names).items()}
+        return Call(settings.method, path, params, body, headers, label, safe=False, correlation=key)
+
+    def _body(self, records: Sequence[bytes], key: str, flag: Any) -> bytes:
+        """Return the body's bytes; canonical record bytes go into it as they are."""
+        settings = self._settings
+        if settings.mode == "ndjson":
+            return b"\n".join(records) + b"\n"
+        content = records[0] if settings.mode == "single" else b"[" + b",".join(records) + b"]"
+        if settings.wrap is None:
+            return content
+        place = "record" if settings.mode == "single" else "records"
+        names: Mapping[str, Any] = {**self._names, place: orjson.Fragment(content), "id": key}
+        body = fill(settings.wrap, names)
+        if settings.upsert is not None:
+            body[settings.upsert.flag] = flag
+        return orjson.dumps(body)
+
+    def _outcome(self, answered: Answered) -> Outcome | None:
+        """Return what the settings say of a status; raise where it is an error; None for a success."""
+        reply = answered.reply
+        said = self._settings.statuses.get(reply.status)
+        if said in {"taken", "refused"}:
+            return said
+        if said is None:
+            if reply.status == 304:
+                raise OutcomeUnknown("the target answered 304 to a delivery", where=self._where)
+            if error := failure(
+                reply, where=self._where, safe=False, transactional=self._settings.transactional
+            ):
+                raise error
+            return None
+        code, text = agency_words(reply.body)
+        message = f"the target answered {reply.status}{f': {text}' if text else ''}"
+        if said == "rejected":
+            raise RequestRejected(message, where=self._where, status=reply.status, agency_code=code)
+        kind = Unavailable if said == "unavailable" else OutcomeUnknown
+        raise kind(message, where=self._where, retry_after=retry_after(reply))
+
+    def _value(self, answered: Answered) -> Any:
+        """Return the JSON of a success, None where nothing is to be read from it."""
+        settings = self._settings
+        if settings.envelope is None and settings.results is None and not settings.reference:
+            return None
+        try:
+            value = decode_reply(answered.reply, settings.content_types, where=self._where)
+        except ProtocolViolation as error:
+            raise self._unreadable(error) from None
+        if settings.envelope is not None and (failed := settings.envelope.failure(value, where=self._where)):
+            raise self._unreadable(failed) if isinstance(failed, ProtocolViolation) else failed
+        return value
+
+    def _unreadable(self, error: ProtocolViolation) -> OutcomeUnknown:
+        """Say that a success cannot be read: the records may have been taken."""
+        return OutcomeUnknown(
+            f"the target's answer cannot be read: {error.message}", where=self._where, hint=error.hint
+        )

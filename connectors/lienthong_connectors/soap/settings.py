@@ -1,0 +1,226 @@
+"""The typed settings of the SOAP connector; nothing heavy is imported before ``open_*``.
+
+A request is a nested mapping: member names are those of the schema, values are constants or
+references such as ``"$record.soDinhDanh"`` with filters behind ``|`` (see `template`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from lienthong.connector import Connection, Context, option
+from lienthong.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from lienthong_connectors.soap.lookup import OpenLookup
+    from lienthong_connectors.soap.source import OpenSource
+    from lienthong_connectors.soap.target import OpenTarget
+
+Version = Literal["", "1.1", "1.2"]
+
+
+@dataclass(frozen=True, slots=True)
+class FaultTable:
+    """What an agency's fault codes mean. A code stands in exactly one list; the rest follow SOAP.
+
+    A code is looked for in the fault's detail (any element's text) and then as the fault code
+    itself, without prefix. Codes in no list: Client and Sender are refused, Server and Receiver
+    transient, MustUnderstand and VersionMismatch misconfigured.
+    """
+
+    transient: tuple[str, ...] = option((), doc="try again later")
+    refused: tuple[str, ...] = option((), doc="this record (a look-up, a record's delivery) is refused")
+    misconfigured: tuple[str, ...] = option((), doc="the exchange or the connection is wrong")
+    unauthenticated: tuple[str, ...] = option((), doc="who we are is not accepted")
+    permanent: tuple[str, ...] = option((), doc="the whole request is refused for good")
+
+
+@dataclass(frozen=True, slots=True)
+class ResultCodes:
+    """What an answer's own result code means.
+
+    ``path`` and ``message`` are dotted paths inside the Body, its first element left out;
+    ``detail`` is a second code that says more than the first where it is present (a status 0 with
+    an error code). Codes are compared as text. A code in no list is a violation of the protocol.
+    """
+
+    path: str = option(doc="where the code stands, such as status")
+    detail: str = option("", doc="where the more exact code stands, such as errorCode")
+    message: str = option("", doc="where the agency's text stands")
+    acknowledged: tuple[str, ...] = option((), doc="taken")
+    already: tuple[str, ...] = option((), doc="was taken before: acknowledged, too")
+    refused: tuple[str, ...] = option((), doc="this record is refused")
+    absent: tuple[str, ...] = option((), doc="status query: was never taken; look-up: not found, refused")
+    pending: tuple[str, ...] = option((), doc="status query: cannot be told yet")
+    transient: tuple[str, ...] = option((), doc="not taken, try again later")
+    misconfigured: tuple[str, ...] = option((), doc="not taken, the exchange or the connection is wrong")
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """Pages asked for by a counter (``$page``, ``$size`` in the request) until a short one comes."""
+
+    size: int = option(500, doc="records of one page, as the request asks for them")
+    first: int = option(1, doc="number of the first page")
+    most: int = option(100_000, doc="pages after which a service that never ends is given up")
+
+
+@dataclass(frozen=True, slots=True)
+class StatusQuery:
+    """The operation that tells what became of a delivered record."""
+
+    operation: str = option(doc="operation of the same service")
+    request: Mapping[str, Any] = option(factory=dict, doc="its request, as the target's own")
+    result: ResultCodes | None = option(None, doc="what its codes mean; None: the target's own")
+
+
+@dataclass(frozen=True, slots=True)
+class WsSecurity:
+    """WS-Security 1.1 with X.509: what is signed and what must be.
+
+    A signed answer is held whole until it is verified, and only what was signed is read. Its size
+    is bounded by ``max_bytes``.
+    """
+
+    sign: bool = option(True, doc="sign requests with the exchange's key")
+    verify: bool = option(True, doc="refuse answers that are not signed by a trusted certificate")
+    cover: tuple[str, ...] = option((), doc="headers ({namespace}local) an answer must have and cover")
+    max_age: float = option(300.0, doc="oldest accepted signature time, seconds")
+    max_bytes: int = option(32 << 20, doc="largest signed answer")
+    signed_by: str = option("", doc="agency code that must stand in the answer's certificate; empty: any trusted")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Service:
+    """What every role says about the service."""
+
+    operation: str = option(doc="operation to call")
+    wsdl: str = option(
+        "", doc="file, package:name/path or path under the host; empty: the connection's, else no WSDL"
+    )
+    service: str = option("", doc="service of the WSDL; empty: the first")
+    port: str = option("", doc="port of the service; empty: the first that fits soap_version")
+    namespace: str = option("", doc="namespace of the request where there is no WSDL")
+    action: str = option("", doc="SOAPAction where there is no WSDL, or where the WSDL's is wrong")
+    soap_version: Version = option("", doc="1.1 or 1.2; empty: the WSDL's, else the connection's, else 1.1")
+    path: str = option("", doc="path under the connection's host")
+    headers: Mapping[str, str] = option(factory=dict, doc="HTTP headers of every request")
+    soap_headers: Mapping[str, Any] = option(
+        factory=dict, doc="SOAP headers: {namespace}local to text or nested mapping, with references"
+    )
+    faults: FaultTable = option(FaultTable(), doc="what the agency's fault codes mean")
+    lists: tuple[str, ...] = option((), doc="members that are always lists, where there is no WSDL to say so")
+    security: WsSecurity | None = option(None, doc="WS-Security, None for none")
+    connect_timeout: float = option(10.0, doc="seconds to connect")
+    read_timeout: float = option(60.0, doc="seconds between two bytes")
+    deadline: float = option(300.0, doc="seconds for one request and its whole answer")
+    max_answer_bytes: int = option(64 << 20, doc="largest answer, after decompression")
+    max_record_bytes: int = option(8 << 20, doc="largest piece of an answer held at once")
+    max_depth: int = option(64, doc="deepest nesting of an answer")
+
+    def _check(self) -> None:
+        require(bool(self.operation), "operation", "the name of an operation")
+        require(self.soap_version in ("", "1.1", "1.2"), "soap_version", "1.1 or 1.2")
+        times = (self.connect_timeout, self.read_timeout, self.deadline)
+        require(all(seconds > 0 for seconds in times), "deadline", "timeouts above 0 seconds")
+        require(self.max_depth >= 3, "max_depth", "3 or more")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoapSource(_Service):
+    """Records are the repeated element of an answer, streamed or asked for page by page.
+
+    References: ``$since``, ``$until`` (the read's beginning), ``$page``, ``$size``, ``$request.id``,
+    ``$connection.<extra>``.
+    """
+
+    kind: ClassVar[str] = "soap"
+
+    request: Mapping[str, Any] = option(factory=dict, doc="the request")
+    record_element: str = option(doc="local or Clark name of the repeated element")
+    paging: Paging | None = option(None, doc="page counter; None: everything is in one answer")
+    since_default: str = option("1970-01-01T00:00:00Z", doc="$since where there is no cursor yet")
+    incremental: bool = option(False, doc="the request uses $since, so only newer records come")
+    embedded: str = option("", doc="member whose text is JSON: it becomes the record (others stay beside it)")
+    result: ResultCodes | None = option(None, doc="result code beside the records, checked at the end")
+    chunk: int = option(500, doc="records handed on at once")
+    bulk: bool = option(True, doc="stream; False: hold the answer until it is complete")
+    max_answer_bytes: int = option(1 << 30, doc="largest answer, after decompression")
+    deadline: float = option(1800.0, doc="seconds for one request and its whole answer")
+
+    def __post_init__(self) -> None:
+        self._check()
+        require(bool(self.record_element), "record_element", "the name of the repeated element")
+        require(self.chunk >= 1, "chunk", "1 or more")
+        if self.paging is not None:
+            require(self.paging.size >= 1, "paging.size", "1 or more")
+
+    def open_source(self, connection: Connection, context: Context) -> OpenSource:
+        """Open the source; the WSDL is read now, the service contacted with the first page."""
+        from lienthong_connectors.soap.source import OpenSource  # noqa: PLC0415 - loads zeep and lxml
+
+        return OpenSource(self, connection, context)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoapTarget(_Service):
+    """Records are delivered one by one, or as one list per batch where the request has ``$records``.
+
+    References: ``$record`` and ``$record.<path>``, ``$key``, ``$request.id`` (32 hexadecimal digits,
+    the same on every try), ``$batch.id``, ``$connection.<extra>``; in a list ``{"$each": {...}}``
+    stands for one item per record.
+    """
+
+    kind: ClassVar[str] = "soap"
+
+    request: Mapping[str, Any] = option(factory=dict, doc="the request")
+    result: ResultCodes = option(doc="what the answer's code means")
+    status: StatusQuery | None = option(None, doc="operation that tells what became of a record")
+    repeatable: bool = option(False, doc="the service takes the same record again without a second effect")
+    max_batch: int = option(0, doc="most records of one delivery, 0 for no limit")
+    reference: str = option("", doc="path of the target's own number in the answer")
+    open_data: bool = option(False, doc="the service publishes: it may take fields classed open only")
+
+    def __post_init__(self) -> None:
+        self._check()
+        require(bool(self.result.path), "result.path", "where the answer's code stands")
+        require(bool(self.result.acknowledged), "result.acknowledged", "the code of success")
+
+    def open_target(self, connection: Connection, context: Context) -> OpenTarget:
+        """Open the target; the WSDL is read now, the service contacted with the first delivery."""
+        from lienthong_connectors.soap.target import OpenTarget  # noqa: PLC0415 - loads zeep and lxml
+
+        return OpenTarget(self, connection, context)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoapLookup(_Service):
+    """One question per record.
+
+    References: ``$record.<path>``, ``$question.id``, ``$officer``, ``$procedure``, ``$purpose``,
+    ``$connection.<extra>``.
+    """
+
+    kind: ClassVar[str] = "soap"
+
+    request: Mapping[str, Any] = option(factory=dict, doc="the request")
+    answer_element: str = option("", doc="dotted path of the answer inside the Body's first element; empty: all")
+    result: ResultCodes | None = option(None, doc="result code of the answer, None where there is none")
+    required: bool = option(True, doc="an empty answer refuses the record; False: it gives {}")
+
+    def __post_init__(self) -> None:
+        self._check()
+
+    def open_lookup(self, connection: Connection, context: Context) -> OpenLookup:
+        """Open the service; the WSDL is read now, the service contacted with the first question."""
+        from lienthong_connectors.soap.lookup import OpenLookup  # noqa: PLC0415 - loads zeep and lxml
+
+        return OpenLookup(self, connection, context)
+
+
+def require(holds: bool, name: str, wanted: str) -> None:
+    """Raise `Misconfigured` naming an option that does not hold."""
+    if not holds:
+        raise Misconfigured(f"option {name!r} is missing or malformed", where="soap connector", hint=f"give {wanted}")

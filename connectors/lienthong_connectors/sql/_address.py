@@ -1,0 +1,115 @@
+"""From an Airflow connection to a database: the URL and an engine that pools nothing."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Engine, make_url
+from sqlalchemy.pool import NullPool
+
+from lienthong.connector import Connection
+from lienthong.errors import Misconfigured
+
+_PSYCOPG = "postgresql+psycopg"
+
+
+def address(connection: Connection) -> URL:
+    """Return the connection's SQLAlchemy URL, credentials taken from the connection's own fields."""
+    text = connection.option("url")
+    return _from_url(connection, str(text)) if text else _from_fields(connection)
+
+
+def _from_url(connection: Connection, text: str) -> URL:
+    try:
+        url = make_url(text)
+    except (sa.exc.ArgumentError, ValueError):
+        raise Misconfigured(
+            "the field 'url' is not a SQLAlchemy URL",
+            where=f"connection {connection.id!r}",
+            hint="give dialect://host:port/database without a password",
+        ) from None
+    if url.password:
+        raise Misconfigured(
+            "the field 'url' holds a password",
+            where=f"connection {connection.id!r}",
+            hint="move it to the connection's password field, which is encrypted",
+        )
+    if connection.login:
+        url = url.set(username=connection.login)
+    if connection.password:
+        url = url.set(password=connection.password)
+    return _with_driver(url)
+
+
+def _from_fields(connection: Connection) -> URL:
+    dialect = str(connection.option("dialect", "postgresql"))
+    if dialect.startswith("sqlite"):
+        return URL.create(dialect, database=connection.schema or str(connection.require("host")))
+    return _with_driver(
+        URL.create(
+            dialect,
+            username=connection.login or None,
+            password=connection.password or None,
+            host=str(connection.require("host")),
+            port=connection.port,
+            database=connection.schema or None,
+        )
+    )
+
+
+def _with_driver(url: URL) -> URL:
+    return url.set(drivername=_PSYCOPG) if url.drivername in ("postgresql", "postgres") else url
+
+
+def seconds(connection: Connection, name: str, default: int) -> int:
+    """Return a timeout of the connection in whole seconds, at least 1."""
+    try:
+        return max(1, int(connection.option(name, default)))
+    except (TypeError, ValueError):
+        raise Misconfigured(
+            f"connection field {name!r} is not a number", where=f"connection {connection.id!r}"
+        ) from None
+
+
+def make_engine(connection: Connection, *, access: str = "rw") -> Engine:
+    """Return an engine; ``access`` is SQLite's open mode (ro, rw, or rwc to create the file)."""
+    url = address(connection)
+    options: dict[str, Any] = {"poolclass": NullPool, "hide_parameters": True}
+    if url.get_backend_name() == "sqlite":
+        options["creator"] = _sqlite_creator(connection, url, access)
+    elif url.drivername == _PSYCOPG:
+        options["connect_args"] = {
+            "connect_timeout": seconds(connection, "connect_timeout", 10),
+            "application_name": "lienthong",
+            "prepare_threshold": None,
+        }
+    try:
+        return sa.create_engine(url, **options)
+    except (sa.exc.ArgumentError, ImportError):
+        raise Misconfigured(
+            f"there is no driver for {url.drivername!r}",
+            where=f"connection {connection.id!r}",
+            hint="install the dialect's SQLAlchemy driver",
+        ) from None
+
+
+def _sqlite_creator(connection: Connection, url: URL, access: str) -> Callable[[], sqlite3.Connection]:
+    if not url.database or url.database == ":memory:":
+        raise Misconfigured(
+            "a SQLite endpoint needs a file",
+            where=f"connection {connection.id!r}",
+            hint="sqlite:////data/name.db",
+        )
+    place = f"file:{quote(url.database)}?mode={access}"
+    timeout = seconds(connection, "timeout", 120)
+
+    def create() -> sqlite3.Connection:
+        driver = sqlite3.connect(place, uri=True, timeout=timeout, isolation_level=None)
+        driver.execute("PRAGMA foreign_keys = ON")
+        return driver
+
+    return create

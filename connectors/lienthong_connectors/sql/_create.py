@@ -1,0 +1,47 @@
+"""A table made from the first batch, for sandboxes and small registers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import Engine
+
+from lienthong.connector import Batch
+from lienthong.errors import Misconfigured
+from lienthong_connectors.sql._rows import dig
+from lienthong_connectors.sql.settings import SqlTarget
+
+
+def create_table(engine: Engine, settings: SqlTarget, batch: Batch) -> None:
+    """Create the settings' table: columns from the mapping or the records, key as primary key."""
+    records = batch.objects()
+    paths = dict(settings.columns) or {name: name for record in records for name in record}
+    key = settings.key or batch.key
+    for path in key:
+        paths.setdefault(path, path.replace(".", "_"))
+    if len(set(paths.values())) != len(paths):
+        raise Misconfigured(
+            "two members want one column", where=f"table {settings.table!r}", hint="set 'columns'"
+        )
+    columns = [
+        sa.Column(name, _type([dig(record, path, ".") for record in records]), primary_key=path in key)
+        for path, name in paths.items()
+    ]
+    metadata = sa.MetaData(schema=settings.schema)
+    sa.Table(settings.table, metadata, *columns).create(engine, checkfirst=True)
+
+
+def _type(values: list[Any]) -> Any:
+    """Return the narrowest type that takes all the values."""
+    types = {type(value) for value in values if value is not None}
+    if types == {bool}:
+        return sa.Boolean()
+    if types == {int}:
+        return sa.BigInteger()
+    if types and types <= {int, float}:
+        return sa.Double()
+    if types & {dict, list}:
+        return sa.JSON().with_variant(JSONB(), "postgresql")
+    return sa.Text()

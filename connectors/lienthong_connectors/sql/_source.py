@@ -1,0 +1,208 @@
+"""An open SQL source: pages along the key, so that a read can go on where it stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection as Link
+from sqlalchemy.engine import Engine
+
+from lienthong.connector import Connection, Context, Finding, Page, ReadRequest, SourceCapabilities
+from lienthong.errors import Misconfigured
+from lienthong_connectors.sql._address import make_engine, seconds
+from lienthong_connectors.sql._checks import check_source
+from lienthong_connectors.sql._errors import translated
+from lienthong_connectors.sql._shape import Shape, find_shape
+from lienthong_connectors.sql._values import plain
+from lienthong_connectors.sql.settings import SqlSource, label
+
+
+class OpenSource:
+    """Reads one table or query.
+
+    A full read goes in the order of the key, an incremental one in the order of (cursor, key). A
+    page's position is the last row's order values, so a read goes on exactly behind it whatever
+    was inserted or deleted meanwhile. Without any key the rows are streamed once, unresumable.
+    """
+
+    def __init__(self, settings: SqlSource, connection: Connection, context: Context) -> None:
+        self.settings = settings
+        self.capabilities = SourceCapabilities(
+            incremental=settings.cursor is not None, resumable=bool(settings.key or settings.table)
+        )
+        self.where = f"table {label(settings)!r} at connection {connection.id!r}"
+        self._connection = connection
+        self._context = context
+        self._shape: Shape | None = None
+        self._link: Link | None = None
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine behind the connection; `Misconfigured` where the address is wrong."""
+        return make_engine(self._connection, access="ro")
+
+    def read(self, request: ReadRequest) -> Iterator[Page]:
+        """Yield the rows that the request asks for."""
+        with translated(self.where):
+            shape = self.shape()
+            if request.since is not None and self.settings.cursor is None:
+                raise Misconfigured("there is no cursor column", where=self.where, hint="set 'cursor'")
+            with self._session() as link:
+                if shape.key:
+                    self._require_full_keys(link, shape)
+                    yield from self._along_key(link, shape, request)
+                else:
+                    yield from self._stream(link, shape, request)
+
+    def check(self) -> list[Finding]:
+        """Test login, columns and key without reading a row."""
+        return check_source(self)
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._link is not None:
+            self._link.close()
+            self._link = None
+        if "engine" in self.__dict__:
+            self.engine.dispose()
+
+    def shape(self) -> Shape:
+        """Return the columns and the key, looked at once."""
+        if self._shape is None:
+            self._shape = find_shape(self.engine, self.settings, self.where)
+            self.capabilities = SourceCapabilities(
+                incremental=self.settings.cursor is not None, resumable=bool(self._shape.key)
+            )
+        return self._shape
+
+    @contextmanager
+    def _session(self) -> Iterator[Link]:
+        """Lend a connection whose transaction sees one state of the database, where it can."""
+        link = self._link = self.engine.connect()
+        try:
+            if self.engine.dialect.name == "postgresql":
+                self._prepare_postgres(link)
+            yield link
+        finally:
+            link.close()
+            self._link = None
+
+    def _prepare_postgres(self, link: Link) -> None:
+        timeout = seconds(self._connection, "timeout", 120) * 1000
+        if self.settings.snapshot:
+            link.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+        else:
+            link.execute(sa.text("SET TRANSACTION READ ONLY"))
+        link.execute(
+            sa.text("SELECT set_config('statement_timeout', :t, true), set_config('TimeZone', 'UTC', true)"),
+            {"t": str(timeout)},
+        )
+
+    def _from(self) -> Any:
+        if self.settings.query:
+            return sa.text(f"({self.settings.query}) AS q")
+        return sa.table(self.settings.table, schema=self.settings.schema)
+
+    def _require_full_keys(self, link: Link, shape: Shape) -> None:
+        """Rows with an empty key would be passed over without a word: refuse to begin."""
+        if not shape.loose:
+            return
+        empty = sa.or_(*(sa.column(name).is_(None) for name in shape.loose))
+        if link.execute(sa.select(sa.literal(1)).select_from(self._from()).where(empty).limit(1)).first():
+            raise Misconfigured(
+                "some rows have no key", where=self.where, hint="choose a 'key' that is never empty"
+            )
+
+    def _along_key(self, link: Link, shape: Shape, request: ReadRequest) -> Iterator[Page]:
+        by_cursor = request.since is not None
+        order = ((self.settings.cursor or "",) if by_cursor else ()) + shape.key
+        position, left = request.position, request.limit
+        while left is None or left > 0:
+            size = self.settings.page_size if left is None else min(left, self.settings.page_size)
+            rows = self._page(link, shape, order, request, position, size)
+            if not rows:
+                return
+            position = [plain(value) for value in rows[-1][-len(order) :]]
+            yield Page(shape.records(rows), position=position)
+            if len(rows) < size:
+                return
+            left = None if left is None else left - len(rows)
+
+    def _page(
+        self, link: Link, shape: Shape, order: tuple[str, ...], request: ReadRequest, position: Any, size: int
+    ) -> Sequence[Any]:
+        columns: list[Any] = [sa.column(name) for name in order]
+        select: Any = (
+            sa.select(
+                *map(sa.column, shape.names), *(column.label(f"lt_{column.name}") for column in columns)
+            )
+            .select_from(self._from())
+            .order_by(*columns)
+            .limit(size)
+        )
+        if position is not None:
+            select = select.where(self._after(columns, self._values(order, position)))
+        elif request.since is not None:
+            select = select.where(self._newer(request.since))
+        return link.execute(select).fetchall()
+
+    def _values(self, order: tuple[str, ...], position: Any) -> list[Any]:
+        if not isinstance(position, (list, tuple)) or len(position) != len(order):
+            raise Misconfigured(
+                "the position does not belong to this source's order",
+                where=self.where,
+                hint="begin the read anew after changing 'key' or 'cursor'",
+            )
+        return list(position)
+
+    def _after(self, columns: list[Any], values: list[Any]) -> Any:
+        """Return the condition for rows behind a position."""
+        if self.engine.dialect.name in ("postgresql", "sqlite", "mysql", "mariadb"):
+            return sa.tuple_(*columns) > sa.tuple_(*(_bound(value) for value in values))
+        steps = []
+        for number, column in enumerate(columns):
+            same = [columns[earlier] == _bound(values[earlier]) for earlier in range(number)]
+            steps.append(sa.and_(*same, column > _bound(values[number])))
+        return sa.or_(*steps)
+
+    def _newer(self, since: str) -> Any:
+        column: Any = sa.column(self.settings.cursor or "")
+        if not self.settings.overlap:
+            return column > _bound(since)
+        return column >= _bound(_reach_back(since, self.settings.overlap, self.where))
+
+    def _stream(self, link: Link, shape: Shape, request: ReadRequest) -> Iterator[Page]:
+        """Read without a key, through a server-side cursor."""
+        if request.position is not None:
+            raise Misconfigured("a read without a key cannot go on", where=self.where, hint="set 'key'")
+        select: Any = sa.select(*map(sa.column, shape.names)).select_from(self._from())
+        if request.since is not None:
+            select = select.where(self._newer(request.since))
+        if request.limit is not None:
+            select = select.limit(request.limit)
+        size = self.settings.page_size
+        with link.execution_options(stream_results=True, max_row_buffer=size).execute(select) as result:
+            for rows in result.partitions(size):
+                yield Page(shape.records(rows))
+
+
+def _bound(value: Any) -> Any:
+    """Return a value to compare with, untyped, so that the database gives it the column's type."""
+    return sa.bindparam(None, value, type_=sa.types.NullType(), unique=True)
+
+
+def _reach_back(since: str, overlap: int, where: str) -> Any:
+    """Return ``since`` less the overlap: units of a number, seconds of a time."""
+    if since.lstrip("-").isdigit():
+        return int(since) - overlap
+    try:
+        return (datetime.fromisoformat(since) - timedelta(seconds=overlap)).isoformat()
+    except ValueError:
+        raise Misconfigured(
+            "the cursor is neither a number nor a time", where=where, hint="set 'overlap' to 0"
+        ) from None

@@ -1,0 +1,1 @@
+"""XML from others, read as a stream of records within bounds. Importing this package is cheap."""

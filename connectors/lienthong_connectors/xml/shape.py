@@ -1,0 +1,90 @@
+"""What an element becomes in JSON: its member name, list or not, text or number.
+
+A `Shape` is compiled from a schema once, or learned from the document itself where there is none
+(everything is text then, and what repeats within its parent becomes a list). It is what makes
+conversion cheap: one look-up by the element's full name tells all there is to know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from lienthong.errors import ProtocolViolation
+
+Converter = Callable[[str], Any]
+
+#: Member that holds an element's own text beside attributes or children.
+TEXT_MEMBER = "_text"
+_MOST_NAMES = 5_000
+_EXACT = 2**53 - 1
+_INCLUDE = "{http://www.w3.org/2001/XInclude}"
+
+
+class Shape:
+    """One element of an answer.
+
+    ``key``: member name in the record. ``many``: always a list. ``convert``: text to JSON value,
+    None for text as it is. ``plain``: a simple type without attributes. ``kids`` are the children
+    by Clark name (``{namespace}local``), ``attributes`` the converters of attributes. ``lists``
+    are local names that are lists wherever they are learned.
+    """
+
+    __slots__ = ("_learned", "attributes", "convert", "key", "kids", "lists", "many", "plain")
+
+    def __init__(
+        self,
+        key: str,
+        *,
+        many: bool = False,
+        convert: Converter | None = None,
+        plain: bool = False,
+        lists: frozenset[str] = frozenset(),
+    ) -> None:
+        self.key, self.many, self.convert, self.plain, self.lists = key, many, convert, plain, lists
+        self.kids: dict[str, Shape] = {}
+        self.attributes: dict[str, Converter] = {}
+        self._learned = [0]
+
+    def learn(self, name: Any) -> Shape:
+        """Return the shape of a child that is not known yet, and remember it.
+
+        Raises `ProtocolViolation` for XInclude, and for a document with thousands of names.
+        """
+        if not isinstance(name, str) or name.startswith(_INCLUDE):
+            refuse("the answer holds an inclusion, an entity or an instruction", "forbidden-node")
+        self._learned[0] += 1
+        if self._learned[0] > _MOST_NAMES:
+            refuse(f"the answer has more than {_MOST_NAMES} element names", "names")
+        key = local(name)
+        kid = Shape(key, many=key in self.lists, lists=self.lists)
+        kid._learned = self._learned
+        self.kids[name] = kid
+        return kid
+
+
+def local(name: str) -> str:
+    """Return the local part of a Clark name."""
+    return name.rpartition("}")[2]
+
+
+def as_integer(text: str) -> int | str:
+    """Return an xsd:integer as a number where JSON carries it exactly, else the text unchanged."""
+    try:
+        number = int(text)
+    except ValueError:
+        return text
+    return number if -_EXACT <= number <= _EXACT else text
+
+
+def as_boolean(text: str) -> bool | str:
+    """Return an xsd:boolean, or the text unchanged where it is none."""
+    return _BOOLEANS.get(text.strip(), text)
+
+
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+
+
+def refuse(message: str, reason: str) -> NoReturn:
+    """Raise the `ProtocolViolation` of a hostile or broken document; ``reason`` is a stable word."""
+    raise ProtocolViolation(message, where="XML answer", hint="tell the agency", reason=reason)

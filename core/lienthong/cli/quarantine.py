@@ -1,0 +1,134 @@
+"""``lienthong quarantine``: refused records, their repair and their replay."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lienthong.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from lienthong.ledger import QuarantineItem
+
+STATES = ("quarantined", "repaired", "replayed", "released")
+
+
+def add_commands(commands: Any) -> None:
+    """Add the commands to the parser."""
+    parser = commands.add_parser("quarantine", help="refused records: list, show, repair, replay, release")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    listing = verbs.add_parser("list", help="list refused records with their reasons")
+    listing.add_argument("--exchange")
+    listing.add_argument("--run")
+    listing.add_argument("--state", choices=STATES)
+    listing.add_argument("--json", action="store_true")
+    listing.add_argument("--vi", action="store_true", help="reasons in Vietnamese")
+    listing.set_defaults(handler=_list)
+    show = verbs.add_parser(
+        "show", help="show one with its versions; --record prints its bytes (personal data!)"
+    )
+    show.add_argument("id")
+    show.add_argument("--record", action="store_true")
+    show.set_defaults(handler=_show)
+    repair = verbs.add_parser("repair", help="put a repaired record in its place, as a new version")
+    repair.add_argument("id")
+    repair.add_argument("--file", type=Path, required=True, help="a JSON file with the repaired record")
+    repair.set_defaults(handler=_repair)
+    replay = verbs.add_parser("replay", help="run repaired records through validation to delivery")
+    replay.add_argument("file", type=Path, help="the DAG file")
+    replay.add_argument("--exchange")
+    replay.add_argument("--connections", type=Path)
+    replay.add_argument("--json", action="store_true")
+    replay.set_defaults(handler=_replay)
+    release = verbs.add_parser("release", help="close a record without delivering it")
+    release.add_argument("id")
+    release.set_defaults(handler=_release)
+
+
+def _list(args: argparse.Namespace) -> int:
+    from lienthong.cli.deployment import open_bus
+
+    found = open_bus().quarantine.list(exchange=args.exchange, run=args.run, state=args.state)
+    for item in found:
+        if args.json:
+            sys.stdout.write(json.dumps(_as_dict(item), ensure_ascii=False) + "\n")
+            continue
+        sys.stdout.write(f"{item.id}  {item.exchange}  {item.step}  {item.state}  {item.run}\n")
+        for reason in item.reasons:
+            sys.stdout.write(
+                f"    {reason.path or '/'}: {reason.vi if args.vi else reason.en} [{reason.rule}]\n"
+            )
+    if not args.json:
+        sys.stdout.write(f"{len(found)} records\n")
+    return 0
+
+
+def _as_dict(item: QuarantineItem) -> dict[str, Any]:
+    names = ("exchange", "run", "step", "dataset", "state", "version", "previous", "replay_run", "key_hash")
+    return {
+        "id": item.id,
+        **{name: getattr(item, name) for name in names},
+        "reasons": [reason.as_dict() for reason in item.reasons],
+    }
+
+
+def _show(args: argparse.Namespace) -> int:
+    from lienthong.cli.deployment import open_bus
+    from lienthong.pipeline.replay import record_of
+
+    bus = open_bus()
+    for item in bus.quarantine.versions(args.id):
+        sys.stdout.write(json.dumps(_as_dict(item), ensure_ascii=False, indent=2) + "\n")
+    if args.record:
+        sys.stdout.write(record_of(bus, args.id).decode() + "\n")
+    return 0
+
+
+def _repair(args: argparse.Namespace) -> int:
+    from lienthong.cli.deployment import open_bus
+    from lienthong.pipeline.replay import repair
+
+    try:
+        record = json.loads(args.file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise Misconfigured(f"no JSON record can be read: {error}", where=str(args.file)) from None
+    if not isinstance(record, dict):
+        raise Misconfigured("a record is a JSON object", where=str(args.file))
+    item, reasons = repair(open_bus(), args.id, record)
+    sys.stdout.write(f"version {item.version} is {item.id}, instead of {item.previous}\n")
+    for reason in reasons:
+        sys.stdout.write(
+            f"    it would be refused again: {reason.path or '/'}: {reason.en} [{reason.rule}]\n"
+        )
+    return 2 if reasons else 0
+
+
+def _replay(args: argparse.Namespace) -> int:
+    from lienthong.cli.exchanges import one_exchange
+    from lienthong.connector.local import local_connections
+    from lienthong.pipeline import Bus, compile_plan
+    from lienthong.pipeline.replay import replay
+
+    plan = compile_plan(one_exchange(args.file, args.exchange))
+    done = replay(Bus.open(connections=local_connections(args.connections)), plan)
+    for settled in done:
+        if args.json:
+            sys.stdout.write(json.dumps(settled.as_dict(), ensure_ascii=False) + "\n")
+        else:
+            counts = ", ".join(f"{name} {count}" for name, count in settled.counts.items())
+            sys.stdout.write(f"{settled.run}: {counts}\n")
+    if not done and not args.json:
+        sys.stdout.write("nothing to replay: repair records first (lienthong quarantine repair)\n")
+    return 0
+
+
+def _release(args: argparse.Namespace) -> int:
+    from lienthong.cli.deployment import open_bus
+
+    item = open_bus().quarantine.released(args.id)
+    sys.stdout.write(f"{item.id} is {item.state} by {os.environ.get('USER', 'an unnamed user')}\n")
+    return 0

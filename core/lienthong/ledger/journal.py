@@ -1,0 +1,259 @@
+"""The journal: what is going on, as opposed to what is proved: runs, cursors, step checkpoints.
+
+Every method is one transaction and idempotent, because a task may be killed and repeated at any
+point. Deliveries are in `lienthong.ledger.deliveries`; the `Journal` offers both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, update
+
+from lienthong.errors import Misconfigured, Permanent, UnknownName
+from lienthong.ledger.clock import now
+from lienthong.ledger.deliveries import Deliveries
+from lienthong.ledger.store import dump, load, upsert
+from lienthong.ledger.tables import CURSORS, RUNS, STEPS
+from lienthong.records import digest as digest_of
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where the next run of an exchange begins, and what its source asked to be remembered.
+
+    ``run`` is the last settled run, ``epoch`` the hash that names it and all settled before it.
+    """
+
+    value: str | None = None
+    validators: Mapping[str, Any] = field(default_factory=dict)
+    run: str = ""
+    epoch: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """One execution of an exchange.
+
+    ``digest`` is the agreement's; ``epoch`` names the run that had settled before this one was
+    opened ("" for none) and goes into idempotency keys; ``since`` is where the pull begins,
+    ``explicit_since`` whether somebody asked for it. ``counts`` and ``cursor`` are set by `settle`.
+    """
+
+    exchange: str
+    run: str
+    digest: str
+    epoch: str
+    since: str | None
+    explicit_since: bool
+    limit: int | None
+    dry_run: bool
+    validators: Mapping[str, Any]
+    settled: bool
+    opened_at: str
+    settled_at: str | None = None
+    cursor: str | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+class Journal(Deliveries):
+    """Runs, cursors, step checkpoints and deliveries in the ledger's database."""
+
+    def open_run(
+        self,
+        exchange: str,
+        run: str,
+        *,
+        digest: str,
+        dry_run: bool = False,
+        since: str | None = None,
+        limit: int | None = None,
+    ) -> RunState:
+        """Open a run, or return it as its first opening fixed it.
+
+        An explicit ``since`` takes precedence over the exchange's cursor and leaves the source's
+        validators out, so that a conditional request cannot answer "nothing new". Raises
+        `Misconfigured` where the agreement has changed since the run was opened.
+        """
+        with self._database.write() as connection:
+            row = _run(connection, exchange, run)
+            if row is None:
+                at = _cursor(connection, exchange)
+                values = {
+                    "exchange": exchange,
+                    "run": run,
+                    "digest": digest,
+                    "epoch": at.epoch,
+                    "dry_run": dry_run,
+                    "explicit_since": since is not None,
+                    "since": since if since is not None else at.value,
+                    "record_limit": limit,
+                    "validators": dump({} if since is not None else dict(at.validators)),
+                    "counts": dump({}),
+                    "opened_at": now(),
+                }
+                # Two tasks of one run may open it at the same moment: the first one counts.
+                connection.execute(upsert(connection, RUNS, [values]))
+                row = _run(connection, exchange, run)
+        assert row is not None  # noqa: S101 - it was there or has just been inserted
+        if row.digest != digest:
+            raise Misconfigured(
+                "the agreement has changed since this run was opened",
+                where=f"exchange {exchange!r}, run {run!r}",
+                hint="start a new run; this one cannot go on under another agreement",
+            )
+        return _run_state(row)
+
+    def run(self, exchange: str, run: str) -> RunState:
+        """Return a run; raise `UnknownName` where it was never opened."""
+        with self._database.read() as connection:
+            row = _run(connection, exchange, run)
+        return _run_state(_found(row, exchange, run))
+
+    def runs(self, exchange: str | None = None, limit: int = 100) -> list[RunState]:
+        """Return the runs of one or all exchanges, the latest first."""
+        wanted = select(RUNS).order_by(RUNS.c.opened_at.desc(), RUNS.c.run.desc()).limit(limit)
+        if exchange is not None:
+            wanted = wanted.where(RUNS.c.exchange == exchange)
+        with self._database.read() as connection:
+            return [_run_state(row) for row in connection.execute(wanted)]
+
+    def cursor(self, exchange: str) -> Cursor:
+        """Return where the next run of an exchange begins; an empty cursor where none has settled."""
+        with self._database.read() as connection:
+            return _cursor(connection, exchange)
+
+    def settle(
+        self,
+        exchange: str,
+        run: str,
+        *,
+        cursor: str | None,
+        validators: Mapping[str, Any],
+        counts: Mapping[str, int],
+        advance: bool = True,
+    ) -> bool:
+        """Mark a run settled and move the exchange's cursor, both or neither.
+
+        Returns False where the run has settled before. ``cursor`` None leaves the cursor where it
+        is; it never moves backwards unless the run was given an explicit ``since``. Without
+        ``advance`` (a trial, a replay) the exchange stands where it stood, epoch included; a dry run
+        never advances. Raises `Permanent` where another run settled since this one was opened: its
+        deliveries may have been made again under other idempotency keys.
+        """
+        with self._database.write() as connection:
+            row = _found(_run(connection, exchange, run, lock=True), exchange, run)
+            if row.settled_at is not None:
+                return False
+            if advance and not row.dry_run:
+                _move_cursor(connection, row, cursor, validators)
+            connection.execute(
+                update(RUNS)
+                .where(RUNS.c.exchange == exchange, RUNS.c.run == run)
+                .values(settled_at=now(), cursor=cursor, counts=dump(dict(counts)))
+            )
+        return True
+
+    def save_step(self, exchange: str, run: str, step: str, part: int, data: Mapping[str, Any]) -> None:
+        """Keep a small JSON checkpoint of a step, replacing the former one."""
+        values = {
+            "exchange": exchange,
+            "run": run,
+            "step": step,
+            "part": part,
+            "data": dump(dict(data)),
+            "saved_at": now(),
+        }
+        with self._database.write() as connection:
+            connection.execute(upsert(connection, STEPS, [values], replace=("data", "saved_at")))
+
+    def step(self, exchange: str, run: str, step: str, part: int) -> dict[str, Any] | None:
+        """Return the checkpoint of a step, None where none was kept."""
+        c = STEPS.c
+        with self._database.read() as connection:
+            found = connection.execute(
+                select(c.data).where(c.exchange == exchange, c.run == run, c.step == step, c.part == part)
+            ).scalar_one_or_none()
+        return None if found is None else load(found)
+
+
+def _run(connection: Connection, exchange: str, run: str, *, lock: bool = False) -> Row[Any] | None:
+    wanted = select(RUNS).where(RUNS.c.exchange == exchange, RUNS.c.run == run)
+    return connection.execute(wanted.with_for_update() if lock else wanted).one_or_none()
+
+
+def _found(row: Row[Any] | None, exchange: str, run: str) -> Row[Any]:
+    if row is None:
+        raise UnknownName(
+            "no such run", where=f"exchange {exchange!r}, run {run!r}", hint="see: lienthong runs"
+        )
+    return row
+
+
+def _cursor(connection: Connection, exchange: str, *, lock: bool = False) -> Cursor:
+    wanted = select(CURSORS).where(CURSORS.c.exchange == exchange)
+    row = connection.execute(wanted.with_for_update() if lock else wanted).one_or_none()
+    return Cursor() if row is None else Cursor(row.value, load(row.validators), row.run, row.epoch)
+
+
+def _move_cursor(
+    connection: Connection, row: Row[Any], value: str | None, validators: Mapping[str, Any]
+) -> None:
+    at = _cursor(connection, row.exchange, lock=True)
+    fresh = {
+        "value": value if value is not None and (row.explicit_since or _later(value, at.value)) else at.value,
+        "validators": dump(dict(validators)),
+        "run": row.run,
+        "epoch": digest_of({"exchange": row.exchange, "run": row.run, "previous": row.epoch}),
+    }
+    moved = 0
+    if at.epoch == row.epoch:
+        if at.epoch:
+            same = (CURSORS.c.exchange == row.exchange) & (CURSORS.c.epoch == row.epoch)
+            moved = connection.execute(update(CURSORS).where(same).values(fresh)).rowcount
+        else:
+            values = {"exchange": row.exchange, **fresh}
+            moved = connection.execute(upsert(connection, CURSORS, [values])).rowcount
+    if moved != 1:
+        raise Permanent(
+            f"run {at.run!r} of this exchange settled while this run was under way",
+            where=f"exchange {row.exchange!r}, run {row.run!r}",
+            hint="start a new run; let one exchange have one active run at a time",
+        )
+
+
+def _later(new: str, old: str | None) -> bool:
+    """Tell whether a cursor is at or after another: as numbers, as times, else as text."""
+    if old is None:
+        return True
+    try:
+        return Decimal(new) >= Decimal(old)
+    except InvalidOperation:
+        pass
+    try:
+        return datetime.fromisoformat(new) >= datetime.fromisoformat(old)
+    except (ValueError, TypeError):
+        return new >= old
+
+
+def _run_state(row: Row[Any]) -> RunState:
+    return RunState(
+        exchange=row.exchange,
+        run=row.run,
+        digest=row.digest,
+        epoch=row.epoch,
+        since=row.since,
+        explicit_since=row.explicit_since,
+        limit=row.record_limit,
+        dry_run=row.dry_run,
+        validators=load(row.validators),
+        settled=row.settled_at is not None,
+        opened_at=row.opened_at,
+        settled_at=row.settled_at,
+        cursor=row.cursor,
+        counts=load(row.counts),
+    )

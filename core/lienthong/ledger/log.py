@@ -1,0 +1,254 @@
+"""The log: an append-only chain of signed statements, one entry after the other.
+
+Each payload names the hash of the entry before it and of the entry before it in the same run, and
+is then signed, so that an administrator can neither change nor remove nor reorder an entry without
+a key of every later signer. Entry hashes are RFC 9162 leaf hashes: signed tree heads
+(checkpoints) can be put on top without touching an entry.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from lienthong.errors import LienThongError
+from lienthong.ledger.clock import now, parse_time
+from lienthong.ledger.db import APPEND_LOCK, Database
+from lienthong.ledger.statements import ALGORITHMS, FORMAT, TYP, Statement, entry_hash, payload_of
+from lienthong.ledger.tables import DOCUMENTS, STATEMENTS
+from lienthong.records import canonical, parse, sha256
+from lienthong.signing import Signer, TrustStore, jws
+
+_PAGE = 500
+_C = STATEMENTS.c
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of the log.
+
+    ``sequence`` counts from 1, ``hash`` is SHA-256(0x00 || token) in hex, ``token`` the compact JWS
+    and ``payload`` what it says (not verified here: see `Ledger.check` and `verify_bundle`).
+    """
+
+    sequence: int
+    hash: str
+    token: str
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something wrong with the log: the entry's sequence, a stable rule name, and a sentence."""
+
+    sequence: int
+    rule: str
+    en: str
+    vi: str
+
+
+class Ledger:
+    """The log in a database; safe among processes."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def append(self, statement: Statement, signer: Signer) -> Entry:
+        """Sign a statement at the next place of the log and keep it.
+
+        The very same statement again returns the entry it already has. Another statement for the
+        same run, step and part is appended and names the one it supersedes. Raises `Unavailable`
+        where the database does not answer; a repeat is then safe.
+        """
+        mark = statement.digest()
+        with self._database.write(lock=APPEND_LOCK) as connection:
+            former = _latest(connection, statement)
+            if former is not None and former.statement_digest == mark:
+                return _entry(former)
+            payload = _placed(connection, statement, former)
+            token = jws.sign(canonical(payload), signer, typ=TYP)
+            entry = Entry(payload["sequence"], entry_hash(token), token, payload)
+            connection.execute(
+                insert(STATEMENTS).values(
+                    sequence=entry.sequence,
+                    hash=entry.hash,
+                    exchange=statement.exchange,
+                    run=statement.run,
+                    step=statement.step,
+                    part=statement.part["index"],
+                    statement_digest=mark,
+                    recorded=payload["recorded"],
+                    token=token,
+                )
+            )
+        return entry
+
+    def entries(self, run: str | None = None, exchange: str | None = None, after: int = 0) -> Iterator[Entry]:
+        """Yield entries in order, those of a run or an exchange, with a sequence above ``after``."""
+        wanted = select(STATEMENTS).order_by(_C.sequence).limit(_PAGE)
+        if run is not None:
+            wanted = wanted.where(_C.run == run)
+        if exchange is not None:
+            wanted = wanted.where(_C.exchange == exchange)
+        while True:
+            with self._database.read() as connection:
+                rows = connection.execute(wanted.where(_C.sequence > after)).all()
+            yield from map(_entry, rows)
+            if len(rows) < _PAGE:
+                return
+            after = rows[-1].sequence
+
+    def head(self) -> Entry | None:
+        """Return the last entry, None where the log is empty."""
+        with self._database.read() as connection:
+            return _head(connection)
+
+    def check(self, trust: TrustStore) -> list[Finding]:
+        """Verify the whole chain and return what is wrong, naming every entry concerned.
+
+        What a chain alone cannot show is that its last entries were removed: that takes a signed
+        checkpoint kept elsewhere.
+        """
+        findings: list[Finding] = []
+        sequence, previous = 0, ""
+        for entry in self.entries():
+            findings += _check_place(entry, sequence, previous)
+            findings += _check_signature(entry, trust)
+            sequence, previous = entry.sequence, entry_hash(entry.token)
+        return findings
+
+    def keep(self, data: bytes) -> str:
+        """Keep a document that a statement will bind, and return its SHA-256 (hex).
+
+        Agreements and contracts change in the source tree; a bundle of an old run still needs them.
+        """
+        digest = sha256(data)
+        dialect = postgresql if self._database.dialect == "postgresql" else sqlite
+        with self._database.write() as connection:
+            connection.execute(
+                dialect.insert(DOCUMENTS).values(digest=digest, data=data).on_conflict_do_nothing()
+            )
+        return digest
+
+    def document(self, digest: str) -> bytes | None:
+        """Return a kept document by its SHA-256 (hex), None where there is none."""
+        with self._database.read() as connection:
+            found = connection.execute(
+                select(DOCUMENTS.c.data).where(DOCUMENTS.c.digest == digest)
+            ).scalar_one_or_none()
+        return None if found is None else bytes(found)
+
+
+def _latest(connection: Connection, statement: Statement) -> Row[Any] | None:
+    """Return the row of the latest statement for the same run, step and part."""
+    return connection.execute(
+        select(STATEMENTS)
+        .where(
+            _C.exchange == statement.exchange,
+            _C.run == statement.run,
+            _C.step == statement.step,
+            _C.part == statement.part["index"],
+        )
+        .order_by(_C.sequence.desc())
+        .limit(1)
+    ).one_or_none()
+
+
+def _head(connection: Connection) -> Entry | None:
+    row = connection.execute(select(STATEMENTS).order_by(_C.sequence.desc()).limit(1)).one_or_none()
+    return None if row is None else _entry(row)
+
+
+def _placed(connection: Connection, statement: Statement, former: Row[Any] | None) -> dict[str, Any]:
+    """Return the payload: the statement and its place in the log and in its run."""
+    head = connection.execute(
+        select(_C.sequence, _C.hash).order_by(_C.sequence.desc()).limit(1)
+    ).one_or_none()
+    in_run = connection.execute(
+        select(_C.token, _C.hash)
+        .where(_C.exchange == statement.exchange, _C.run == statement.run)
+        .order_by(_C.sequence.desc())
+        .limit(1)
+    ).one_or_none()
+    return {
+        **statement.as_dict(),
+        "format": FORMAT,
+        "sequence": head.sequence + 1 if head else 1,
+        "previous": head.hash if head else "",
+        "run_sequence": _payload(in_run.token)["run_sequence"] + 1 if in_run else 0,
+        "run_previous": in_run.hash if in_run else "",
+        "supersedes": former.sequence if former else 0,
+        "recorded": now(),
+    }
+
+
+def _entry(row: Row[Any]) -> Entry:
+    return Entry(row.sequence, row.hash, row.token, _payload(row.token))
+
+
+def _payload(token: str) -> dict[str, Any]:
+    """Return a token's payload unverified, an empty one where the token is damaged."""
+    try:
+        body = token.split(".")[1]
+        found = parse(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    except (ValueError, IndexError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _check_place(entry: Entry, sequence: int, previous: str) -> Iterator[Finding]:
+    number, payload = entry.sequence, entry.payload
+    if number != sequence + 1:
+        gone = f"{sequence + 1}" if number == sequence + 2 else f"{sequence + 1} to {number - 1}"
+        yield Finding(sequence + 1, "missing", f"entry {gone} is missing", f"thiếu mục {gone}")
+    if entry.hash != entry_hash(entry.token):
+        yield Finding(
+            number,
+            "hash",
+            f"the token of entry {number} is not the one that was hashed",
+            f"mã của mục {number} không khớp giá trị băm",
+        )
+    if payload.get("sequence") != number:
+        yield Finding(
+            number,
+            "order",
+            f"entry {number} was signed as entry {payload.get('sequence')}",
+            f"mục {number} đã được ký ở vị trí {payload.get('sequence')}",
+        )
+    if payload.get("previous") != previous:
+        yield Finding(
+            number,
+            "previous",
+            f"entry {number} does not follow the entry before it",
+            f"mục {number} không nối tiếp mục đứng trước",
+        )
+
+
+def _check_signature(entry: Entry, trust: TrustStore) -> Iterator[Finding]:
+    number = entry.sequence
+    try:
+        signed_at: datetime = parse_time(entry.payload.get("recorded", ""))
+        verified = jws.verify(entry.token, trust=trust, algorithms=ALGORITHMS, typ=TYP, at=signed_at)
+        agency = payload_of(verified.payload)["agency"]
+    except (LienThongError, ValueError) as error:
+        reason = error.message if isinstance(error, LienThongError) else str(error)
+        yield Finding(
+            number,
+            "signature",
+            f"the signature of entry {number} does not hold: {reason}",
+            f"chữ ký của mục {number} không hợp lệ",
+        )
+        return
+    if agency != verified.agency:
+        yield Finding(
+            number,
+            "agency",
+            f"entry {number} speaks for {agency} but was signed by {verified.agency}",
+            f"mục {number} ghi cơ quan {agency} nhưng do {verified.agency} ký",
+        )

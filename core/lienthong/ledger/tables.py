@@ -1,0 +1,172 @@
+"""The tables of the ledger's database, the same on SQLite and PostgreSQL.
+
+Times are texts (RFC 3339, UTC, microseconds), structured values canonical JSON texts: both
+databases then hold the same characters, and a copy from one to the other is a plain copy.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+HEAD: Final = "0001"
+"""The migration that makes exactly these tables."""
+
+VERSION_TABLE: Final = "lienthong_version"
+"""Where Alembic keeps the database's revision (not ``alembic_version``, which is Airflow's)."""
+
+METADATA: Final = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+STATEMENTS: Final = Table(
+    "lt_statement",
+    METADATA,
+    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    Column("hash", Text, nullable=False, unique=True),
+    Column("exchange", Text, nullable=False),
+    Column("run", Text, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("part", Integer, nullable=False),
+    Column("statement_digest", Text, nullable=False),
+    Column("recorded", Text, nullable=False),
+    Column("token", Text, nullable=False),
+    Index(None, "exchange", "run", "step", "part", "sequence"),
+)
+"""The append-only log: one signed statement (JWS token) a row; triggers refuse change and removal."""
+
+DOCUMENTS: Final = Table(
+    "lt_document",
+    METADATA,
+    Column("digest", Text, primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+)
+"""Documents that statements bind by their SHA-256, kept for later bundles."""
+
+RUNS: Final = Table(
+    "lt_run",
+    METADATA,
+    Column("exchange", Text, primary_key=True),
+    Column("run", Text, primary_key=True),
+    Column("digest", Text, nullable=False),
+    Column("epoch", Text, nullable=False),
+    Column("dry_run", Boolean, nullable=False),
+    Column("explicit_since", Boolean, nullable=False),
+    Column("since", Text),
+    Column("record_limit", Integer),
+    Column("validators", Text, nullable=False),
+    Column("cursor", Text),
+    Column("counts", Text, nullable=False),
+    Column("opened_at", Text, nullable=False),
+    Column("settled_at", Text),
+    Index(None, "opened_at"),
+)
+"""One execution of an exchange; ``settled_at`` is empty until it settles."""
+
+CURSORS: Final = Table(
+    "lt_cursor",
+    METADATA,
+    Column("exchange", Text, primary_key=True),
+    Column("value", Text),
+    Column("validators", Text, nullable=False),
+    Column("run", Text, nullable=False),
+    Column("epoch", Text, nullable=False),
+)
+"""Where the next run of an exchange begins; ``epoch`` names the chain of its settled runs."""
+
+STEPS: Final = Table(
+    "lt_step",
+    METADATA,
+    Column("exchange", Text, primary_key=True),
+    Column("run", Text, primary_key=True),
+    Column("step", Text, primary_key=True),
+    Column("part", Integer, primary_key=True, autoincrement=False),
+    Column("data", Text, nullable=False),
+    Column("saved_at", Text, nullable=False),
+)
+"""Checkpoints of steps, so that a retry goes on where the last try stopped."""
+
+DELIVERIES: Final = Table(
+    "lt_delivery",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("exchange", Text, nullable=False),
+    Column("run", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("segment", Text, nullable=False),
+    Column("root", Text, nullable=False),
+    Column("records", Integer, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("before", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("refused", Text, nullable=False),
+    Column("unknown", Text, nullable=False),
+    Column("receipts", Text, nullable=False),
+    Column("intended_at", Text, nullable=False),
+    Column("sent_at", Text),
+    Column("answered_at", Text),
+    ForeignKeyConstraint(["exchange", "run"], ["lt_run.exchange", "lt_run.run"]),
+    Index(None, "exchange", "state"),
+    Index(None, "state"),
+)
+"""The life of one segment towards one target; ``run`` is the run that intended it first.
+
+``before`` is the state to go back to where the last request is known not to have been taken.
+"""
+
+PLANNED: Final = Table(
+    "lt_planned",
+    METADATA,
+    Column("exchange", Text, primary_key=True),
+    Column("run", Text, primary_key=True),
+    Column("delivery", Text, ForeignKey("lt_delivery.id"), primary_key=True),
+    Column("part", Integer, nullable=False),
+    Column("position", Integer, nullable=False),
+    ForeignKeyConstraint(["exchange", "run"], ["lt_run.exchange", "lt_run.run"]),
+    Index(None, "delivery"),
+)
+"""Which deliveries a run needs: a run that repeats an unsettled one finds its deliveries again."""
+
+QUARANTINE: Final = Table(
+    "lt_quarantine",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("exchange", Text, nullable=False),
+    Column("run", Text, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("segment", Text, nullable=False),
+    Column("line", Integer, nullable=False),
+    Column("key_hash", Text, nullable=False),
+    Column("reasons", Text, nullable=False),
+    Column("dataset", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("previous", Text, ForeignKey("lt_quarantine.id")),
+    Column("replay_run", Text),
+    Column("added_at", Text, nullable=False),
+    Column("changed_at", Text, nullable=False),
+    UniqueConstraint("previous"),
+    Index(None, "exchange", "run"),
+    Index(None, "state"),
+    Index(None, "key_hash"),
+)
+"""The index of refused records; their bytes stay in segments, people appear as keyed hashes only."""

@@ -1,0 +1,143 @@
+"""The skeleton of an envelope, taken apart in the only way that leaves no second reading.
+
+Everything that a reference may name is found here by its place (child of the root, child of the
+header, child of the security header), never by searching for an id: that is what defeats signature
+wrapping (McIntosh and Austel 2005, Somorovsky et al. 2012).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, cast
+
+from lxml import etree
+
+from lienthong.signing._wsse.names import DS, SOAP, WSA, WSSE, WSU, refuse
+
+Element = etree._Element
+
+_NAMESPACES: Final = {"wsu": WSU}
+_QUALIFIED_IDS: Final = etree.XPath("//@wsu:Id | //@xml:id", namespaces=_NAMESPACES)
+_PLAIN_IDS: Final = etree.XPath("@Id | @ID | @id")
+_PLAIN_IDS_BELOW: Final = etree.XPath(".//*/@Id | .//*/@ID | .//*/@id")
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """The parts of one SOAP envelope, by their place."""
+
+    root: Element
+    header: Element | None
+    body: Element
+    blocks: tuple[Element, ...]
+
+    @property
+    def soap(self) -> str:
+        """Namespace of the SOAP version."""
+        return str(etree.QName(self.root).namespace)
+
+    def addressing(self) -> list[Element]:
+        """Return the WS-Addressing header blocks."""
+        return [block for block in self.blocks if etree.QName(block).namespace in WSA]
+
+
+@dataclass(frozen=True, slots=True)
+class Secured:
+    """The security header of an envelope, with exactly one signature."""
+
+    security: Element
+    signature: Element
+    timestamp: Element | None
+    tokens: tuple[Element, ...]
+
+
+def elements(parent: Element) -> list[Element]:
+    """Return the child elements, without comments and processing instructions."""
+    return [child for child in parent if isinstance(child.tag, str)]
+
+
+def take_apart(root: Element) -> Envelope:
+    """Find header, body and header blocks.
+
+    Refuses with ``reason`` ``not-soap``, ``no-body``, ``several-bodies`` (also one hidden anywhere
+    else in the document), ``several-headers`` or ``structure``.
+    """
+    name = etree.QName(root)
+    if name.namespace not in SOAP or name.localname != "Envelope":
+        refuse("the document is not a SOAP 1.1 or 1.2 envelope", "not-soap")
+    for local in ("Body", "Header", "Envelope"):
+        _only_one(root, local)
+    parts = elements(root)
+    kinds = [part.tag for part in parts]
+    header, body = f"{{{name.namespace}}}Header", f"{{{name.namespace}}}Body"
+    if body not in kinds:
+        refuse("the envelope has no Body of its own SOAP version below its root", "no-body")
+    if kinds not in ([body], [header, body]):
+        refuse("the envelope has other children than one Header and one Body", "structure")
+    first = parts[0] if len(parts) == 2 else None
+    return Envelope(root, first, parts[-1], tuple(elements(first)) if first is not None else ())
+
+
+def _only_one(root: Element, local: str) -> None:
+    found = sum(1 for uri in SOAP for _ in root.iter(f"{{{uri}}}{local}"))
+    if found > 1:
+        plural = {"Body": "bodies", "Header": "headers", "Envelope": "envelopes"}[local]
+        refuse(f"the document holds several SOAP {plural}", f"several-{plural}")
+
+
+def secured(envelope: Envelope) -> Secured:
+    """Find the security header, its one signature, its timestamp and tokens.
+
+    Refuses with ``reason`` ``no-security``, ``several-security``, ``no-signature``,
+    ``several-signatures`` or ``several-timestamps``.
+    """
+    outside = list(_outside_body(envelope))
+    headers = [one for one in outside if one.tag == f"{{{WSSE}}}Security"]
+    if len(headers) > 1:
+        refuse("the envelope has several Security headers", "several-security")
+    if not headers or headers[0].getparent() is not envelope.header:
+        refuse("the envelope has no Security header", "no-security")
+    signatures = [one for one in outside if one.tag == f"{{{DS}}}Signature"]
+    if len(signatures) > 1:
+        refuse("the envelope has several signatures", "several-signatures")
+    if not signatures or signatures[0].getparent() is not headers[0]:
+        refuse("the Security header has no signature", "no-signature")
+    timestamps = [one for one in outside if one.tag == f"{{{WSU}}}Timestamp"]
+    if len(timestamps) > 1 or any(one.getparent() is not headers[0] for one in timestamps):
+        refuse("the envelope has several timestamps, or one in the wrong place", "several-timestamps")
+    tokens = [one for one in elements(headers[0]) if etree.QName(one).namespace == WSSE]
+    return Secured(headers[0], signatures[0], timestamps[0] if timestamps else None, tuple(tokens))
+
+
+def _outside_body(envelope: Envelope) -> Iterator[Element]:
+    """Yield the elements that are not in the Body, where business documents may be signed themselves."""
+    if envelope.header is not None:
+        yield from envelope.header.iter(etree.Element)
+
+
+def index_ids(envelope: Envelope) -> dict[str, Element]:
+    """Return the elements of the document by id.
+
+    Refuses with ``reason`` ``duplicate-id`` a value that stands twice, whatever the attribute's
+    name (wsu:Id, xml:id, Id, ID, id). Only plain Id attributes of business data inside the Body may
+    repeat among each other; they are not in the index, and no reference can name them.
+    """
+    around = [one for one in (envelope.root, envelope.header, envelope.body) if one is not None]
+    strict = _ids(_QUALIFIED_IDS, envelope.root)
+    strict += [found for one in around for found in _ids(_PLAIN_IDS, one)]
+    if envelope.header is not None:
+        strict += _ids(_PLAIN_IDS_BELOW, envelope.header)
+    loose = {value for value, _ in _ids(_PLAIN_IDS_BELOW, envelope.body)}
+    index: dict[str, Element] = {}
+    for value, element in strict:
+        if value in index or value in loose:
+            refuse("two elements of the envelope have the same id", "duplicate-id")
+        index[value] = element
+    return index
+
+
+def _ids(query: etree.XPath, context: Element) -> list[tuple[str, Element]]:
+    """Return the attribute values that a query finds, each with the element that bears it."""
+    found = cast("list[etree._ElementUnicodeResult]", query(context))
+    return [(str(value), cast("Element", value.getparent())) for value in found]

@@ -1,0 +1,153 @@
+"""Signing an envelope: token, timestamp, references, signature."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from cryptography.hazmat.primitives.serialization import Encoding
+from lxml import etree
+
+from lienthong.errors import Misconfigured, ProtocolViolation, SignatureInvalid
+from lienthong.signing import _xml
+from lienthong.signing._wsse import structure, timestamp
+from lienthong.signing._wsse.c14n import canonical
+from lienthong.signing._wsse.names import (
+    BASE64,
+    DS,
+    EXC_C14N,
+    SHA256,
+    SIGNATURE_URIS,
+    SOAP11,
+    WSSE,
+    WSU,
+    WSU_ID,
+    X509V3,
+)
+from lienthong.signing._wsse.structure import Element
+from lienthong.signing.signers import Signer, with_algorithm
+
+_NSMAP: Final = {"wsse": WSSE, "wsu": WSU}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignPolicy:
+    """How an envelope is signed.
+
+    ``algorithm`` is a JOSE name; ``None`` means ``ES256`` for P-256 keys and ``RS256`` for RSA keys,
+    which is what WS-Security partners understand (``PS256`` where a partner does).
+    ``lifetime`` is the validity of the timestamp in seconds. WS-Addressing headers are signed where
+    present, ``headers`` (as ``{namespace}local``) on top; ``sign_token`` covers the token itself.
+    """
+
+    algorithm: str | None = None
+    lifetime: float = 300
+    headers: tuple[str, ...] = ()
+    sign_token: bool = False
+    must_understand: bool = True
+    max_bytes: int = _xml.MAX_BYTES
+
+
+def sign(
+    envelope: bytes, signer: Signer, *, policy: SignPolicy | None = None, at: datetime | None = None
+) -> bytes:
+    """Return the envelope with a signed Security header (WS-Security 1.1, X.509 token profile 1.1).
+
+    Signed are the Body, the Timestamp, WS-Addressing headers and those of the policy. A Security
+    header that is there (a UsernameToken) is kept and extended. ``at`` is the time of creation (now
+    when ``None``). Raises :class:`Misconfigured` when the document is not an unsigned SOAP 1.1 or
+    1.2 envelope, or the signer cannot sign with a WS-Security algorithm.
+    """
+    policy, now = policy or SignPolicy(), at or datetime.now(UTC)
+    signer, method = _method(signer, policy)
+    try:
+        root = _xml.parse(envelope, max_bytes=policy.max_bytes, max_depth=1 << 16, huge=True)
+        parts = structure.take_apart(root)
+        structure.index_ids(parts)
+        security = _security(parts, policy)
+        token = _token(security, signer)
+        stamp = timestamp.write(security, now, now + timedelta(seconds=policy.lifetime))
+        covered = [parts.body, stamp, *_headers(parts, policy), *([token] if policy.sign_token else [])]
+        signature = _signature(security, covered, method)
+        _finish(signature, signer, token)
+    except (ProtocolViolation, SignatureInvalid) as error:
+        raise Misconfigured(error.message, where="WS-Security", hint="hand in an unsigned envelope") from None
+    return etree.tostring(root, encoding="UTF-8", xml_declaration=True)
+
+
+def _method(signer: Signer, policy: SignPolicy) -> tuple[Signer, str]:
+    wanted = policy.algorithm or ("ES256" if signer.algorithm == "ES256" else "RS256")
+    uri = SIGNATURE_URIS.get(wanted)
+    if uri is None:
+        raise Misconfigured(f"{wanted} is not an algorithm of WS-Security", where="WS-Security")
+    return with_algorithm(signer, wanted), uri
+
+
+def _security(parts: structure.Envelope, policy: SignPolicy) -> Element:
+    header = parts.header
+    if header is None:
+        header = etree.Element(f"{{{parts.soap}}}Header")
+        parts.root.insert(list(parts.root).index(parts.body), header)
+    found = [block for block in parts.blocks if block.tag == f"{{{WSSE}}}Security"]
+    if len(found) > 1 or any(one.find(f"{{{DS}}}Signature") is not None for one in found):
+        raise Misconfigured("the envelope is signed already", where="WS-Security", hint="sign only once")
+    if any(one.find(f"{{{WSU}}}Timestamp") is not None for one in found):
+        raise Misconfigured("the envelope has a timestamp already", where="WS-Security")
+    security = found[0] if found else etree.SubElement(header, f"{{{WSSE}}}Security", nsmap=_NSMAP)
+    if policy.must_understand:
+        security.set(f"{{{parts.soap}}}mustUnderstand", "1" if parts.soap == SOAP11 else "true")
+    return security
+
+
+def _token(security: Element, signer: Signer) -> Element:
+    kinds = {"EncodingType": BASE64, "ValueType": X509V3}
+    token = etree.SubElement(security, f"{{{WSSE}}}BinarySecurityToken", kinds)
+    token.text = base64.b64encode(signer.certificate.public_bytes(Encoding.DER)).decode()
+    _identify(token)
+    return token
+
+
+def _headers(parts: structure.Envelope, policy: SignPolicy) -> list[Element]:
+    missing = [name for name in policy.headers if all(block.tag != name for block in parts.blocks)]
+    if missing:
+        raise Misconfigured(f"the header {missing[0]} to be signed is not there", where="WS-Security")
+    addressing = parts.addressing()
+    return [block for block in parts.blocks if block in addressing or block.tag in policy.headers]
+
+
+def _signature(security: Element, covered: Sequence[Element], method: str) -> Element:
+    signature = etree.SubElement(security, f"{{{DS}}}Signature", nsmap={"ds": DS})
+    info = etree.SubElement(signature, f"{{{DS}}}SignedInfo")
+    etree.SubElement(info, f"{{{DS}}}CanonicalizationMethod", Algorithm=EXC_C14N)
+    etree.SubElement(info, f"{{{DS}}}SignatureMethod", Algorithm=method)
+    for element in covered:
+        ref = etree.SubElement(info, f"{{{DS}}}Reference", URI=f"#{_identify(element)}")
+        transforms = etree.SubElement(ref, f"{{{DS}}}Transforms")
+        etree.SubElement(transforms, f"{{{DS}}}Transform", Algorithm=EXC_C14N)
+        etree.SubElement(ref, f"{{{DS}}}DigestMethod", Algorithm=SHA256)
+        digest = hashlib.sha256(canonical(element)).digest()
+        etree.SubElement(ref, f"{{{DS}}}DigestValue").text = base64.b64encode(digest).decode()
+    return signature
+
+
+def _finish(signature: Element, signer: Signer, token: Element) -> None:
+    value = signer.sign(canonical(signature[0]))
+    etree.SubElement(signature, f"{{{DS}}}SignatureValue").text = base64.b64encode(value).decode()
+    key_info = etree.SubElement(signature, f"{{{DS}}}KeyInfo")
+    holder = etree.SubElement(key_info, f"{{{WSSE}}}SecurityTokenReference")
+    uri = f"#{token.get(WSU_ID)}"
+    etree.SubElement(holder, f"{{{WSSE}}}Reference", URI=uri, ValueType=X509V3)
+
+
+def _identify(element: Element) -> str:
+    """Return the wsu:Id of an element, giving it one where it has none."""
+    name = element.get(WSU_ID)
+    if name is None:
+        name = f"id-{secrets.token_hex(16)}"
+        element.set(WSU_ID, name)
+    return name

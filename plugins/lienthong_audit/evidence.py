@@ -1,0 +1,165 @@
+"""What is known of a run, read from the ledger's database and the segment store."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from lienthong.airflow.runs import run_key
+from lienthong.connector import Connection
+from lienthong.datasets import Catalogue
+from lienthong.errors import LienThongError, Misconfigured, Tampered
+from lienthong.ledger import Check, DeliveryState, Entry, QuarantineItem, Report, export, verify_bundle
+from lienthong.pipeline import Bus
+from lienthong.records import parse
+from lienthong.segment import unpack
+from lienthong_audit.masking import Cell, masked
+
+#: At most so many rows of a table; the bundle has them all.
+MOST_ROWS = 200
+#: A run of more records is verified when the reader asks for it, not whenever the page opens.
+MOST_RECORDS = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A quarantined record as the page shows it."""
+
+    item: QuarantineItem
+    cells: Sequence[Cell]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class RunEvidence:
+    """One exchange's run: its signed statements, deliveries and quarantined records."""
+
+    exchange: str
+    run: str
+    entries: Sequence[Entry]
+    deliveries: Sequence[DeliveryState]
+    refused: Sequence[Refused]
+    more_deliveries: int = 0
+    more_refused: int = 0
+    agreement: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def settled(self) -> dict[str, Any]:
+        """The last settle statement, empty where the run has not settled."""
+        payloads = (entry.payload for entry in reversed(self.entries))
+        return next((payload for payload in payloads if payload.get("step") == "settle"), {})
+
+    @property
+    def large(self) -> bool:
+        """Whether verification takes long enough to be asked for."""
+        return int(self.settled.get("counts", {}).get("pulled", 0)) > MOST_RECORDS
+
+
+class Archive:
+    """Read access to the ledger and the segments of this deployment."""
+
+    def __init__(self, bus: Bus) -> None:
+        self.bus = bus
+        self._read: dict[str, list[bytes]] = {}
+
+    @classmethod
+    @contextmanager
+    def open(cls) -> Iterator[Archive]:
+        """Open the deployment's ledger and close it again."""
+        bus = Bus.open(connections=_no_connections)
+        try:
+            yield cls(bus)
+        finally:
+            bus.database.close()
+
+    @cached_property
+    def _catalogue(self) -> Catalogue:
+        return Catalogue.load()
+
+    def runs(self, dag_id: str, run_id: str) -> list[RunEvidence]:
+        """Return the evidence of every exchange that ran in a DAG run."""
+        as_group = run_key(dag_id, run_id, "")
+        groups = {entry.payload.get("exchange", "") for entry in self.bus.ledger.entries(run=as_group)}
+        runs = [self.run(dag_id, run_id, exchange) for exchange in [dag_id, *sorted(groups - {dag_id})]]
+        return [run for run in runs if run is not None]
+
+    def run(self, dag_id: str, run_id: str, exchange: str) -> RunEvidence | None:
+        """Return the evidence of one exchange in a DAG run, None where there is none."""
+        run = run_key(dag_id, run_id, exchange)
+        entries = tuple(self.bus.ledger.entries(run=run, exchange=exchange))
+        if not entries:
+            return None
+        deliveries = self.bus.journal.deliveries(run=run, exchange=exchange)
+        items = self.bus.quarantine.list(exchange=exchange, run=run)
+        return RunEvidence(
+            exchange=exchange,
+            run=run,
+            entries=entries,
+            deliveries=deliveries[:MOST_ROWS],
+            refused=[self._refused(item) for item in items[:MOST_ROWS]],
+            more_deliveries=max(len(deliveries) - MOST_ROWS, 0),
+            more_refused=max(len(items) - MOST_ROWS, 0),
+            agreement=self._agreement(entries),
+        )
+
+    def _agreement(self, entries: Sequence[Entry]) -> dict[str, Any]:
+        for entry in reversed(entries):
+            digest = entry.payload.get("documents", {}).get("agreement.json")
+            data = self.bus.ledger.document(digest) if digest else None
+            if data is not None:
+                found = json.loads(data)
+                return found if isinstance(found, dict) else {}
+        return {}
+
+    def _refused(self, item: QuarantineItem) -> Refused:
+        try:
+            line = self._lines(item.segment)[item.line]
+            return Refused(item, masked(parse(line), self._catalogue.dataset(item.dataset).classification))
+        except (LienThongError, IndexError, ValueError) as error:
+            return Refused(item, (), note=getattr(error, "message", "") or "not a record")
+
+    def _lines(self, digest: str) -> list[bytes]:
+        if digest not in self._read:
+            self._read[digest] = unpack(self.bus.store.data(digest), digest)
+        return self._read[digest]
+
+    @contextmanager
+    def bundle(self, run: RunEvidence) -> Iterator[Path]:
+        """Write the run's evidence bundle, without records, and give its path for a while."""
+        with TemporaryDirectory(prefix="lienthong-evidence-") as folder:
+            info = export(
+                self.bus.ledger,
+                self.bus.journal,
+                self.bus.quarantine,
+                exchange=run.exchange,
+                run=run.run,
+                read_segment=self.bus.store.data,
+                documents={},
+                out=Path(folder, "evidence.zip"),
+                records=False,
+            )
+            yield info.path
+
+    def verify(self, run: RunEvidence) -> Report:
+        """Make the run's bundle and check it as an outsider would.
+
+        A bundle that cannot be made (a segment or document is gone or altered) is a failed check.
+        """
+        try:
+            with self.bundle(run) as path:
+                return verify_bundle(path, trust=self.bus.trust)
+        except Tampered as error:
+            check = Check(
+                "bundle", ok=False, subject=error.where, detail_en=error.message, detail_vi=error.message
+            )
+            return Report(ok=False, exchange=run.exchange, run=run.run, checks=(check,))
+
+
+def _no_connections(conn_id: str) -> Connection:
+    raise Misconfigured("evidence is read without connections", where=f"connection {conn_id!r}")

@@ -1,0 +1,143 @@
+"""The words of the pages, in Vietnamese and English."""
+
+from __future__ import annotations
+
+from typing import Final
+
+LANGUAGES: Final = ("vi", "en")
+
+_TEXTS: Final[dict[str, tuple[str, str]]] = {
+    "title": ("Chứng cứ của lượt chạy", "Evidence of the run"),
+    "run": ("Lượt chạy", "Run"),
+    "exchange": ("Luồng trao đổi", "Exchange"),
+    "other_language": ("English", "Tiếng Việt"),
+    "none": (
+        "Sổ cái chưa có phát biểu nào về lượt chạy này.",
+        "The ledger holds no statement of this run.",
+    ),
+    "not_ours": (
+        "Lượt chạy chưa bắt đầu, hoặc DAG này không phải là luồng trao đổi.",
+        "The run has not begun, or this DAG is not an exchange.",
+    ),
+    "holds": ("Chứng cứ toàn vẹn", "The evidence holds"),
+    "broken": ("CHỨNG CỨ KHÔNG TOÀN VẸN", "THE EVIDENCE DOES NOT HOLD"),
+    "open": (
+        "Lượt chạy chưa kết thúc: chưa thể xác minh đầy đủ",
+        "The run has not settled: it cannot be verified in full yet",
+    ),
+    "large": ("Lượt chạy có nhiều bản ghi.", "This run has many records."),
+    "verify": ("Kiểm tra ngay", "Verify now"),
+    "verified_at": (
+        "Vừa được kiểm tra khi mở trang này",
+        "Checked just now, while this page was opened",
+    ),
+    "agreement": ("Thoả thuận", "Agreement"),
+    "provider": ("Bên cung cấp", "Provider"),
+    "consumer": ("Bên nhận", "Consumer"),
+    "legal_basis": ("Căn cứ pháp lý", "Legal basis"),
+    "purpose": ("Mục đích", "Purpose"),
+    "dataset": ("Bộ dữ liệu", "Dataset"),
+    "mapping": ("Ánh xạ", "Mapping"),
+    "source": ("Nguồn", "Source"),
+    "target": ("Đích", "Target"),
+    "digest": ("Mã băm thoả thuận", "Digest of the agreement"),
+    "signer": ("Người ký chứng cứ", "Evidence signed by"),
+    "code": ("Phiên bản phần mềm", "Software version"),
+    "counts": ("Số bản ghi", "Records"),
+    "pulled": ("lấy về", "pulled"),
+    "acknowledged": ("đã nhận", "acknowledged"),
+    "quarantined": ("cách ly", "quarantined"),
+    "refused": ("bị từ chối", "refused"),
+    "pending": ("đang chờ", "pending"),
+    "steps": ("Năm bước", "Five steps"),
+    "step": ("Bước", "Step"),
+    "pull": ("lấy", "pull"),
+    "validate": ("kiểm tra", "validate"),
+    "transform": ("chuyển đổi", "transform"),
+    "push": ("giao", "push"),
+    "settle": ("kết sổ", "settle"),
+    "part": ("Phần", "Part"),
+    "in": ("Vào", "In"),
+    "out": ("Ra", "Out"),
+    "time": ("Lúc", "At"),
+    "seconds": ("Giây", "Seconds"),
+    "entry": ("Mục sổ cái", "Ledger entry"),
+    "hash": ("Giá trị băm", "Hash"),
+    "root": ("Gốc Merkle đầu ra", "Merkle root of the output"),
+    "superseded": ("đã được thay bằng mục sau", "superseded by a later entry"),
+    "deliveries": ("Giao nhận", "Deliveries"),
+    "delivery": ("Khoá giao nhận", "Delivery key"),
+    "state": ("Trạng thái", "State"),
+    "attempts": ("Lần gửi", "Attempts"),
+    "records": ("Bản ghi", "Records"),
+    "receipts": ("Biên nhận", "Receipts"),
+    "intended": ("dự định", "intended"),
+    "sent": ("đã gửi", "sent"),
+    "unknown": ("chưa rõ", "unknown"),
+    "signed_by": ("ký bởi", "signed by"),
+    "quarantine": ("Bản ghi bị cách ly", "Quarantined records"),
+    "quarantine_note": (
+        "Giá trị của trường cá nhân và trường chưa phân loại được che.",
+        "Values of personal and unclassified fields are hidden.",
+    ),
+    "record": ("Bản ghi", "Record"),
+    "reasons": ("Lý do", "Reasons"),
+    "released": ("đã giải phóng", "released"),
+    "repaired": ("đã sửa", "repaired"),
+    "replayed": ("đã chạy lại", "replayed"),
+    "verification": ("Kiểm tra", "Verification"),
+    "check": ("Nội dung", "Check"),
+    "result": ("Kết quả", "Result"),
+    "yes": ("đúng", "holds"),
+    "no": ("SAI", "FAILS"),
+    "not_checked": ("Chưa kiểm tra được tại đây", "Not checked here"),
+    "download": ("Tải hồ sơ chứng cứ", "Download the evidence bundle"),
+    "download_note": (
+        (
+            "Chỉ gồm giá trị băm, phát biểu đã ký và biên nhận, không gồm bản ghi; kiểm tra ngoại tuyến: "
+            "lienthong verify TỆP --trust CHỨNG_THƯ. Hồ sơ có cả bản ghi: lienthong evidence export."
+        ),
+        (
+            "Digests, signed statements and receipts only, no records; check it offline: "
+            "lienthong verify FILE --trust CERTIFICATES. With the records: lienthong evidence export."
+        ),
+    ),
+    "more": ("mục nữa có trong hồ sơ chứng cứ", "more are in the bundle"),
+    "error": ("Không đọc được chứng cứ", "The evidence cannot be read"),
+}
+
+
+class Texts:
+    """The words in one language: ``texts["run"]``; an unknown word stands for itself."""
+
+    def __init__(self, language: str) -> None:
+        self.language = language if language in LANGUAGES else LANGUAGES[0]
+        self._index = LANGUAGES.index(self.language)
+
+    def __getitem__(self, word: str) -> str:
+        pair = _TEXTS.get(word)
+        return pair[self._index] if pair else word
+
+    @property
+    def other(self) -> str:
+        """The other language's code."""
+        return LANGUAGES[1 - self._index]
+
+    def pick(self, vi: str, en: str) -> str:
+        """Return the one of two sentences that is in this language."""
+        return (vi, en)[self._index]
+
+
+def language_of(accept: str) -> str:
+    """Return ``en`` where a browser prefers English over Vietnamese, else ``vi``."""
+    best, language = 0.0, LANGUAGES[0]
+    for item in accept.split(","):
+        name, _, quality = item.strip().partition(";q=")
+        code = name.partition("-")[0].lower()
+        try:
+            weight = float(quality or 1)
+        except ValueError:
+            continue
+        if code in LANGUAGES and weight > best:
+            best, language = weight, code
+    return language

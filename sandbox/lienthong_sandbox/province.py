@@ -1,0 +1,210 @@
+"""The whole simulated province, started in a background thread of this process."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import uvicorn
+
+from lienthong_sandbox import connections, credentials, warehouse
+from lienthong_sandbox.catalogue import UNITS, Catalogue
+from lienthong_sandbox.civilstatus import CivilStatus
+from lienthong_sandbox.control import Control
+from lienthong_sandbox.faults import Fault
+from lienthong_sandbox.gate import Gate
+from lienthong_sandbox.gateway import Gateway
+from lienthong_sandbox.onestop import OneStop
+from lienthong_sandbox.population import Population
+from lienthong_sandbox.portal import Portal
+from lienthong_sandbox.store import Store
+from lienthong_sandbox.system import System
+from lienthong_sandbox.tokens import Issuer
+from lienthong_sandbox.wss import Seal
+
+PROVINCE_CODE = "52"
+"""The province that the sandbox plays (Gia Lai), in the codes in force since 1 July 2025."""
+_START_SECONDS = 20.0
+
+
+class Province:
+    """A running sandbox; use it as a context manager.
+
+    What was delivered is kept in SQLite files under ``home`` and is there again at the next start.
+    Faults and tokens are not kept. Listens on 127.0.0.1 only.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        port: int = 0,
+        faults: Sequence[tuple[str, str]] = (),
+        *,
+        token_seconds: float = 300,
+        population: int = 5000,
+        bad_rows: bool = True,
+        warehouse_url: str | None = None,
+        seal: Seal | None = None,
+    ) -> None:
+        """Describe a sandbox; nothing listens before it is entered.
+
+        ``port`` 0 takes a free one; tokens and portal sessions live
+        ``token_seconds``. ``faults`` are (system, fault name) pairs that strike once.
+        ``population`` is how many citizens exist (to 900,000); ``seal`` makes the population
+        database ask for WS-Security and sign its answers. Raises ``OSError`` on entering when the
+        port is taken.
+        """
+        self.home, self._wanted = home, port
+        self._token_seconds = token_seconds
+        self._population, self._bad_rows, self._seal = population, bad_rows, seal
+        self.warehouse_url = warehouse_url or f"sqlite:///{(home / 'warehouse.sqlite').absolute()}"
+        self._first_faults = faults
+        self.systems: dict[str, System] = {}
+        self.port = 0
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        """Bind the port, seed what is not seeded yet, start to serve."""
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", self._wanted))
+            self.port = listener.getsockname()[1]
+            self.home.mkdir(parents=True, exist_ok=True)
+            self._secrets = credentials.load(self.home)
+            warehouse.create(self.warehouse_url)
+            self._build()
+            for system, name in self._first_faults:
+                self.fault(system, name)
+            self._serve(listener)
+        except BaseException:
+            listener.close()
+            self._close_stores()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop serving and close the files."""
+        if self._server is not None and self._thread is not None:
+            self._server.should_exit = True
+            self._thread.join(timeout=_START_SECONDS)
+        self._close_stores()
+
+    def _store(self, name: str) -> Store:
+        store = Store(self.home / f"{name}.sqlite")
+        store.bad_rows = self._bad_rows
+        return store
+
+    def _build(self) -> None:
+        """Make the systems, the catalogue first because the others need its commune codes."""
+
+        def issuer(scope: str, *names: str) -> Issuer:
+            return Issuer({f"lienthong-{n}": self._secrets[n] for n in names}, self._token_seconds, scope)
+
+        gateway = issuer("default", "national_catalogue", "civil_status")
+        catalogue = Catalogue(self._store("national_catalogue"), gateway)
+        homes = {u["MaDonVi"]: u["MaDonViCha"] for u in self._communes(catalogue.store)}
+        communes = tuple(sorted(code for code, parent in homes.items() if parent == PROVINCE_CODE))
+        login = ("lienthong-population", self._secrets["population"])
+        others = set(homes) - set(communes)
+        made: list[System] = [
+            Gateway(self._store("gateway"), gateway),
+            catalogue,
+            OneStop(self._store("one_stop"), issuer("hoso xacthuc", "one_stop"), communes, self._population),
+            Portal(
+                self._store("national_portal"),
+                issuer("portal", "national_portal"),
+                connections.DSTCODE,
+                self._token_seconds,
+            ),
+            Population(self._store("population"), login, communes, self._population, self._seal),
+            CivilStatus(self._store("civil_status"), gateway, communes, others),
+        ]
+        self.systems = {system.name: system for system in made}
+
+    @staticmethod
+    def _communes(store: Store) -> list[dict[str, Any]]:
+        return [row.body for row in store.page(UNITS, kind="xa")]
+
+    def _serve(self, listener: socket.socket) -> None:
+        gate = Gate([*self.systems.values()], Control(self.systems).app())
+        config = uvicorn.Config(
+            gate,
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            proxy_headers=False,
+            timeout_graceful_shutdown=2,
+        )
+        self._server = uvicorn.Server(config)
+        run = {"sockets": [listener]}
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs=run, name="lienthong-sandbox", daemon=True
+        )
+        self._thread.start()
+        deadline = time.monotonic() + _START_SECONDS
+        while not self._server.started:
+            if time.monotonic() > deadline or not self._thread.is_alive():
+                raise RuntimeError("the sandbox did not start")
+            time.sleep(0.01)
+
+    def _close_stores(self) -> None:
+        for system in self.systems.values():
+            system.store.close()
+        self.systems = {}
+
+    @property
+    def url(self) -> str:
+        """Address of the sandbox, without a slash at the end."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def connections(self) -> dict[str, dict[str, Any]]:
+        """Return the Airflow connections by id, secrets included."""
+        return connections.build(self.url, self._secrets, self.warehouse_url)
+
+    def write_connections(self, path: Path) -> None:
+        """Write the connections as Airflow's local filesystem backend reads them, mode 0600."""
+        credentials.write_private(path, json.dumps(self.connections(), indent=2, ensure_ascii=False))
+
+    def fault(
+        self,
+        system: str,
+        name: str,
+        times: int | None = 1,
+        after: int = 0,
+        operation: str | None = None,
+        seconds: float = 1.0,
+    ) -> None:
+        """Put a fault in wait at a system; see :class:`lienthong_sandbox.faults.Fault`."""
+        self.systems[system].board.add(Fault(name, times, after, operation, seconds))
+
+    def clear_faults(self) -> None:
+        """Take the faults of all systems away."""
+        for system in self.systems.values():
+            system.board.clear()
+
+    def audit(self, system: str) -> list[dict[str, Any]]:
+        """Return what a system took in or was asked for, oldest first."""
+        return self.systems[system].store.audit()
+
+    def log(self, system: str) -> list[dict[str, Any]]:
+        """Return how often each (operation, status, fault) was seen; status 0 = no answer."""
+        return self.systems[system].store.log_counts()
+
+    def defects(self, system: str) -> dict[str, str]:
+        """Return the keys of records malformed on purpose, and what is wrong with each."""
+        return self.systems[system].defects()
+
+    def upsert(self, system: str, collection: str, records: list[dict[str, Any]]) -> int:
+        """Add or change records at a source, stamped as changed now; return how many."""
+        return self.systems[system].upsert(collection, records)

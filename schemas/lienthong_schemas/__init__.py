@@ -1,0 +1,1 @@
+"""The province's datasets, mappings and code lists: data files, read through importlib.resources."""

