@@ -15,6 +15,7 @@ NAMES = frozenset(
         "unavailable",
         "rate_limited",
         "slow",
+        "slow_answer",
         "cut_after_taken",
         "cut_before",
         "duplicate_page",
@@ -36,7 +37,7 @@ class Fault:
     """One fault in wait.
 
     ``operation`` limits it to one operation (``None`` = any but token requests), ``times`` of
-    ``None`` means until cleared, ``seconds`` is the delay of ``slow`` or the Retry-After value.
+    ``None`` means until cleared, ``seconds`` is the delay of ``slow`` and ``slow_answer`` or the Retry-After value.
     """
 
     name: str

@@ -85,16 +85,43 @@ async def _serve(system: System, app: ASGIApp, scope: Scope, receive: Receive, s
             await _cut(send)
         elif name == "malformed_body":
             await _halved(app, scope, replay, counting)
+        elif name == "slow_answer":
+            await _late(app, scope, replay, counting, fault.seconds)
+        elif name == "slow" and await _gone_within(receive, fault.seconds):
+            return
         else:
-            await (await _substitute(system, fault) or app)(scope, replay, counting)
+            await (_substitute(system, fault) or app)(scope, replay, counting)
     finally:
         system.store.log(operation, status, name)
 
 
-async def _substitute(system: System, fault: Fault) -> Response | None:
-    """Return the answer that stands in for the system's own, or ``None`` after a mere delay."""
+async def _gone_within(receive: Receive, seconds: float) -> bool:
+    """Wait, at most until the caller goes away; tell whether it did."""
+    try:
+        async with asyncio.timeout(seconds):
+            while (await receive())["type"] != "http.disconnect":
+                pass
+    except TimeoutError:
+        return False
+    return True
+
+
+async def _late(app: ASGIApp, scope: Scope, receive: Receive, send: Send, seconds: float) -> None:
+    """Let the system do its work at once, and send its answer late (or to nobody)."""
+    answer: list[Message] = []
+
+    async def keep(message: Message) -> None:
+        answer.append(message)
+
+    await app(scope, receive, keep)
+    if not await _gone_within(receive, seconds):
+        for message in answer:
+            await send(message)
+
+
+def _substitute(system: System, fault: Fault) -> Response | None:
+    """Return the answer that stands in for the system's own, ``None`` where there was only a delay."""
     if fault.name == "slow":
-        await asyncio.sleep(fault.seconds)
         return None
     if fault.name == "expired_token":
         return system.expired()

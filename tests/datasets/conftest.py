@@ -25,7 +25,12 @@ def make_dataset() -> Make:
 
     def make(properties: dict[str, Any] | None = None, ref: str = "test.thing/1", **changes: Any) -> Dataset:
         schema: dict[str, Any] = {
-            "x-lienthong": {"key": ["id"], "owner": "H21", "title": {"vi": "Thử", "en": "Test"}, "class": "internal"},
+            "x-lienthong": {
+                "key": ["id"],
+                "owner": "H21",
+                "title": {"vi": "Thử", "en": "Test"},
+                "class": "internal",
+            },
             "type": "object",
             "required": ["id"],
             "properties": {"id": {"type": "string"}, **copy.deepcopy(properties or {})},

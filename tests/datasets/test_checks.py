@@ -113,7 +113,9 @@ def test_a_good_value_is_taken(check: Check, note: dict[str, Any], value: Any) -
 
 
 @pytest.mark.parametrize(("note", "value", "rule"), BAD)
-def test_a_bad_value_is_refused_by_its_rule(check: Check, note: dict[str, Any], value: Any, rule: str) -> None:
+def test_a_bad_value_is_refused_by_its_rule(
+    check: Check, note: dict[str, Any], value: Any, rule: str
+) -> None:
     """Each check refuses what is not valid, under the rule's stable name."""
     assert check(note, value) == [rule]
 
@@ -131,7 +133,9 @@ def test_a_bad_value_is_refused_by_its_rule(check: Check, note: dict[str, Any], 
         ("00001", "2025-06-30T17:00:00Z", ["check.administrative-unit.xa"]),
     ],
 )
-def test_a_commune_must_be_in_force_on_the_records_day(check: Check, code: str, day: str, rules: list[str]) -> None:
+def test_a_commune_must_be_in_force_on_the_records_day(
+    check: Check, code: str, day: str, rules: list[str]
+) -> None:
     """A former commune is right until 30 June 2025 and wrong after, on the Vietnamese calendar."""
     assert check(XA, code, day=day) == rules
 
@@ -166,7 +170,9 @@ def test_a_condition_decides_whether_a_check_applies(check: Check) -> None:
     assert check(note, "12", kind=3) == []
 
 
-def test_oddities_of_a_personal_number_warn_and_refuse_nothing(catalogue: Catalogue, make_dataset: Any) -> None:
+def test_oddities_of_a_personal_number_warn_and_refuse_nothing(
+    catalogue: Catalogue, make_dataset: Any
+) -> None:
     """Sex and birth year that differ from the number are told as warnings: old numbers were corrected."""
     note = {"check": "personal-number", "born": "born", "gender": "sex"}
     dataset = make_dataset({"number": {"type": "string", "x-lienthong": note}, "born": {}, "sex": {}})

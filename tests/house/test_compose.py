@@ -31,7 +31,13 @@ def test_every_component_of_the_production_shape_is_there(compose: dict[str, Any
     """PostgreSQL, Redis, Celery workers, the four Airflow components; the sandbox only on demand."""
     services = compose["services"]
     assert {
-        "postgres", "redis", "api-server", "scheduler", "dag-processor", "triggerer", "worker"
+        "postgres",
+        "redis",
+        "api-server",
+        "scheduler",
+        "dag-processor",
+        "triggerer",
+        "worker",
     } <= services.keys()
     assert services["worker"]["command"][:2] == ["celery", "worker"]
     assert services["sandbox"]["profiles"] == ["sandbox"]

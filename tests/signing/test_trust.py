@@ -134,7 +134,7 @@ def test_unknown_critical_extensions_and_weak_keys_are_refused(make_certificate:
     assert _reason(TrustStore([leaf]), leaf) == "critical-extension"
     passed = make_certificate("A", _key(), extra=((odd, False),))
     TrustStore([passed]).check(passed)
-    weak = make_certificate("A", rsa.generate_private_key(65537, 1024))
+    weak = make_certificate("A", rsa.generate_private_key(65537, 1024))  # noqa: S505 - it is refused
     assert _reason(TrustStore([weak]), weak) == "weak"
 
 

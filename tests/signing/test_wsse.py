@@ -89,6 +89,26 @@ def test_a_missing_header_is_made_and_an_existing_security_header_kept(
     wsse.verify(signed, trust=trust, at=NOW)
 
 
+@pytest.mark.parametrize("prefix", ["ns0", "ns1", "wsu", "ds", "wsse", "SOAP-ENV", ""])
+@pytest.mark.parametrize("with_header", [True, False])
+def test_the_partners_prefixes_do_not_matter(
+    prefix: str, with_header: bool, signer: Signer, trust: TrustStore
+) -> None:
+    """Prefixes that we or lxml would choose ourselves may mean something else in the envelope."""
+    p, colon = (prefix, f"{prefix}:") if prefix else ("", "")
+    declared = f'xmlns:{p}="{SOAP11}"' if p else f'xmlns="{SOAP11}"'
+    header = f'<{colon}Header><ns0:To xmlns:ns0="{WSA}">x</ns0:To></{colon}Header>' if with_header else ""
+    data = (
+        f"<{colon}Envelope {declared}>{header}"
+        f'<{colon}Body><q xmlns="urn:q" xmlns:ns0="urn:0" xmlns:ns2="urn:2" ns0:a="1"><ns2:b>v</ns2:b></q>'
+        f"</{colon}Body></{colon}Envelope>"
+    ).encode()
+    verified = wsse.verify(wsse.sign(data, signer, at=NOW), trust=trust, at=NOW)
+    assert verified.body[0][0].tag == "{urn:2}b"
+    assert verified.body[0].get("{urn:0}a") == "1"
+    assert len(verified.headers) == int(with_header)
+
+
 def test_existing_ids_are_kept(signer: Signer, trust: TrustStore) -> None:
     data = envelope().replace(b"<soap:Body>", f'<soap:Body xmlns:u="{WSU}" u:Id="mine">'.encode())
     signed = wsse.sign(data, signer, at=NOW)
@@ -120,7 +140,7 @@ def test_nothing_is_signed_twice_or_without_its_headers(signer: Signer) -> None:
         wsse.sign(wsse.sign(envelope(), signer), signer)
     with pytest.raises(Misconfigured, match="is not there"):
         wsse.sign(envelope(), signer, policy=wsse.SignPolicy(headers=("{urn:x}Route",)))
-    with pytest.raises(Misconfigured, match="cannot sign|not an algorithm|signs with"):
+    with pytest.raises(Misconfigured, match="cannot sign with RS256"):
         wsse.sign(envelope(), signer, policy=wsse.SignPolicy(algorithm="RS256"))
 
 

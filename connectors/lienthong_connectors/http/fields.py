@@ -67,7 +67,7 @@ def base_url(connection: Connection) -> str:
     ``host`` is a URL, or a host name beside ``schema`` (https by default) and ``port``. Raises
     `Misconfigured` where it is no http or https address, or carries credentials or a query.
     """
-    host = str(connection.require("host")).rstrip("/")
+    host = str(connection.require("host")).strip()
     url = host if "://" in host else f"{connection.schema or 'https'}://{host}"
     try:
         parts = urlsplit(url)

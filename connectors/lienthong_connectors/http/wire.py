@@ -9,15 +9,25 @@ that surely did not happen from one whose outcome is unknown.
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 import threading
-from typing import Any, Self
+from http.client import HTTPResponse, IncompleteRead
+from typing import Any, Self, cast
 
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 _current = threading.local()
+
+
+def _without_urls(record: logging.LogRecord) -> bool:
+    """Hold back urllib3's one warning that quotes a URL with its query values."""
+    return not str(record.msg).startswith("Failed to parse headers")
+
+
+logging.getLogger("urllib3.connection").addFilter(_without_urls)
 
 
 class Deadline:
@@ -73,7 +83,40 @@ def _watch(sock: Any) -> None:
         deadline.watch(sock)
 
 
+class _HeadReader:
+    """Lends an answer's stream to the header parser and notices where it ends too early."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream, self.ended = stream, False
+
+    def readline(self, limit: int = -1) -> bytes:
+        line: bytes = self.stream.readline(limit)
+        self.ended = not line.endswith(b"\n")
+        return line
+
+    def close(self) -> None:
+        self.stream.close()
+
+
+class _WholeHead(HTTPResponse):
+    """An answer whose headers must be complete: the standard parser takes a cut for their end."""
+
+    def begin(self) -> None:
+        stream = self.fp
+        reader = _HeadReader(stream)
+        self.fp = cast("Any", reader)
+        try:
+            super().begin()
+        finally:
+            if cast("Any", self.fp) is reader:
+                self.fp = stream
+        if reader.ended:
+            raise IncompleteRead(b"")
+
+
 class _PlainConnection(HTTPConnection):
+    response_class = _WholeHead
+
     def send(self, data: Any) -> None:
         if self.sock is None:
             self.connect()
@@ -82,6 +125,8 @@ class _PlainConnection(HTTPConnection):
 
 
 class _TlsConnection(HTTPSConnection):
+    response_class = _WholeHead
+
     def send(self, data: Any) -> None:
         if self.sock is None:
             self.connect()

@@ -1,18 +1,23 @@
-"""REST and JSON: read lists page by page, deliver batches with per-record outcomes."""
+"""REST and JSON: read lists page by page, deliver batches with per-record outcomes.
 
-from lienthong_connectors.http.signature import HttpSignature
-from lienthong_connectors.rest.descriptor import DESCRIPTOR
-from lienthong_connectors.rest.envelope import Envelope
-from lienthong_connectors.rest.outcome import CreateThenUpdate, Results, StatusLookup
-from lienthong_connectors.rest.paging import (
-    CursorPaging,
-    LinkHeaderPaging,
-    NextLinkPaging,
-    NoPaging,
-    OffsetPaging,
-    PagePaging,
-)
-from lienthong_connectors.rest.settings import RestSource, RestTarget
+Names load on first use: a DAG file pays for the few that it writes.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lienthong_connectors.http.signature import HttpSignature
+    from lienthong_connectors.rest.descriptor import DESCRIPTOR
+    from lienthong_connectors.rest.envelope import Envelope
+    from lienthong_connectors.rest.outcome import CreateThenUpdate, Results, StatusLookup
+    from lienthong_connectors.rest.paging import NoPaging
+    from lienthong_connectors.rest.paging_counted import OffsetPaging, PagePaging
+    from lienthong_connectors.rest.paging_linked import CursorPaging, LinkHeaderPaging, NextLinkPaging
+    from lienthong_connectors.rest.settings_source import RestSource
+    from lienthong_connectors.rest.settings_target import RestTarget
 
 __all__ = [
     "DESCRIPTOR",
@@ -30,3 +35,29 @@ __all__ = [
     "Results",
     "StatusLookup",
 ]
+
+_HOMES = {
+    "DESCRIPTOR": "rest.descriptor",
+    "CreateThenUpdate": "rest.outcome",
+    "CursorPaging": "rest.paging_linked",
+    "Envelope": "rest.envelope",
+    "HttpSignature": "http.signature",
+    "LinkHeaderPaging": "rest.paging_linked",
+    "NextLinkPaging": "rest.paging_linked",
+    "NoPaging": "rest.paging",
+    "OffsetPaging": "rest.paging_counted",
+    "PagePaging": "rest.paging_counted",
+    "RestSource": "rest.settings_source",
+    "RestTarget": "rest.settings_target",
+    "Results": "rest.outcome",
+    "StatusLookup": "rest.outcome",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name on first use."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"lienthong_connectors.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

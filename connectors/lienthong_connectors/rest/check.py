@@ -8,7 +8,8 @@ from lienthong_connectors.http.client import Call, Client
 from lienthong_connectors.http.probe import probe
 from lienthong_connectors.http.status import failure
 from lienthong_connectors.rest.fetch import Fetcher
-from lienthong_connectors.rest.settings import RestSource, RestTarget
+from lienthong_connectors.rest.settings_source import RestSource
+from lienthong_connectors.rest.settings_target import RestTarget
 
 _NOT_THERE = frozenset({404, 410})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
@@ -21,8 +21,15 @@ _CHARSET = re.compile(r";\s*charset\s*=\s*\"?([\w:.-]+)", re.IGNORECASE)
 _UTF8 = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 
 
-def decode_reply(reply: Reply, content_types: tuple[str, ...], *, where: str) -> Any:
-    """Return the JSON value of an answer.
+class Decoded(NamedTuple):
+    """A JSON value, and bytes that stand for it (compact, save for values orjson cannot hold)."""
+
+    value: Any
+    data: bytes
+
+
+def decode_reply(reply: Reply, content_types: tuple[str, ...], *, where: str) -> Decoded:
+    """Return the JSON value of an answer, and its bytes.
 
     Raises `ProtocolViolation` where the content type is not among ``content_types`` (``+json``
     types always are), the declared charset is not UTF-8 (RFC 8259 section 8.1) while the body is
@@ -48,8 +55,8 @@ def decode_reply(reply: Reply, content_types: tuple[str, ...], *, where: str) ->
     return decode(reply.body, where=where)
 
 
-def decode(data: bytes, *, where: str = "") -> Any:
-    """Return a JSON value; a byte order mark is passed over.
+def decode(data: bytes, *, where: str = "") -> Decoded:
+    """Return a JSON value and its compact bytes; a byte order mark is passed over.
 
     Raises `ProtocolViolation` for malformed text, NaN, lone surrogates and names that stand twice
     in one object. Integers keep all their digits, whatever their size.
@@ -61,9 +68,10 @@ def decode(data: bytes, *, where: str = "") -> Any:
     data = data.removeprefix(_BOM)
     try:
         value = orjson.loads(data)
-        if _faithful(data, orjson.dumps(value)):
-            return value
-        return json.loads(data, object_pairs_hook=_unique, parse_constant=_refuse)
+        written = orjson.dumps(value)
+        if _faithful(data, written):
+            return Decoded(value, written)
+        return Decoded(json.loads(data, object_pairs_hook=_unique, parse_constant=_refuse), data)
     except (ValueError, RecursionError) as error:
         place = getattr(error, "pos", None)
         raise ProtocolViolation(

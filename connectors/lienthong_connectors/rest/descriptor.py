@@ -5,7 +5,8 @@ from __future__ import annotations
 from lienthong.connector import ConnectorDescriptor
 from lienthong.exchange import Text
 from lienthong_connectors.http.fields import HTTP_FIELDS
-from lienthong_connectors.rest.settings import RestSource, RestTarget
+from lienthong_connectors.rest.settings_source import RestSource
+from lienthong_connectors.rest.settings_target import RestTarget
 
 DESCRIPTOR = ConnectorDescriptor(
     kind="rest",

@@ -15,7 +15,6 @@ from lienthong.errors import (
     Unauthenticated,
     Unavailable,
 )
-from lienthong_connectors.http.privacy import spoken
 from lienthong_connectors.rest.paths import MISSING, as_text, at, text_at
 
 
@@ -52,6 +51,8 @@ class Envelope:
         code = as_text(found)
         if code in self.ok_values:
             return None
+        from lienthong_connectors.http.privacy import spoken
+
         text = spoken(text_at(answer, self.message_path))
         said = f"the agency answered code {spoken(code)[:40]!r}{f': {text}' if text else ''}"
         return self._kind(code)(

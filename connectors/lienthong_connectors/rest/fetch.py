@@ -16,9 +16,9 @@ from lienthong_connectors.http.client import Call, Client
 from lienthong_connectors.http.status import failure
 from lienthong_connectors.http.transport import Reply
 from lienthong_connectors.rest.decode import decode_reply
-from lienthong_connectors.rest.paging import Seen, State
+from lienthong_connectors.rest.paging import Params, Seen, State
 from lienthong_connectors.rest.paths import MISSING, at
-from lienthong_connectors.rest.settings import RestSource
+from lienthong_connectors.rest.settings_source import RestSource
 
 NOT_A_RECORD = Reason(
     path="",
@@ -50,7 +50,7 @@ class Fetcher:
         self._settings, self._client, self._body = settings, client, body
         self._where = f"{client.where}/{settings.path.lstrip('/')}"
 
-    def page(self, state: State, since: Mapping[str, str], validators: Mapping[str, Any]) -> Fetched:
+    def page(self, state: State, since: Params, validators: Mapping[str, Any]) -> Fetched:
         """Ask for a page; raise from `lienthong.errors` where it does not come as agreed."""
         call = self._call(state, since)
         key = _validator_key(call)
@@ -70,7 +70,7 @@ class Fetcher:
             )
         return self._read(reply, key, answered.signed_by)
 
-    def _call(self, state: State, since: Mapping[str, str]) -> Call:
+    def _call(self, state: State, since: Params) -> Call:
         settings = self._settings
         label = "/" + settings.path.lstrip("/")
         if "url" in state:
@@ -80,7 +80,7 @@ class Fetcher:
         if settings.params_in == "body":
             body = {**(body or {}), **asked}
         else:
-            params |= asked
+            params |= {name: str(value) for name, value in asked.items()}
         data = None
         if body is not None:
             data = orjson.dumps(body)
@@ -89,7 +89,7 @@ class Fetcher:
 
     def _read(self, reply: Reply, key: str, signed_by: str) -> Fetched:
         settings = self._settings
-        value = decode_reply(reply, settings.content_types, where=self._where)
+        value, data = decode_reply(reply, settings.content_types, where=self._where)
         if settings.envelope is not None and (error := settings.envelope.failure(value, where=self._where)):
             raise error
         elements = at(value, settings.records)
@@ -111,7 +111,7 @@ class Fetcher:
             Seen(value, len(elements), reply.url, reply.header("Link")),
             records,
             malformed,
-            _mark(elements),
+            _mark(elements, data),
             settings.paging.total(value),
             _validator(reply) if settings.conditional else {},
             key,
@@ -119,13 +119,21 @@ class Fetcher:
         )
 
 
-def _mark(elements: list[Any]) -> str:
-    """Name a page's content; what surrounds the list (correlation ids, page numbers) does not count."""
-    try:
-        data = orjson.dumps(elements)
-    except orjson.JSONEncodeError:  # integers beyond 64 bits
-        data = repr(elements).encode()
-    return hashlib.blake2b(data, digest_size=16).hexdigest()
+def _mark(elements: list[Any], data: bytes) -> str:
+    """Name a page's content; what surrounds the list (correlation ids, page numbers) does not count.
+
+    The list's bytes lie inside those of the answer, from its first element to its last.
+    """
+    start, end = 0, len(data)
+    if elements:
+        try:
+            start = max(0, data.find(orjson.dumps(elements[0])))
+            last = orjson.dumps(elements[-1])
+            place = data.rfind(last)
+            end = place + len(last) if place >= start else end
+        except orjson.JSONEncodeError:  # integers beyond 64 bits: the whole answer names the page
+            start, end = 0, len(data)
+    return hashlib.sha256(memoryview(data)[start:end]).hexdigest()[:32]
 
 
 def _validator(reply: Reply) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from lienthong_connectors.rest.decode import decode_reply
 from lienthong_connectors.rest.outcome import EVERY_FIELD, StatusLookup
 from lienthong_connectors.rest.paths import MISSING, as_text, at, fill, text_at
 from lienthong_connectors.rest.receipts import receipt, record_id
-from lienthong_connectors.rest.settings import RestTarget
+from lienthong_connectors.rest.settings_target import RestTarget
 from lienthong_connectors.rest.tally import Tally, apply_results
 
 
@@ -72,7 +72,7 @@ class Asker:
             return MISSING, answered
         if error := failure(answered.reply, where=where, safe=True):
             raise error
-        value = decode_reply(answered.reply, self._settings.content_types, where=where)
+        value = decode_reply(answered.reply, self._settings.content_types, where=where).value
         if status.envelope is not None:
             if text_at(value, status.envelope.code_path) in status.absent_codes:
                 return MISSING, answered

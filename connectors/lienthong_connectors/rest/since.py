@@ -10,7 +10,7 @@ VIETNAM = timezone(timedelta(hours=7), "Asia/Ho_Chi_Minh")
 """Vietnam has one zone, seven hours ahead of UTC, without summer time."""
 
 
-def since_text(cursor: str, form: str) -> str:
+def since_text(cursor: str, form: str) -> str | int:
     """Return a cursor in a form: as it is (empty), ``epoch-ms``, ``epoch-s`` or a strftime format.
 
     The cursor is a moment in ISO 8601, in ``yyyyMMddHHmmss`` or in epoch milliseconds; one without
@@ -21,9 +21,9 @@ def since_text(cursor: str, form: str) -> str:
         return cursor
     moment = _moment(cursor)
     if form == "epoch-ms":
-        return str((moment - datetime.fromtimestamp(0, VIETNAM)) // timedelta(milliseconds=1))
+        return (moment - datetime.fromtimestamp(0, VIETNAM)) // timedelta(milliseconds=1)
     if form == "epoch-s":
-        return str((moment - datetime.fromtimestamp(0, VIETNAM)) // timedelta(seconds=1))
+        return (moment - datetime.fromtimestamp(0, VIETNAM)) // timedelta(seconds=1)
     return moment.astimezone(VIETNAM).strftime(form)
 
 

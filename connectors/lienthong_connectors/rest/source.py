@@ -15,9 +15,9 @@ from lienthong_connectors.http.transport import Limits
 from lienthong_connectors.rest.check import check_source
 from lienthong_connectors.rest.fetch import Fetched, Fetcher
 from lienthong_connectors.rest.names import connection_names
-from lienthong_connectors.rest.paging import State
+from lienthong_connectors.rest.paging import Params, State
 from lienthong_connectors.rest.paths import fill
-from lienthong_connectors.rest.settings import RestSource
+from lienthong_connectors.rest.settings_source import RestSource
 from lienthong_connectors.rest.since import since_text
 
 _PATIENCE = 3
@@ -111,22 +111,20 @@ class OpenRestSource:
                 hint="start the run anew; were the settings changed in the middle of it?",
             ) from None
 
-    def _since(self, cursor: str | None) -> Mapping[str, str]:
+    def _since(self, cursor: str | None) -> Params:
         name = self._settings.since_param
         if cursor is None or name is None:
             return {}
         return {name: since_text(cursor, self._settings.since_format)}
 
-    def _submit(
-        self, ahead: _Ahead, state: State, since: Mapping[str, str], validators: Mapping[str, Any]
-    ) -> None:
+    def _submit(self, ahead: _Ahead, state: State, since: Params, validators: Mapping[str, Any]) -> None:
         ahead.append((state, self._pool.submit(self._fetcher.page, state, since, validators)))
 
     def _take(
         self,
         ahead: _Ahead,
         state: State,
-        since: Mapping[str, str],
+        since: Params,
         validators: Mapping[str, Any],
         total: int | None,
     ) -> Fetched:
@@ -138,7 +136,7 @@ class OpenRestSource:
         self,
         ahead: _Ahead,
         state: State,
-        since: Mapping[str, str],
+        since: Params,
         validators: Mapping[str, Any],
         total: int | None,
     ) -> None:
@@ -157,9 +155,9 @@ class OpenRestSource:
 
     def _account(self, progress: _Progress, state: State, fetched: Fetched) -> Page:
         """Take a page into account and return what the pipeline gets of it."""
-        repeated = fetched.seen.count > 0 and fetched.mark in progress.marks
+        repeated = fetched.seen.size > 0 and fetched.mark in progress.marks
         progress.total = fetched.total if fetched.total is not None else progress.total
-        counted = 0 if repeated else fetched.seen.count
+        counted = 0 if repeated else fetched.seen.size
         following = self._following(state, fetched, progress.read + counted)
         if repeated and progress.total is not None and progress.read >= progress.total:
             following = None  # services that give the last page again for every page behind it
@@ -213,7 +211,7 @@ class OpenRestSource:
         if not fetched.validator or progress.remembered >= _REMEMBERED_PAGES:
             return {}
         progress.remembered += 1
-        entry = {**fetched.validator, "count": fetched.seen.count, "next": following}
+        entry = {**fetched.validator, "count": fetched.seen.size, "next": following}
         return {fetched.validator_key: entry}
 
 

@@ -28,7 +28,7 @@ from lienthong_connectors.rest.lookup import Asker
 from lienthong_connectors.rest.names import connection_names
 from lienthong_connectors.rest.paths import as_text, fill, text_at
 from lienthong_connectors.rest.receipts import receipt, record_id, update_id
-from lienthong_connectors.rest.settings import Outcome, RestTarget
+from lienthong_connectors.rest.settings_target import Outcome, RestTarget
 from lienthong_connectors.rest.tally import Tally, apply_results
 
 _TYPES = {"ndjson": "application/x-ndjson"}
@@ -210,7 +210,7 @@ class OpenRestTarget:
         if settings.envelope is None and settings.results is None and not settings.reference:
             return None
         try:
-            value = decode_reply(answered.reply, settings.content_types, where=self._where)
+            value = decode_reply(answered.reply, settings.content_types, where=self._where).value
         except ProtocolViolation as error:
             raise self._unreadable(error) from None
         if settings.envelope is not None and (failed := settings.envelope.failure(value, where=self._where)):

@@ -21,7 +21,7 @@ _CONNECTION = (
     ConnectionField(
         "auth",
         Text("Cách xác thực", "Authentication"),
-        "none; basic; bearer (fixed token); oauth2 (client credentials); dancu-hash (population database); lgsp",
+        "none; basic; bearer (fixed token); oauth2 (client credentials); dancu-hash (population data); lgsp",
         default="none",
         choices=AUTH_KINDS,
     ),
@@ -31,10 +31,14 @@ _CONNECTION = (
         "dancu-hash: the path agreed with the provider; empty: the path of host",
     ),
     ConnectionField("token", Text("Mã truy cập", "Token"), "bearer: the token itself", secret=True),
-    ConnectionField("token_url", Text("Địa chỉ lấy mã truy cập", "Token URL"), "oauth2: absolute, or under host"),
+    ConnectionField(
+        "token_url", Text("Địa chỉ lấy mã truy cập", "Token URL"), "oauth2: absolute, or under host"
+    ),
     ConnectionField("scope", Text("Phạm vi", "Scope"), "oauth2: blank-separated scopes"),
     ConnectionField(
-        "wsdl", Text("WSDL", "WSDL"), "file, package:name/path, or URL on the same host; settings go before it"
+        "wsdl",
+        Text("WSDL", "WSDL"),
+        "file, package:name/path, or URL on the same host; settings go before it",
     ),
     ConnectionField(
         "soap_version",
@@ -49,10 +53,18 @@ _CONNECTION = (
         secret=True,
     ),
     ConnectionField("madonvi", Text("Mã đơn vị", "Agency code"), "for requests, as $connection.madonvi"),
-    ConnectionField("officer", Text("Tài khoản cán bộ", "Officer account"), "for requests, as $connection.officer"),
-    ConnectionField("ca_file", Text("Tệp CA", "CA file"), "PEM of the authorities to trust instead of the public ones"),
-    ConnectionField("client_certificate", Text("Chứng thư máy khách", "Client certificate"), "PEM for mutual TLS"),
-    ConnectionField("client_key", Text("Khóa máy khách", "Client key"), "PEM; empty where it is in the certificate's"),
+    ConnectionField(
+        "officer", Text("Tài khoản cán bộ", "Officer account"), "for requests, as $connection.officer"
+    ),
+    ConnectionField(
+        "ca_file", Text("Tệp CA", "CA file"), "PEM of the authorities to trust instead of the public ones"
+    ),
+    ConnectionField(
+        "client_certificate", Text("Chứng thư máy khách", "Client certificate"), "PEM for mutual TLS"
+    ),
+    ConnectionField(
+        "client_key", Text("Khóa máy khách", "Client key"), "PEM; empty where it is in the certificate's"
+    ),
     ConnectionField("proxy", Text("Proxy", "Proxy"), "http://host:port through which the system is reached"),
 )
 

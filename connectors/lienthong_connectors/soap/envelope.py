@@ -25,10 +25,25 @@ NAMESPACES: Final = {
 class Operation(Protocol):
     """One operation of a service: how its request is written and what its answer looks like."""
 
-    name: str
-    version: str
-    action: str
-    one_way: bool
+    @property
+    def name(self) -> str:
+        """Name of the operation."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """SOAP version, ``1.1`` or ``1.2``."""
+        ...
+
+    @property
+    def action(self) -> str:
+        """The SOAPAction, empty where there is none."""
+        ...
+
+    @property
+    def one_way(self) -> bool:
+        """Whether there is no answer."""
+        ...
 
     def body(self, request: Mapping[str, Any]) -> etree._Element:
         """Return an envelope whose Body holds the request."""
@@ -65,7 +80,7 @@ class DescribedOperation:
     def body(self, request: Mapping[str, Any]) -> etree._Element:
         """Return the envelope; raise `Refused` where a required member came to nothing."""
         try:
-            envelope: etree._Element = self.binding.create_message(self.name, **request)
+            envelope: etree._Element = self.binding.get(self.name).create(**request).content
         except zeep.exceptions.ValidationError as error:
             path = ".".join(str(part) for part in (error.path or ()))
             raise unfit(path or _element(str(error)), "a required member is missing") from None
@@ -100,7 +115,8 @@ class PlainOperation:
         envelope = etree.Element(f"{{{space}}}Envelope", nsmap={"soap": space})
         body = etree.SubElement(envelope, f"{{{space}}}Body")
         tag = f"{{{self.namespace}}}{self.name}" if self.namespace else self.name
-        call = etree.SubElement(body, tag, nsmap={None: self.namespace} if self.namespace else None)
+        nsmap: Any = {None: self.namespace} if self.namespace else None
+        call = etree.SubElement(body, tag, nsmap=nsmap)
         try:
             put_members(call, request, self.namespace)
         except ValueError:
@@ -116,9 +132,7 @@ class PlainOperation:
         return None
 
 
-def finish(
-    envelope: etree._Element, version: str, headers: Mapping[str, Any]
-) -> bytes:
+def finish(envelope: etree._Element, version: str, headers: Mapping[str, Any]) -> bytes:
     """Put SOAP headers (Clark name to text or mapping) into an envelope and return its bytes."""
     if headers:
         space = NAMESPACES[version]
@@ -154,7 +168,7 @@ def unfit(path: str, what: str) -> Refused:
         f"không lập được thông điệp từ bản ghi{member}",
         f"no request can be made of this record: {what}{member}",
     )
-    return Refused("no request can be made of a record", where=path, reasons=(reason,))
+    return Refused(f"no request can be made: {what}{member}", reasons=(reason,))
 
 
 def _element(message: str) -> str:

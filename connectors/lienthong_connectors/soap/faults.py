@@ -59,7 +59,9 @@ def read_fault(fault: Any) -> Fault:
         texts = dict(_texts(reason.get("Text") if isinstance(reason, Mapping) else reason))
     any_text = next((text for text in texts.values() if text), "")
     details = tuple(_leaves(fault.get("detail", fault.get("Detail"))))
-    return Fault(tuple(c for c in codes if c), texts.get("vi") or any_text, texts.get("en") or any_text, details)
+    return Fault(
+        tuple(c for c in codes if c), texts.get("vi") or any_text, texts.get("en") or any_text, details
+    )
 
 
 def fault_error(fault: Fault, table: FaultTable, *, where: str, record: Any = None) -> LienThongError:
@@ -72,7 +74,9 @@ def fault_error(fault: Fault, table: FaultTable, *, where: str, record: Any = No
     if meaning == "transient":
         return Unavailable(said, where=where, agency_code=code)
     if meaning == "misconfigured":
-        return Misconfigured(said, where=where, hint="see the table of faults in the settings", agency_code=code)
+        return Misconfigured(
+            said, where=where, hint="see the table of faults in the settings", agency_code=code
+        )
     if meaning == "unauthenticated":
         return Unauthenticated(said, where=where, hint="check the connection's credentials", agency_code=code)
     if meaning == "permanent":
@@ -87,7 +91,9 @@ def refusal(code: str, vi: str, en: str = "", *, where: str = "", record: Any = 
     """
     rule = f"target.{_SAFE.sub('-', code)[:40]}"
     vi, en = spoken(vi, record), spoken(en or vi, record)
-    reason = Reason("", rule, vi or f"hệ thống đích từ chối, mã {code}", en or f"refused by the target, code {code}")
+    reason = Reason(
+        "", rule, vi or f"hệ thống đích từ chối, mã {code}", en or f"refused by the target, code {code}"
+    )
     return Refused("the service refused the record", where=where, reasons=(reason,), agency_code=code)
 
 

@@ -69,6 +69,11 @@ class Service:
         envelope = request.envelope({**scope, "connection": self.extras})
         return Answering(self, request.operation, envelope, record, delivery)
 
+    @property
+    def described(self) -> bool:
+        """Whether there is a WSDL."""
+        return self._document is not None
+
     def close(self) -> None:
         """Close all connections."""
         self.wire.close()
@@ -87,7 +92,7 @@ class Service:
         security = self.settings.security
         if security is None or not security.sign:
             return envelope
-        from lienthong.signing import wsse  # noqa: PLC0415 - only where signatures are asked for
+        from lienthong.signing import wsse
 
         assert self._context.signer is not None  # noqa: S101 - checked when opened
         return wsse.sign(envelope, self._context.signer, policy=wsse.SignPolicy())
@@ -97,9 +102,9 @@ class Service:
 
         Raises `SignatureInvalid`.
         """
-        from lxml import etree  # noqa: PLC0415 - beside the module that uses it
+        from lxml import etree
 
-        from lienthong.signing import wsse  # noqa: PLC0415 - only where signatures are asked for
+        from lienthong.signing import wsse
 
         security = self.settings.security
         assert self._context.trust is not None  # noqa: S101 - checked when opened
@@ -181,7 +186,9 @@ class Answering:
         service = self._service
         headers = service.headers(self._operation)
         sealed = service.sealed(self._envelope)
-        with service.wire.post(sealed, headers, label=self._operation.name, delivery=self._delivery) as incoming:
+        with service.wire.post(
+            sealed, headers, label=self._operation.name, delivery=self._delivery
+        ) as incoming:
             self.status = incoming.status
             try:
                 yield from self._read(incoming)
@@ -207,7 +214,7 @@ class Answering:
             raise error
         if not incoming.is_xml:
             raise ProtocolViolation(
-                f"the answer is not XML but {incoming.media[:60] or 'without a type'} (status {incoming.status})",
+                f"the answer is not XML but {incoming.media[:60] or 'untyped'} (status {incoming.status})",
                 where=where,
                 hint="check the connection's host and path",
             )

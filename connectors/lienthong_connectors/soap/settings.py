@@ -4,6 +4,8 @@ A request is a nested mapping: member names are those of the schema, values are 
 references such as ``"$record.soDinhDanh"`` with filters behind ``|`` (see `template`).
 """
 
+# ruff: noqa: RUF009 - option() is dataclasses.field with documentation
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -89,7 +91,9 @@ class WsSecurity:
     cover: tuple[str, ...] = option((), doc="headers ({namespace}local) an answer must have and cover")
     max_age: float = option(300.0, doc="oldest accepted signature time, seconds")
     max_bytes: int = option(32 << 20, doc="largest signed answer")
-    signed_by: str = option("", doc="agency code that must stand in the answer's certificate; empty: any trusted")
+    signed_by: str = option(
+        "", doc="agency code that must stand in the answer's certificate; empty: any trusted"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +163,7 @@ class SoapSource(_Service):
 
     def open_source(self, connection: Connection, context: Context) -> OpenSource:
         """Open the source; the WSDL is read now, the service contacted with the first page."""
-        from lienthong_connectors.soap.source import OpenSource  # noqa: PLC0415 - loads zeep and lxml
+        from lienthong_connectors.soap.source import OpenSource
 
         return OpenSource(self, connection, context)
 
@@ -190,7 +194,7 @@ class SoapTarget(_Service):
 
     def open_target(self, connection: Connection, context: Context) -> OpenTarget:
         """Open the target; the WSDL is read now, the service contacted with the first delivery."""
-        from lienthong_connectors.soap.target import OpenTarget  # noqa: PLC0415 - loads zeep and lxml
+        from lienthong_connectors.soap.target import OpenTarget
 
         return OpenTarget(self, connection, context)
 
@@ -206,7 +210,9 @@ class SoapLookup(_Service):
     kind: ClassVar[str] = "soap"
 
     request: Mapping[str, Any] = option(factory=dict, doc="the request")
-    answer_element: str = option("", doc="dotted path of the answer inside the Body's first element; empty: all")
+    answer_element: str = option(
+        "", doc="dotted path of the answer inside the Body's first element; empty: all"
+    )
     result: ResultCodes | None = option(None, doc="result code of the answer, None where there is none")
     required: bool = option(True, doc="an empty answer refuses the record; False: it gives {}")
 
@@ -215,7 +221,7 @@ class SoapLookup(_Service):
 
     def open_lookup(self, connection: Connection, context: Context) -> OpenLookup:
         """Open the service; the WSDL is read now, the service contacted with the first question."""
-        from lienthong_connectors.soap.lookup import OpenLookup  # noqa: PLC0415 - loads zeep and lxml
+        from lienthong_connectors.soap.lookup import OpenLookup
 
         return OpenLookup(self, connection, context)
 
@@ -223,4 +229,6 @@ class SoapLookup(_Service):
 def require(holds: bool, name: str, wanted: str) -> None:
     """Raise `Misconfigured` naming an option that does not hold."""
     if not holds:
-        raise Misconfigured(f"option {name!r} is missing or malformed", where="soap connector", hint=f"give {wanted}")
+        raise Misconfigured(
+            f"option {name!r} is missing or malformed", where="soap connector", hint=f"give {wanted}"
+        )

@@ -99,7 +99,9 @@ class Wire:
         return reply.body
 
     @contextmanager
-    def post(self, body: bytes, headers: Mapping[str, str], *, label: str, delivery: bool) -> Iterator[Incoming]:
+    def post(
+        self, body: bytes, headers: Mapping[str, str], *, label: str, delivery: bool
+    ) -> Iterator[Incoming]:
         """Post an envelope and lend its answer.
 
         A credential that was refused (401) is renewed once. Raises `Unavailable` where nothing left
@@ -126,6 +128,19 @@ class Wire:
                 spent = round((time.monotonic() - started) * 1000)
                 self._log(f"POST {label} -> {status}, {size[0]} B, {spent} ms")
 
+    @property
+    def proxied(self) -> bool:
+        """Whether the service is reached through a proxy."""
+        return bool(self._proxies)
+
+    def tls_context(self) -> ssl.SSLContext:
+        """Return the context under which the service's certificate is checked."""
+        context = ssl.create_default_context(cafile=self._verify if isinstance(self._verify, str) else None)
+        if self._certificate:
+            pair = self._certificate if isinstance(self._certificate, tuple) else (self._certificate, None)
+            context.load_cert_chain(*pair)
+        return context
+
     def close(self) -> None:
         """Close all connections."""
         self._adapter.close()
@@ -136,7 +151,9 @@ class Wire:
     ) -> requests.Response:
         for last in (False, True):
             deadline.sent = False
-            request = requests.Request("POST", self.url, headers={**self._fixed, **headers}, data=body).prepare()
+            request = requests.Request(
+                "POST", self.url, headers={**self._fixed, **headers}, data=body
+            ).prepare()
             self.auth(request)
             deadline.sent = False
             try:

@@ -38,17 +38,17 @@ _BROKEN = (
 )
 
 
-class _Loader(Transport):  # type: ignore[misc]  # zeep ships no type information
+class _Loader(Transport):
     """Gives zeep the files of one description and remembers their digests."""
 
-    def __init__(self, fetch: Fetch) -> None:
-        super().__init__()
-        self._fetch = fetch
+    def __init__(self, fetch: Fetch, first: tuple[str, bytes]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # zeep is half typed
+        self._fetch, self._first = fetch, first
         self.digests: dict[str, str] = {}
 
     def load(self, url: str) -> bytes:
         """Return the content at a URL or path."""
-        data = self._fetch(str(url))
+        data = self._first[1] if str(url) == self._first[0] else self._fetch(str(url))
         self.digests[str(url)] = sha256(data)
         return data
 
@@ -93,27 +93,35 @@ def load(location: str, fetch: Fetch) -> Document:
     transport raises for a remote one.
     """
     try:
-        digest = sha256(fetch(location))
+        main = fetch(location)
+        digest = sha256(main)
         with _LOCK:
             known = _CACHE.get((location, digest))
-        if known is not None and all(sha256(fetch(url)) == seen for url, seen in known[1].items()):
+        if known is not None and all(
+            url == location or sha256(fetch(url)) == seen for url, seen in known[1].items()
+        ):
             return known[0]
-        loader = _Loader(fetch)
+        loader = _Loader(fetch, (location, main))
         options = {"strict": True, "forbid_dtd": True, "forbid_entities": True, "force_https": False}
-        document = Document(location, loader, settings=zeep.Settings(**options))
+        document = Document(location, _as_any(loader), settings=zeep.Settings(**options))
     except LienThongError:
         raise
     except _BROKEN as error:
         raise Misconfigured(
             f"the WSDL cannot be used ({type(error).__name__})",
             where=location,
-            hint="check that the file exists, is a WSDL 1.1 with SOAP bindings and has all its imports beside it",
+            hint="check that it exists, is a WSDL 1.1 with SOAP bindings and has all its imports beside it",
         ) from None
     with _LOCK:
         if len(_CACHE) >= _MOST_CACHED:
             _CACHE.clear()
         _CACHE[location, digest] = (document, dict(loader.digests))
     return document
+
+
+def _as_any(value: Any) -> Any:
+    """Hide a value's type where zeep's annotations are wrong."""
+    return value
 
 
 def find_binding(document: Document, operation: str, service: str, port: str, version: str) -> Any:
@@ -139,9 +147,9 @@ def find_binding(document: Document, operation: str, service: str, port: str, ve
             hint=f"there is: {every}",
         )
     for binding in fitting:
-        if operation in binding.all():
+        if operation in _as_any(binding).all():
             return binding
-    names = sorted({name for binding in fitting for name in binding.all()})
+    names = sorted({name for binding in fitting for name in _as_any(binding).all()})
     raise Misconfigured(
         f"the WSDL has no operation {operation!r}",
         where="option operation",
@@ -156,7 +164,11 @@ def version_of(binding: Any) -> str:
 
 def _origin(url: str) -> tuple[str, str, int]:
     parts = urlsplit(url)
-    return parts.scheme, (parts.hostname or "").lower(), parts.port or (443 if parts.scheme == "https" else 80)
+    return (
+        parts.scheme,
+        (parts.hostname or "").lower(),
+        parts.port or (443 if parts.scheme == "https" else 80),
+    )
 
 
 def _outside(url: str) -> Misconfigured:

@@ -38,6 +38,8 @@ def _from_url(connection: Connection, text: str) -> URL:
             where=f"connection {connection.id!r}",
             hint="move it to the connection's password field, which is encrypted",
         )
+    if url.get_backend_name() == "sqlite":
+        return url
     if connection.login:
         url = url.set(username=connection.login)
     if connection.password:

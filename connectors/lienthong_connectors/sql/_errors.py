@@ -22,7 +22,6 @@ from lienthong.errors import (
     Unavailable,
 )
 
-
 DRIVER_ERRORS = (sa.exc.SQLAlchemyError, PsycopgError, sqlite3.Error)
 
 _OTHER: tuple[type[LienThongError], str] = (RequestRejected, "the database refused the statement")

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
-from itertools import groupby
 
 from sqlalchemy.engine import Engine
 
 from lienthong.connector import Answer, Batch, Connection, Context, Finding, TargetCapabilities
-from lienthong.errors import LienThongError, Misconfigured, OutcomeUnknown, Reason, Transient
+from lienthong.errors import LienThongError, Misconfigured, OutcomeUnknown, Transient
 from lienthong.records import parse
 from lienthong_connectors.sql import _journal
 from lienthong_connectors.sql._address import make_engine, seconds
 from lienthong_connectors.sql._checks import check_target
 from lienthong_connectors.sql._create import create_table
 from lienthong_connectors.sql._errors import DRIVER_ERRORS, translate, translated
-from lienthong_connectors.sql._reasons import RowError, refusal
-from lienthong_connectors.sql._rows import Column
+from lienthong_connectors.sql._reasons import refusal
 from lienthong_connectors.sql._store import CoreStore, Plan, Store
-from lienthong_connectors.sql._table import Table, filled, missing, reflect
+from lienthong_connectors.sql._table import Table, missing, reflect
+from lienthong_connectors.sql._taking import Taking
 from lienthong_connectors.sql.settings import SqlTarget, label
 
 
@@ -68,6 +66,7 @@ class OpenTarget:
             store = self._open()
             if self._journal is not None:
                 found = self._journal.find(store, batch)
+                store.rollback()
                 return found or Answer(len(everything), absent=everything)
         if self.capabilities.repeatable:
             return Answer(len(everything), absent=everything)
@@ -158,7 +157,7 @@ class OpenTarget:
         at = _journal.now()
         if self._journal is not None:
             self._journal.add(store, batch, at)
-        refused = _Taking(store, plan).all(batch.records)
+        refused = Taking(store, plan).all(batch.records)
         if refused and self._journal is not None:
             self._journal.refuse(store, batch, refused)
         self._commit(store)
@@ -189,76 +188,6 @@ class OpenTarget:
         if store.lost():
             store.close()
             self._store = None
-
-
-class _Taking:
-    """Writes records and finds the rows which the table does not take."""
-
-    def __init__(self, store: Store, plan: Plan) -> None:
-        self._store = store
-        self._plan = plan
-        self._paths = plan.table.paths()
-
-    def all(self, records: Sequence[bytes]) -> dict[int, Reason]:
-        """Write all that can be written; return the refused ones by index."""
-        refused: dict[int, Reason] = {}
-        for columns, numbers in self._groups(records):
-            refused |= self._some(columns, numbers, records)
-        return self._again(records, refused)
-
-    def _groups(self, records: Sequence[bytes]) -> list[tuple[tuple[Column, ...], range | list[int]]]:
-        """Group neighbouring records by the columns they fill: one group, but for column defaults."""
-        columns = self._plan.table.columns
-        if not any(column.optional for column in columns):
-            return [(columns, range(len(records)))]
-        objects = Batch("", records).objects()
-        kinds = groupby(range(len(records)), key=lambda number: filled(columns, objects[number]))
-        return [(chosen, list(numbers)) for chosen, numbers in kinds]
-
-    def _some(
-        self, columns: tuple[Column, ...], numbers: Sequence[int], records: Sequence[bytes], depth: int = 0
-    ) -> dict[int, Reason]:
-        """Write some records under a savepoint; halve them until the ones that do not fit stand alone."""
-        reason = self._try(columns, [records[number] for number in numbers], f"lt{depth}")
-        if reason is None:
-            return {}
-        if len(numbers) == 1:
-            return {numbers[0]: reason}
-        half = len(numbers) // 2
-        first = self._some(columns, numbers[:half], records, depth + 1)
-        return first | self._some(columns, numbers[half:], records, depth + 1)
-
-    def _try(self, columns: tuple[Column, ...], records: Sequence[bytes], name: str) -> Reason | None:
-        self._store.savepoint(name)
-        try:
-            self._store.write(self._plan, columns, records)
-        except RowError as refused:
-            self._store.release(name, undo=True)
-            return refused.reason
-        except DRIVER_ERRORS as error:
-            found = refusal(error, self._paths)
-            if found is None or self._store.lost():
-                raise
-            self._store.release(name, undo=True)
-            return found.reason
-        self._store.release(name, undo=False)
-        return None
-
-    def _again(self, records: Sequence[bytes], refused: Mapping[int, Reason]) -> dict[int, Reason]:
-        """Try rows once more whose reference may have come later in the batch."""
-        result = dict(refused)
-        while True:
-            waiting = [number for number in result if result[number].rule == "target.foreign-key"]
-            taken = 0
-            for number in waiting if len(result) < len(records) else ():
-                columns = filled(
-                    self._plan.table.columns, Batch("", records[number : number + 1]).objects()[0]
-                )
-                if self._try(columns, [records[number]], "lt_again") is None:
-                    del result[number]
-                    taken += 1
-            if not taken:
-                return result
 
 
 def _capabilities(settings: SqlTarget, *, journal: bool) -> TargetCapabilities:

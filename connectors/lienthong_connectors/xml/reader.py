@@ -1,28 +1,32 @@
 """A document that arrives in pieces, turned into records one by one.
 
-Never more than one record's tree is held. No document type, no entities, no network; size, depth,
-attributes and the bytes of one record are bounded. Mixed content is not data: of an element that
-has children only the children and attributes are taken.
+expat (from the standard library) proves every byte well-formed, with namespaces and without a
+document type, and builds nothing. What it has proved can be cut at ``<`` in one step of C, and a
+short loop makes members of the pieces: this is what makes the reader several times as fast as one
+that builds elements. No tree is held, only the record under way. Mixed content is not data: of an
+element that has children only the children and attributes are taken.
 """
 
 from __future__ import annotations
 
+import codecs
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
-
-from lxml import etree
+from typing import Any, Final, NoReturn
+from xml.parsers import expat
 
 from lienthong.records import Record
 from lienthong_connectors.xml.shape import TEXT_MEMBER, Shape, refuse
+from lienthong_connectors.xml.tags import Tag, Tags, uncover, unescape
 
-_XSI: Final = "{http://www.w3.org/2001/XMLSchema-instance}"
 _ENCODINGS: Final = frozenset({"utf-8", "us-ascii", "ascii", "iso-8859-1", "windows-1252", "windows-1258"})
 _DECLARED: Final = re.compile(rb"<\?xml\s[^>]*?encoding\s*=\s*[\"']([A-Za-z0-9._-]+)[\"']")
-_PROLOG: Final = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s++|<!--.*?-->|<\?.*?\?>)*+<([^?]|$)", re.DOTALL)
+_PROLOG: Final = re.compile(rb"(?:\s++|<!--.*?-->|<\?.*?\?>)*+<([^?!]|!D)", re.DOTALL)
 _LONGEST_PROLOG: Final = 16_384
-_MOST_PARENTS: Final = 100_000
+_MOST_FRAME: Final = 200_000
+_BOM: Final = b"\xef\xbb\xbf"
+_NONE: Final[dict[Any, Tag]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,36 +57,37 @@ class RecordReader:
         encoding: str | None = None,
         lists: frozenset[str] = frozenset(),
     ) -> None:
-        _check_encoding(encoding)
-        self._limits = limits
-        self._tops = Shape("", plain=True, lists=lists)
-        self._tops.kids.update(shapes)
-        tag = "{}-" if record is None else record if record.startswith("{") else f"{{*}}{record}"
-        self._parser = etree.XMLPullParser(("start", "end"), tag=tag, **_options(encoding))
+        self._limits, self._encoding = limits, encoding
+        tops = Shape("", plain=True, lists=lists)
+        tops.kids.update(shapes)
+        self._tags = Tags(record, tops, limits.attributes)
+        self._expat = _checker()
         self._head: bytes | None = b""
-        self._encoding = encoding
-        self._fed = self._since = self._nesting = self._parents = 0
-        self._parent: etree._Element | None = None
-        self._first: etree._Element | None = None
+        self._utf8 = True
+        self._decoder: codecs.IncrementalDecoder | None = None
+        self._rest = ""
+        self._fed = self._since = self._inside = self._frame = 0
+        self._tag: Tag = self._tags.root
+        self._members: dict[str, Any] = {}
+        self._stack: list[tuple[Tag, dict[str, Any]]] = []
+        self._depth = limits.depth
+        self._out: list[Record] = []
         self.root_tag = ""
 
     def feed(self, data: bytes) -> list[Record]:
         """Take the next bytes and return the records that they complete.
 
         Raises `ProtocolViolation` (``reason``: size, record-size, encoding, dtd, xml, depth,
-        attributes, forbidden-node, names, prolog).
+        attributes, forbidden-node, names, prolog, frame).
         """
         self._fed += len(data)
         self._since += len(data)
         if self._fed > self._limits.answer_bytes:
             refuse(f"the answer is larger than {self._limits.answer_bytes} bytes", "size")
         if self._head is not None:
-            data = self._begin(data, final=False)
-        try:
-            self._parser.feed(data)
-        except etree.XMLSyntaxError as error:
-            _not_xml(error)
-        records = self._drain()
+            data = self._begin(data)
+        self._advance(data, final=False)
+        records, self._out = self._out, []
         if records:
             self._since = 0
         elif self._since > self._limits.record_bytes:
@@ -90,173 +95,202 @@ class RecordReader:
         return records
 
     def close(self) -> dict[str, Any]:
-        """Return the frame once everything was fed: the root's children by local name.
+        """Return the frame once everything was fed: the root's children by Clark name.
 
         Raises `ProtocolViolation` where the document is not complete.
         """
-        try:
-            if self._head is not None:
-                self._parser.feed(self._begin(b"", final=True))
-            root = self._parser.close()
-        except etree.XMLSyntaxError as error:
-            _not_xml(error)
-        if root.getroottree().docinfo.internalDTD is not None:
-            refuse("the answer has a document type declaration", "dtd")
-        self.root_tag = str(root.tag)
-        if self._parent is not None and self._first is not None:
-            self._drop_after(self._first, len(self._parent))
-        frame: dict[str, Any] = {}
-        for part in root:
-            if part.tag in frame:
-                refuse("a part of the answer comes twice", "repeated-part")
-            frame[str(part.tag)] = self._members(part, self._tops, self._limits.depth)
-        return frame
+        if self._head is not None:
+            refuse("the answer does not start as XML does", "prolog")
+        self._advance(b"", final=True)
+        root = next(iter(self._members.values()), {})
+        return root if isinstance(root, dict) else {}
 
-    def _begin(self, data: bytes, *, final: bool) -> bytes:
+    def _begin(self, data: bytes) -> bytes:
         """Hold the document back until its prolog is known to be harmless."""
         head = (self._head or b"") + data
-        found = _PROLOG.match(head)
-        if found is None or not found.group(1):
-            start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
-            if final or len(head) > _LONGEST_PROLOG or start not in (b"<", b""):
+        bare = head.removeprefix(_BOM)
+        found = _PROLOG.match(bare)
+        if found is None:
+            if len(head) > _LONGEST_PROLOG or bare.lstrip()[:1] not in (b"<", b""):
                 refuse("the answer does not start as XML does", "prolog")
             self._head = head
             return b""
-        if found.group(1) == b"!":
+        if found.group(1) == b"!D":
             refuse("the answer has a document type declaration", "dtd")
-        declared = _DECLARED.match(head.removeprefix(b"\xef\xbb\xbf"))
-        if declared is not None and self._encoding is None:
-            _check_encoding(declared.group(1).decode())
+        declared = _DECLARED.match(bare)
+        name = self._encoding or (declared.group(1).decode() if declared else "utf-8")
+        if name.lower() not in _ENCODINGS:
+            refuse("the answer's character encoding is not accepted", "encoding")
+        self._utf8 = name.lower() == "utf-8"
+        self._decoder = codecs.getincrementaldecoder(name)("strict")
         self._head = None
-        return head
+        return bare
 
-    def _drain(self) -> list[Record]:
-        records: list[Record] = []
-        for event, element in self._parser.read_events():
-            if event == "start":
-                self._nesting += 1
-                continue
-            self._nesting -= 1
-            if self._nesting:
-                continue
-            if self._parent is None:
-                self.root_tag = str(element.getroottree().getroot().tag)
-            shape = self._tops.kids.get(element.tag) or self._tops.learn(element.tag)
-            if len(element):
-                records.append(self._members(element, shape, self._limits.depth))
-            else:
-                value = self._leaf(element, shape)
-                records.append(value if isinstance(value, dict) else {TEXT_MEMBER: value})
-            self._release(element)
-        return records
-
-    def _release(self, element: etree._Element) -> None:
-        """Free a record's content and its older siblings.
-
-        The newest record itself stays: the parser may still be writing the text behind it.
-        """
-        element.clear(keep_tail=True)
-        parent = element.getparent()
-        if parent is self._parent:
-            older = element.getprevious()
-            while older is not None and older is not self._first:
-                assert parent is not None  # noqa: S101 - it has a previous sibling
-                parent.remove(older)
-                older = element.getprevious()
+    def _advance(self, data: bytes, *, final: bool) -> None:
+        """Check bytes, then cut what is complete into tags."""
+        if self._decoder is None:
             return
-        self._parents += 1
-        if self._parents > _MOST_PARENTS:
-            refuse("every record has a parent of its own; name the parent as record_element", "parents")
-        self._parent, self._first = parent, element
+        try:
+            text = self._decoder.decode(data, final)
+            self._expat.Parse(data if self._utf8 else text.encode(), final)
+        except UnicodeError:
+            refuse("the answer is not in the character encoding that it names", "encoding")
+        except expat.ExpatError as error:
+            refuse(f"the answer is not well-formed XML (line {error.lineno})", "xml")
+        buffer = self._rest + text
+        if "<!" in buffer:
+            buffer = uncover(buffer)
+        cut = len(buffer) if final else _cut(buffer)
+        region, self._rest = buffer[:cut], buffer[cut:]
+        if "\r" in region:
+            region = region.replace("\r\n", "\n").replace("\r", "\n")
+        if region:
+            try:
+                self._scan(region)
+            except (LookupError, ValueError):
+                refuse("the answer is not well-formed XML", "xml")
 
-    def _drop_after(self, first: etree._Element, most: int) -> None:
-        """Take the two records that are still in the tree out of the frame."""
-        parent = first.getparent()
-        for sibling in [*list(first.itersiblings())[:most], first]:
-            if parent is not None and sibling.tag == first.tag:
-                parent.remove(sibling)
+    def _scan(self, region: str) -> None:
+        """Make members of a region that begins with a tag and ends before one.
 
-    def _members(self, element: etree._Element, shape: Shape, room: int) -> dict[str, Any]:
-        """Return an element's attributes and children as members."""
-        if room <= 0:
-            refuse(f"the answer is nested more than {self._limits.depth} deep", "depth")
-        members: dict[str, Any] = {} if shape.plain else self._attributes(element, shape)
-        kids = shape.kids
-        for child in element:
-            kid = kids.get(child.tag)
-            if kid is None:
-                kid = shape.learn(child.tag)
-            if len(child):
-                value: Any = self._members(child, kid, room - 1)
-            elif kid.plain:
-                value = child.text
-                if value is not None and kid.convert is not None:
-                    value = kid.convert(value)
-            else:
-                value = self._leaf(child, kid)
-            key = kid.key
-            if kid.many:
-                members.setdefault(key, []).append(value)
-            elif value is not None:
-                if key in members:
-                    _repeat(members, key, value)
+        This is the hot loop: inside records, known elements are handled here without a call.
+        """
+        stack, depth, amp = self._stack, self._depth, "&" in region
+        pieces = iter(region.split("<"))
+        tag, members = self._tag, self._members
+        kids = tag.kids if self._inside else _NONE
+        next(pieces)
+        piece = next(pieces, None)
+        while piece is not None:
+            name, _, text = piece.partition(">")
+            kid = kids.get(name)
+            if kid is not None:
+                following = next(pieces, None)
+                if following is None:
+                    self._rest = f"<{piece}{self._rest}"
+                    break
+                if following[0] == "/":
+                    value: Any = None
+                    if text:
+                        if amp and "&" in text:
+                            text = unescape(text)
+                        value = text if kid.convert is None else kid.convert(text)
+                    if kid.many or kid.key in members:
+                        _repeat(members, kid, value)
+                    elif value is not None:
+                        members[kid.key] = value
+                    piece = next(pieces, None)
                 else:
-                    members[key] = value
-        return members
+                    stack.append((tag, members))
+                    if len(stack) > depth:
+                        self._too_deep()
+                    tag, members, kids, piece = kid, {}, kid.kids, following
+            elif name[:1] == "/":
+                done, value = tag, members
+                tag, members = stack.pop()
+                if kids is _NONE or done.record or done.many or done.key in members:
+                    self._end(done, value, members)
+                    kids = tag.kids if self._inside else _NONE
+                else:
+                    members[done.key] = value
+                    kids = tag.kids
+                piece = next(pieces, None)
+            else:
+                tag, members, piece = self._start(piece, pieces, tag, members)
+                kids = tag.kids if self._inside else _NONE
+        self._tag, self._members = tag, members
 
-    def _leaf(self, element: etree._Element, shape: Shape) -> Any:
-        text = element.text
-        value: Any = text if text is None or shape.convert is None else shape.convert(text)
-        attributes = self._attributes(element, shape)
-        if not attributes:
-            return None if value is None or (shape.kids and not value.strip()) else value
-        if value is not None:
-            attributes[TEXT_MEMBER] = value
-        return attributes
+    def _start(
+        self, piece: str, pieces: Iterator[str], tag: Tag, members: dict[str, Any]
+    ) -> tuple[Tag, dict[str, Any], str | None]:
+        """Handle a start tag with attributes, a new one, or one outside records; return the new state."""
+        if piece[:1] in ("?", ""):
+            return tag, members, next(pieces, None)
+        depth = len(self._stack)
+        kid, attributes, empty, text = self._tags.start(tag, depth, piece)
+        following = next(pieces, None)
+        if following is None and not empty:
+            self._rest = f"<{piece}{self._rest}"
+            return tag, members, None
+        if not depth:
+            self.root_tag = kid.name
+        if kid.record:
+            self._inside += 1
+        if empty or (following or "")[:1] == "/":
+            self._end(kid, _leaf(kid, attributes, text if not empty else ""), members)
+            return tag, members, following if empty else next(pieces, None)
+        self._stack.append((tag, members))
+        if depth >= self._depth:
+            self._too_deep()
+        return kid, attributes, following
 
-    def _attributes(self, element: etree._Element, shape: Shape) -> dict[str, Any]:
-        items = element.items()
-        if not items:
-            return {}
-        if len(items) > self._limits.attributes:
-            refuse(f"an element has more than {self._limits.attributes} attributes", "attributes")
-        members: dict[str, Any] = {}
-        for name, text in items:
-            if not name.startswith(_XSI):
-                convert = shape.attributes.get(name)
-                members[name.rpartition("}")[2]] = text if convert is None else convert(text)
-        return members
+    def _end(self, tag: Tag, value: Any, members: dict[str, Any]) -> None:
+        """Take an element that has ended: a record is given out, anything else becomes a member."""
+        if tag.record:
+            self._inside -= 1
+            if not self._inside:
+                self._out.append(value if isinstance(value, dict) else {TEXT_MEMBER: value})
+                return
+        if not self._inside:
+            self._frame += 1
+            if self._frame > _MOST_FRAME:
+                refuse("there is too much around the records", "frame")
+            if len(self._stack) == 1 and tag.key in members:
+                refuse("a part of the answer comes twice", "repeated-part")
+        if tag.many or tag.key in members:
+            _repeat(members, tag, value)
+        elif value is not None:
+            members[tag.key] = value
+
+    def _too_deep(self) -> NoReturn:
+        refuse(f"the answer is nested more than {self._depth} deep", "depth")
 
 
-def _repeat(members: dict[str, Any], key: str, value: Any) -> None:
-    """Turn a member into a list when it comes a second time within its parent."""
-    before = members[key]
+def _leaf(tag: Tag, members: dict[str, Any], text: str) -> Any:
+    """Return the value of an element without children."""
+    value: Any = unescape(text) if text else None
+    if value is not None and tag.convert is not None:
+        value = tag.convert(value)
+    if not members:
+        return value
+    if value is not None:
+        members[TEXT_MEMBER] = value
+    return members
+
+
+def _repeat(members: dict[str, Any], tag: Tag, value: Any) -> None:
+    """Put a value into a list: the element always is one, or comes again within its parent."""
+    before = members.get(tag.key)
     if type(before) is list:
         before.append(value)
-    else:
-        members[key] = [before, value]
+    elif tag.many and tag.key not in members:
+        members[tag.key] = [value]
+    elif value is not None:
+        members[tag.key] = [before, value]
 
 
-def _options(encoding: str | None) -> dict[str, Any]:
-    return {
-        "encoding": encoding,
-        "resolve_entities": False,
-        "no_network": True,
-        "load_dtd": False,
-        "dtd_validation": False,
-        "attribute_defaults": False,
-        "collect_ids": False,
-        "huge_tree": False,
-        "remove_comments": True,
-        "remove_pis": True,
-        "recover": False,
-    }
+def _cut(buffer: str) -> int:
+    """Return where the last tag begins; what is before it is complete.
+
+    A CDATA section or comment that has not ended (the others are gone) is not looked into.
+    """
+    hidden = buffer.find("<!")
+    return max(0, buffer.rfind("<", 0, len(buffer) if hidden < 0 else hidden))
 
 
-def _check_encoding(name: str | None) -> None:
-    if name is not None and name.lower() not in _ENCODINGS:
-        refuse("the answer's character encoding is not accepted", "encoding")
+def _checker() -> expat.XMLParserType:
+    """Return a parser that builds nothing and refuses document types and instructions."""
+    parser = expat.ParserCreate("utf-8", namespace_separator=" ")
+    parser.StartDoctypeDeclHandler = _no_doctype
+    parser.ProcessingInstructionHandler = _no_instruction
+    if hasattr(parser, "SetReparseDeferralEnabled"):
+        parser.SetReparseDeferralEnabled(False)
+    return parser
 
 
-def _not_xml(error: etree.XMLSyntaxError) -> None:
-    refuse(f"the answer is not well-formed XML (line {error.lineno})", "xml")
+def _no_doctype(*_: Any) -> NoReturn:
+    refuse("the answer has a document type declaration", "dtd")
+
+
+def _no_instruction(*_: Any) -> NoReturn:
+    refuse("the answer holds a processing instruction", "forbidden-node")

@@ -11,6 +11,11 @@ from lienthong.exchange import Text
 
 _LOG = logging.getLogger("lienthong.airflow")
 _STANDARD = ("host", "port", "schema", "login", "password")
+#: Airflow hides values, defaults of forms included, by these words in a field's name.
+_HIDDEN_WORDS = (
+    "access_token", "api_key", "apikey", "authorization", "passphrase", "passwd", "password", "private_key",
+    "secret", "service_account", "token",
+)  # fmt: skip
 
 
 def provider_info() -> dict[str, Any]:
@@ -55,13 +60,16 @@ def _connection_type(item: ConnectorDescriptor) -> dict[str, Any]:
 
 def _form_field(field: ConnectionField) -> dict[str, Any]:
     schema: dict[str, Any] = {"type": field.type if field.required else [field.type, "null"]}
-    if field.default is not None:
+    description = field.doc
+    if field.default is not None and any(word in field.name.lower() for word in _HIDDEN_WORDS):
+        description += f" ({field.default})"  # as a default the form would show, and save, asterisks
+    elif field.default is not None:
         schema["default"] = field.default
     if field.choices:
         schema["enum"] = list(field.choices)
     if field.secret:
         schema["format"] = "password"
-    return {"label": _both(field.title), "description": field.doc, "schema": schema}
+    return {"label": _both(field.title), "description": description, "schema": schema}
 
 
 def _both(text: Text) -> str:

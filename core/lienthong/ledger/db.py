@@ -12,6 +12,7 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Final, Self
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
@@ -38,10 +39,14 @@ _OPEN: weakref.WeakSet[Engine] = weakref.WeakSet()
 
 
 class Database:
-    """One ledger database; holds no transaction between calls and survives a fork."""
+    """One ledger database; holds no transaction between calls and survives a fork.
+
+    Connections are given back when it is closed, used up as a context manager, or forgotten.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        weakref.finalize(self, engine.dispose)
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -52,8 +57,12 @@ class Database:
         `Unavailable` where it does not answer.
         """
         database = cls(_engine(url))
-        if database.revision() != HEAD:
-            database._upgrade()
+        try:
+            if database.revision() != HEAD:
+                database._upgrade()
+        except BaseException:
+            database.close()
+            raise
         return database
 
     @property
@@ -98,6 +107,14 @@ class Database:
     def close(self) -> None:
         """Give back all connections; the database may be used again afterwards."""
         self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def _upgrade(self) -> None:
         from alembic import command

@@ -210,20 +210,23 @@ def _move_cursor(
         "run": row.run,
         "epoch": digest_of({"exchange": row.exchange, "run": row.run, "previous": row.epoch}),
     }
-    moved = 0
-    if at.epoch == row.epoch:
-        if at.epoch:
-            same = (CURSORS.c.exchange == row.exchange) & (CURSORS.c.epoch == row.epoch)
-            moved = connection.execute(update(CURSORS).where(same).values(fresh)).rowcount
-        else:
-            values = {"exchange": row.exchange, **fresh}
-            moved = connection.execute(upsert(connection, CURSORS, [values])).rowcount
-    if moved != 1:
+    if at.epoch != row.epoch or not _replace_cursor(connection, row.exchange, at.epoch, fresh):
         raise Permanent(
             f"run {at.run!r} of this exchange settled while this run was under way",
             where=f"exchange {row.exchange!r}, run {row.run!r}",
             hint="start a new run; let one exchange have one active run at a time",
         )
+
+
+def _replace_cursor(connection: Connection, exchange: str, epoch: str, fresh: Mapping[str, Any]) -> bool:
+    """Set a cursor that still stands at an epoch ("" for one that is not there yet)."""
+    if epoch:
+        same = (CURSORS.c.exchange == exchange) & (CURSORS.c.epoch == epoch)
+        changed = connection.execute(update(CURSORS).where(same).values(fresh).returning(CURSORS.c.exchange))
+    else:
+        row = {"exchange": exchange, **fresh}
+        changed = connection.execute(upsert(connection, CURSORS, [row]).returning(CURSORS.c.exchange))
+    return changed.one_or_none() is not None
 
 
 def _later(new: str, old: str | None) -> bool:

@@ -65,11 +65,17 @@ def check_rules(rules: Sequence[Object], scope: Scope, prefix: str = "") -> None
     """Check the rules of a mapping or of an ``each``; raise `InvalidExchange` at the first that is wrong."""
     made: set[str] = set()
     for number, rule in enumerate(rules, 1):
-        _Check(rule, scope, f"{prefix}{number}").run(made, {**rule})
+        if not isinstance(rule, Mapping):
+            raise InvalidExchange(f"rule {prefix}{number} is no object", where=scope.where)
+        check = _Check(rule, scope, f"{prefix}{number}")
+        try:
+            check.run(made)
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            check.fail(f"is malformed ({type(error).__name__}: {error})", "see docs/datasets.md")
     for path in _needed(scope.target):
         if not any(path == name or path.startswith(f"{name}.") for name in made):
             raise InvalidExchange(
-                f"no rule {f'under {prefix} ' if prefix else ''}makes the required field {path!r}",
+                f"no rule {f'of rule {prefix[:-1]} ' if prefix else ''}makes the required field {path!r}",
                 where=scope.where,
                 hint="add a rule with from, constant, join or call",
             )
@@ -122,13 +128,14 @@ class _Check:
         target = self.rule.get("to", self.rule.get("drop", ""))
         raise InvalidExchange(f"rule {self.number} ({target}): {message}", where=self.scope.where, hint=hint)
 
-    def run(self, made: set[str], rule: dict[str, Any]) -> None:
+    def run(self, made: set[str]) -> None:
         """Check everything and note in ``made`` which targets are written."""
+        rule = self.rule
         unknown = set(rule) - WORDS
         if unknown:
             self.fail(f"unknown words {sorted(unknown)}", f"words are {', '.join(sorted(WORDS))}")
         if "drop" in rule:
-            self._dropped(rule)
+            self._dropped()
             return
         origins = [word for word in _ORIGINS if word in rule]
         if "to" not in rule or len(set(origins) - {"from"} if "call" in rule else origins) != 1:
@@ -145,7 +152,8 @@ class _Check:
         if "each" in rule:
             self._each()
 
-    def _dropped(self, rule: Object) -> None:
+    def _dropped(self) -> None:
+        rule = self.rule
         if not set(rule) <= {"drop", "note"} or not isinstance(rule["drop"], list):
             self.fail("a drop rule lists source fields and has no other word but note")
         for path in rule["drop"]:
@@ -183,7 +191,7 @@ class _Check:
             converters.text(rule.get("text", ()))
             if "as" in rule:
                 converters.AS[rule["as"]]
-            if isinstance(rule.get("split"), Mapping):
+            if rule.get("split", "name") != "name":
                 converters.part(rule["split"])
         except (KeyError, ValueError, TypeError, UnknownName) as error:
             self.fail(f"{error}".strip("'\""), "see the table of rules in docs/datasets.md")

@@ -31,9 +31,16 @@ def settle(bus: Bus, plan: Plan, request: RunRequest) -> Settled:
     nothing_new = found.count == 0
     work = Work("settle", started, counts, documents=documents, notes={"nothing_new": nothing_new})
     evidence = attest(bus, plan, request, work)
-    cursor = None if counts["pending"] else found.cursor
-    validators = {} if counts["pending"] else dict(found.validators)
-    bus.journal.settle(plan.exchange.id, request.run, cursor=cursor, validators=validators, counts=counts)
+    cursor = found.cursor if request.advances else None
+    known = bus.journal.run(plan.exchange.id, request.run).validators
+    bus.journal.settle(
+        plan.exchange.id,
+        request.run,
+        cursor=cursor,
+        validators={**known, **found.validators},
+        counts=counts,
+        advance=request.advances,
+    )
     bus.audit("settle", ", ".join(f"{name} {count}" for name, count in counts.items()))
     return Settled(plan.exchange.id, request.run, counts, evidence, cursor, nothing_new)
 

@@ -144,10 +144,8 @@ class _Parser:
 
     def comma(self) -> bool:
         """Return whether another member must follow."""
-        before = self.at
         self.skip(_OWS)
         if not self.starts(","):
-            self.at = before
             return False
         self.skip(_OWS)
         if self.at == len(self.text):

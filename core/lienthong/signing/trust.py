@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Final, NoReturn, Self, TypeVar
@@ -29,6 +30,7 @@ AGENCY_URN: Final = "urn:lienthong:agency:"
 
 _MAX_PATH: Final = 6
 _MAX_CACHED: Final = 2048
+_MAX_DER: Final = 32 * 1024
 _KNOWN_CRITICAL: Final = frozenset(
     {
         ExtensionOID.BASIC_CONSTRAINTS,
@@ -171,16 +173,19 @@ class TrustStore:
         return f"TrustStore({len(self._certificates)} certificates)"
 
 
+@lru_cache(maxsize=512)  # partners send the same certificate with every message
 def read_der(der: bytes) -> x509.Certificate:
     """Read a DER certificate from a message; raise :class:`ValueError` when it cannot be used at all."""
+    if len(der) > _MAX_DER:
+        raise ValueError("certificate too large")
     try:
         certificate = x509.load_der_x509_certificate(der)
         for part in ("subject", "issuer", "extensions", "not_valid_before_utc", "not_valid_after_utc"):
             getattr(certificate, part)  # parsed at first use, and may be malformed
         certificate.public_key()
-        return certificate
     except _UNREADABLE:
         raise ValueError("not a readable certificate") from None
+    return certificate
 
 
 def agency_of(certificate: x509.Certificate) -> str:

@@ -91,8 +91,8 @@ def _method(signer: Signer, policy: SignPolicy) -> tuple[Signer, str]:
 def _security(parts: structure.Envelope, policy: SignPolicy) -> Element:
     header = parts.header
     if header is None:
-        header = etree.Element(f"{{{parts.soap}}}Header")
-        parts.root.insert(list(parts.root).index(parts.body), header)
+        header = etree.SubElement(parts.root, f"{{{parts.soap}}}Header")
+        parts.body.addprevious(header)
     found = [block for block in parts.blocks if block.tag == f"{{{WSSE}}}Security"]
     if len(found) > 1 or any(one.find(f"{{{DS}}}Signature") is not None for one in found):
         raise Misconfigured("the envelope is signed already", where="WS-Security", hint="sign only once")

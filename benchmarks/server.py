@@ -1,0 +1,79 @@
+"""A paged REST server on loopback that is never the bottleneck: pages are spliced, not encoded.
+
+``GET /records?page=N`` (from 1, 1,000 records each) gives ``{"data": [...]}``, an empty list behind
+the last page. Started as ``python server.py COUNT``; prints its port and serves until it is killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+
+from records import record
+
+PAGE = 1000
+TEMPLATES = 10
+_QUERY = re.compile(rb"GET /records\?(?:.*&)?page=(\d+)")
+
+
+def _templates() -> list[list[bytes]]:
+    """Return some pages, cut open where each record's running number stands."""
+    import orjson
+
+    pages = []
+    for number in range(TEMPLATES):
+        rows = [record(index) for index in range(number * PAGE, (number + 1) * PAGE)]
+        for row in rows:
+            row["dossier_code"] = row["dossier_code"][:-6] + "@@@@@@"
+        pages.append(orjson.dumps({"data": rows}).split(b"@@@@@@"))
+    return pages
+
+
+class Server(asyncio.Protocol):
+    """One keep-alive connection."""
+
+    pages: list[list[bytes]]
+    count: int
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Remember where answers go."""
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Answer every complete request."""
+        self._rest += data
+        while b"\r\n\r\n" in self._rest:
+            head, _, self._rest = self._rest.partition(b"\r\n\r\n")
+            found = _QUERY.match(head)
+            body = self._page(int(found[1]) - 1) if found else b"{}"
+            status = b"200 OK" if found else b"404 Not Found"
+            self._transport.write(  # type: ignore[attr-defined]
+                b"HTTP/1.1 " + status + b"\r\nContent-Type: application/json\r\nContent-Length: "
+                + str(len(body)).encode() + b"\r\n\r\n" + body
+            )
+
+    def _page(self, number: int) -> bytes:
+        first = number * PAGE
+        if first >= self.count:
+            return b'{"data":[]}'
+        parts = self.pages[number % TEMPLATES]
+        pieces = [parts[0]]
+        for index, part in enumerate(parts[1:]):
+            pieces += (b"%06d" % (first + index), part)
+        return b"".join(pieces)
+
+
+async def _main(count: int) -> None:
+    Server.pages, Server.count = _templates(), count
+    server = await asyncio.get_running_loop().create_server(Server, "127.0.0.1", 0)
+    sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
+    sys.stdout.flush()
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(_main(int(sys.argv[1])))

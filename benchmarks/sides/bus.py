@@ -1,0 +1,63 @@
+"""The bus: five steps, validation, evidence and settling on. ``bus.py URL DATABASE COUNT``."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from lienthong import Delivery, Exchange, Source, Target, Text
+from lienthong.config import Config
+from lienthong.connector import Connection
+from lienthong.pipeline import Bus, RunRequest, compile_plan, pull, push, settle, transform, validate
+from lienthong.signing.keys import create_development_keys
+from lienthong_connectors.rest import PagePaging, RestSource
+from lienthong_connectors.sql import SqlTarget
+
+
+def main() -> None:
+    """Run once and print seconds per step, peak memory and counts as JSON."""
+    url, database, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    exchange = Exchange(
+        id="bench",
+        title=Text("Đo", "Benchmark"),
+        provider="H21",
+        consumer="H21.129",
+        legal_basis="Nghị định 278/2025/NĐ-CP",
+        purpose=Text("Đo", "Benchmark"),
+        source=Source(
+            "server",
+            RestSource(path="/records", records="data", paging=PagePaging(page_param="page", size_param="", size=1000)),
+        ),
+        target=Target("database", SqlTarget(table="dossier_bus", create=True)),
+        dataset="bench.dossier/1",
+        delivery=Delivery(batch=5000, parallel=1),
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        create_development_keys(home, "H21")
+        config = Config(home, f"sqlite:///{home / 'ledger.sqlite'}", str(home / "staging"), home / "hash.key")
+        ends = {
+            "server": Connection("server", "rest", host=url, extra={"auth": "none"}),
+            "database": Connection("database", "sql", extra={"url": database}),
+        }
+        bus = Bus.open(connections=ends.__getitem__, config=config)
+        plan, request = compile_plan(exchange), RunRequest("bench")
+        steps = {}
+        began = last = time.perf_counter()
+        parts = pull(bus, plan, request)
+        for step in (validate, transform, push):
+            steps[f"before_{step.__name__}"] = time.perf_counter() - last
+            last = time.perf_counter()
+            parts = [step(bus, plan, request, part) for part in parts]
+        settled = settle(bus, plan, request)
+        seconds = time.perf_counter() - began
+    assert settled.counts["acknowledged"] == count, settled.counts
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"seconds": seconds, "peak_mb": peak, "steps": steps}))
+
+
+main()

@@ -1,0 +1,102 @@
+"""Pages found by counting: numbered pages, offset and limit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from lienthong.connector import option
+from lienthong_connectors.rest.paging import Params, Seen, State, check_size
+from lienthong_connectors.rest.paths import text_at
+
+
+class _Counted:
+    """Pages that can be asked for in any order, several at a time."""
+
+    addressable: ClassVar[bool] = True
+    until: Literal["empty", "short"]
+    total_path: str | None
+
+    def total(self, value: Any) -> int | None:
+        """Return the announced total."""
+        text = text_at(value, self.total_path or "")
+        return int(text) if text.isascii() and text.isdecimal() else None
+
+    def _ends(self, page: Seen, size: int, read: int) -> bool:
+        """Tell whether a page is the last.
+
+        A short page is only believed where the total agrees, or the settings say so: servers that
+        silently give less than was asked for would otherwise lose records.
+        """
+        if page.size == 0:
+            return True
+        total = self.total(page.value)
+        return page.size < size and (self.until == "short" or (total is not None and read >= total))
+
+
+@dataclass(frozen=True, slots=True)
+class PagePaging(_Counted):
+    """Numbered pages: ``?trang=1&soBanGhi=500``."""
+
+    kind: ClassVar[str] = "page"
+    page_param: str = option("page", doc="parameter of the page number")
+    size_param: str = option("size", doc="parameter of the page size; empty: none is sent")
+    size: int = option(500, doc="records a page")
+    start: int = option(1, doc="number of the first page")
+    total_path: str | None = option(None, doc="dotted path of the announced total")
+    until: Literal["empty", "short"] = option("empty", doc="the page that ends the list")
+
+    def __post_init__(self) -> None:
+        check_size(self.size)
+
+    def first(self) -> State:
+        """Return the first page's number."""
+        return {"page": self.start}
+
+    def params(self, state: State) -> Params:
+        """Return page number and size."""
+        params: Params = {self.page_param: state["page"]}
+        return {**params, **({self.size_param: self.size} if self.size_param else {})}
+
+    def following(self, state: State, page: Seen, read: int) -> State | None:
+        """Return the next number."""
+        return None if self._ends(page, self.size, read) else {"page": state["page"] + 1}
+
+    def ahead(self, state: State, total: int | None) -> State | None:
+        """Return the next number, up to the last that an announced total leaves room for."""
+        number = state["page"] + 1
+        beyond = total is not None and (number - self.start) * self.size >= total
+        return None if beyond else {"page": number}
+
+
+@dataclass(frozen=True, slots=True)
+class OffsetPaging(_Counted):
+    """Offset and limit: ``?offset=500&limit=500``; advances by what really came."""
+
+    kind: ClassVar[str] = "offset"
+    offset_param: str = option("offset", doc="parameter of the offset")
+    limit_param: str = option("limit", doc="parameter of the page size; empty: none is sent")
+    size: int = option(500, doc="records a page")
+    total_path: str | None = option(None, doc="dotted path of the announced total")
+    until: Literal["empty", "short"] = option("empty", doc="the page that ends the list")
+
+    def __post_init__(self) -> None:
+        check_size(self.size)
+
+    def first(self) -> State:
+        """Return offset 0."""
+        return {"offset": 0}
+
+    def params(self, state: State) -> Params:
+        """Return offset and limit."""
+        params: Params = {self.offset_param: state["offset"]}
+        return {**params, **({self.limit_param: self.size} if self.limit_param else {})}
+
+    def following(self, state: State, page: Seen, read: int) -> State | None:
+        """Return the offset behind the elements that came."""
+        return None if self._ends(page, self.size, read) else {"offset": state["offset"] + page.size}
+
+    def ahead(self, state: State, total: int | None) -> State | None:
+        """Return the offset behind a full page, up to an announced total."""
+        offset = state["offset"] + self.size
+        return None if total is not None and offset >= total else {"offset": offset}

@@ -1,0 +1,62 @@
+"""Pages of which each leads to the next: cursors, ``Link`` headers, links in the answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+from urllib.parse import urljoin
+
+from lienthong.connector import option
+from lienthong_connectors.rest.paging import Params, Seen, Sequential, State, check_size
+from lienthong_connectors.rest.paths import text_at
+
+
+@dataclass(frozen=True, slots=True)
+class CursorPaging(Sequential):
+    """An opaque cursor in the answer: ``NextCursor`` -> ``?cursor=``; null or absent at the end."""
+
+    kind: ClassVar[str] = "cursor"
+    cursor_path: str = option(doc="dotted path of the next cursor in the answer")
+    cursor_param: str = option(doc="parameter by which the cursor is given back")
+    size_param: str = option("", doc="parameter of the page size; empty: none is sent")
+    size: int = option(500, doc="records a page")
+
+    def __post_init__(self) -> None:
+        check_size(self.size)
+
+    def params(self, state: State) -> Params:
+        """Return the cursor, and the page size."""
+        params: Params = {self.cursor_param: state["cursor"]} if "cursor" in state else {}
+        return {**params, **({self.size_param: self.size} if self.size_param else {})}
+
+    def following(self, state: State, page: Seen, read: int) -> State | None:  # noqa: ARG002 - cursor decides
+        """Return the next cursor."""
+        cursor = text_at(page.value, self.cursor_path)
+        return {"cursor": cursor} if cursor else None
+
+
+@dataclass(frozen=True, slots=True)
+class LinkHeaderPaging(Sequential):
+    """The ``Link`` header with ``rel="next"`` (RFC 8288)."""
+
+    kind: ClassVar[str] = "link-header"
+
+    def following(self, state: State, page: Seen, read: int) -> State | None:  # noqa: ARG002 - header decides
+        """Return the next URL."""
+        from lienthong_connectors.rest.links import next_link
+
+        target = next_link(page.link)
+        return {"url": urljoin(page.url, target)} if target is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class NextLinkPaging(Sequential):
+    """A link to the next page in the answer: OData's ``@odata.nextLink``, ``next``."""
+
+    kind: ClassVar[str] = "next-link"
+    path: str = option("next", doc="dotted path of the link in the answer")
+
+    def following(self, state: State, page: Seen, read: int) -> State | None:  # noqa: ARG002 - link decides
+        """Return the next URL."""
+        link = text_at(page.value, self.path)
+        return {"url": urljoin(page.url, link)} if link else None

@@ -1,0 +1,229 @@
+"""Records read from a service: streamed from one answer, or page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import orjson
+
+from lienthong.connector import Connection, Context, Finding, Malformed, Page, ReadRequest, SourceCapabilities
+from lienthong.errors import ProtocolViolation, Reason, Refused, RequestRejected
+from lienthong.records import Record, digest
+from lienthong_connectors.soap.check import findings
+from lienthong_connectors.soap.faults import fault_error, read_fault
+from lienthong_connectors.soap.results import fail, judge
+from lienthong_connectors.soap.service import Answering, Service
+from lienthong_connectors.soap.settings import SoapSource
+
+KNOWN: Final = frozenset({"since", "until", "page", "size", "request"})
+_NOT_JSON: Final = Reason(
+    "",
+    "source.embedded-json",
+    "nội dung JSON bên trong không đọc được",
+    "the JSON text inside cannot be read",
+)
+
+
+@dataclass
+class _State:
+    """Where reading is.
+
+    ``done`` are the records of the page that were handed on, ``last`` is the digest of the newest,
+    ``seen`` counts the page's records as they come. ``before`` is the page before: its first and
+    last record's digests and its count.
+    """
+
+    until: str
+    page: int
+    done: int = 0
+    last: str = ""
+    left: int | None = None
+    seen: int = 0
+    dropped: int = 0
+    first: str = ""
+    newest: Record | None = None
+    before: tuple[str, str, int] = ("", "", 0)
+    again: bool = False
+
+    def position(self) -> dict[str, Any]:
+        """Return where reading goes on."""
+        return {"page": self.page, "done": self.done, "last": self.last, "until": self.until}
+
+
+@dataclass
+class _Collected:
+    """Records on their way into a page."""
+
+    records: list[Record] = field(default_factory=list)
+    malformed: list[Malformed] = field(default_factory=list)
+
+
+class OpenSource:
+    """An open source."""
+
+    def __init__(self, settings: SoapSource, connection: Connection, context: Context) -> None:
+        self._settings = settings
+        self._service = Service(settings, connection, context)
+        self._request = self._service.request(settings.operation, settings.request, KNOWN)
+        self.capabilities = SourceCapabilities(incremental=settings.incremental, resumable=True)
+
+    def read(self, request: ReadRequest) -> Iterator[Page]:
+        """Yield pages of at most ``chunk`` records, with positions inside answers.
+
+        A read that goes on at a position checks that the answer still has the same record there,
+        and raises `ProtocolViolation` where it has not.
+        """
+        first = self._settings.paging.first if self._settings.paging else 1
+        at = request.position or {}
+        state = _State(
+            until=at.get("until")
+            or datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            page=at.get("page", first),
+            done=at.get("done", 0),
+            last=at.get("last", ""),
+            left=request.limit,
+        )
+        while state.left is None or state.left > 0:
+            yield from self._page(request, state)
+            if not self._turn(state):
+                return
+
+    def check(self) -> list[Finding]:
+        """Test parameters and connectivity without reading records."""
+        return findings(self._service, self._request)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._service.close()
+
+    def _page(self, request: ReadRequest, state: _State) -> Iterator[Page]:
+        """Read one answer."""
+        state.seen = state.dropped = 0
+        state.first, state.newest = "", None
+        skip = state.done
+        scope = {
+            "since": request.since or self._settings.since_default,
+            "until": state.until,
+            "page": state.page,
+            "size": self._settings.paging.size if self._settings.paging else None,
+            "request": {"id": digest([state.until, request.since, state.page])[:32]},
+        }
+        try:
+            answering = self._service.answer(self._request, scope, record=self._settings.record_element)
+        except Refused as refused:
+            raise RequestRejected(
+                refused.message, where=self._service.where, hint="check the request"
+            ) from None
+        collected = _Collected()
+        for records in self._batches(answering):
+            fresh = self._fresh(records, state, skip)
+            for record in fresh if state.left is None else fresh[: state.left - len(collected.records)]:
+                self._collect(record, collected)
+                if len(collected.records) + len(collected.malformed) >= self._settings.chunk:
+                    yield self._hand_on(collected, state)
+                    collected = _Collected()
+            if state.left is not None and len(collected.records) >= state.left:
+                yield self._hand_on(collected, state)
+                return
+        self._conclude(answering)
+        if state.seen < skip:
+            raise _changed(self._service.where)
+        if collected.records or collected.malformed or state.dropped:
+            yield self._hand_on(collected, state)
+
+    def _batches(self, answering: Answering) -> Iterator[Sequence[Record]]:
+        """Yield records as they arrive, or all at once where the answer is to be complete first."""
+        if self._settings.bulk:
+            yield from answering
+            return
+        held = [record for records in answering for record in records]
+        self._conclude(answering)
+        yield held
+
+    def _fresh(self, records: Sequence[Record], state: _State, skip: int) -> Sequence[Record]:
+        """Leave out what was handed on before an interruption, and what repeats the page before."""
+        if not state.seen and self._settings.paging is not None:
+            state.first = digest(records[0])
+        start = state.seen
+        state.seen += len(records)
+        state.newest = records[-1]
+        if start < skip <= state.seen and state.last and digest(records[skip - start - 1]) != state.last:
+            raise _changed(self._service.where)
+        _, last, count = state.before
+        if state.first and state.first == state.before[0]:
+            if start < count <= state.seen and digest(records[count - start - 1]) != last:
+                raise _changed(self._service.where)
+            state.dropped = min(count, state.seen)
+            skip = max(skip, count)
+        return records[max(0, skip - start) :] if start < skip else records
+
+    def _hand_on(self, collected: _Collected, state: _State) -> Page:
+        handed = len(collected.records) + len(collected.malformed)
+        state.done += handed + (state.dropped if state.done < state.dropped else 0)
+        if collected.records:
+            state.last = digest(collected.records[-1])
+        if state.left is not None:
+            state.left -= len(collected.records)
+        notes = {"repeated": True, "dropped": state.dropped} if state.dropped else {}
+        return Page(collected.records, state.position(), collected.malformed, notes)
+
+    def _collect(self, record: Record, collected: _Collected) -> None:
+        member = self._settings.embedded
+        if not member:
+            collected.records.append(record)
+            return
+        text = record.pop(member, None)
+        try:
+            inner = orjson.loads(text or "")
+        except (ValueError, TypeError):
+            inner = None
+        if isinstance(inner, dict):
+            collected.records.append({**record, **inner})
+        else:
+            collected.malformed.append(Malformed(str(text or "").encode(), _NOT_JSON))
+
+    def _conclude(self, answering: Answering) -> None:
+        """Raise what a fault or a result code at the end of the answer means."""
+        where = self._service.where
+        if answering.fault is not None:
+            error = fault_error(read_fault(answering.fault), self._settings.faults, where=where)
+            if isinstance(error, Refused):
+                raise RequestRejected(error.message, where=where, hint="ask the agency", **error.details)
+            raise error
+        if self._settings.result is not None:
+            verdict = judge(answering.body, self._settings.result, where=where)
+            if verdict.meaning not in ("acknowledged", "already", "absent"):
+                fail(verdict, where=where)
+
+    def _turn(self, state: _State) -> bool:
+        """Go to the next page; return False where there is none."""
+        paging = self._settings.paging
+        if paging is None or (state.seen - state.dropped < paging.size and not state.dropped):
+            return False
+        if state.dropped and state.seen == state.dropped:
+            if state.again:
+                raise ProtocolViolation(
+                    "the service gives the same page again and again",
+                    where=self._service.where,
+                    hint="check that the request's page member is the right one",
+                )
+            state.again, state.done, state.last = True, 0, ""
+            return True
+        if state.seen - state.dropped < paging.size:
+            return False
+        if state.page - paging.first + 1 >= paging.most:
+            raise ProtocolViolation(f"more than {paging.most} pages", where=self._service.where)
+        state.before = (state.first, digest(state.newest), state.seen)
+        state.page, state.done, state.last, state.again = state.page + 1, 0, "", False
+        return True
+
+
+def _changed(where: str) -> ProtocolViolation:
+    return ProtocolViolation(
+        "the answer is not the one that was read before",
+        where=where,
+        hint="start a new run: the service changed its data or its order in between",
+    )

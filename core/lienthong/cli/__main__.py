@@ -1,0 +1,5 @@
+"""``python -m lienthong.cli``."""
+
+from lienthong.cli.main import main
+
+raise SystemExit(main())

@@ -1,0 +1,40 @@
+"""A conformance suite for connectors: subclass, give a few fixtures, inherit the tests.
+
+The names load on first use, so that the pytest plugin costs nothing where nobody uses it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lienthong.testing.faults import CuttingProxy, refused_port, silent_server
+    from lienthong.testing.lookups import LookupConformance
+    from lienthong.testing.sources import SourceConformance
+    from lienthong.testing.targets import TargetConformance
+
+__all__ = [
+    "CuttingProxy",
+    "LookupConformance",
+    "SourceConformance",
+    "TargetConformance",
+    "refused_port",
+    "silent_server",
+]
+
+_HOME = {
+    "CuttingProxy": "faults",
+    "LookupConformance": "lookups",
+    "SourceConformance": "sources",
+    "TargetConformance": "targets",
+    "refused_port": "faults",
+    "silent_server": "faults",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(name)
+    from importlib import import_module
+
+    return getattr(import_module(f"lienthong.testing.{_HOME[name]}"), name)

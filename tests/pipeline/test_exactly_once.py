@@ -1,0 +1,140 @@
+"""Exactly-once effect: every way a delivery can go wrong leaves each record delivered once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from memory_bus import unit
+
+from lienthong import Delivery
+from lienthong.connector import TargetCapabilities
+from lienthong.errors import OutcomeUnknown, RequestRejected, Unavailable
+from lienthong.pipeline import RunRequest, run_exchange
+from lienthong.pipeline.delivering import delivery_id
+from lienthong.segment import Segment
+
+if TYPE_CHECKING:
+    from memory_bus import Bench
+
+
+def no_sleep(_seconds: float) -> None:
+    """Do not wait between tries."""
+
+
+def once(bench: Bench, count: int) -> None:
+    """Assert that exactly so many records had an effect, each exactly one."""
+    assert len(bench.target.effects) == count
+    assert set(bench.target.effects.values()) == {1}
+
+
+def test_an_answer_lost_after_the_target_took_the_batch(bench: Bench) -> None:
+    """The target is asked, says it has all of it, and nothing is sent again."""
+    bench.source.offers = [unit(n) for n in range(1, 16)]
+    bench.target.answer_with = [OutcomeUnknown("cut", taken=True)]
+    settled = run_exchange(bench.bus, bench.plan(), RunRequest("r1"), sleep=no_sleep)
+    assert settled.counts["acknowledged"] == 15
+    once(bench, 15)
+
+
+def test_an_answer_lost_before_the_target_took_the_batch(bench: Bench) -> None:
+    """The target is asked, says it has none of it, and the batch is sent again under the same key."""
+    bench.source.offers = [unit(n) for n in range(1, 6)]
+    bench.target.answer_with = [OutcomeUnknown("cut", taken=False)]
+    run_exchange(bench.bus, bench.plan(), RunRequest("r1"), sleep=no_sleep)
+    once(bench, 5)
+    assert len({batch.id for batch in bench.target.batches}) == 1
+
+
+def test_a_process_that_died_while_waiting(bench: Bench) -> None:
+    """An error that is none of ours (a killed process) leaves the delivery `sent`; the retry asks."""
+    bench.source.offers = [unit(n) for n in range(1, 6)]
+
+    class Killed(BaseException):
+        details = {"taken": True}
+
+    bench.target.answer_with = [Killed()]  # type: ignore[list-item]
+    with pytest.raises(Killed):
+        run_exchange(bench.bus, bench.plan(), RunRequest("r1"))
+    (state,) = bench.bus.journal.deliveries(exchange="units")
+    assert state.state == "sent"
+    run_exchange(bench.bus, bench.plan(), RunRequest("r1"))
+    once(bench, 5)
+
+
+def test_the_run_after_one_that_died_does_not_deliver_again(bench: Bench) -> None:
+    """Even when the source has grown and segments are cut differently."""
+    bench.source.offers = [unit(n) for n in range(1, 19)]
+    bench.target.answer_with = [None, OutcomeUnknown("cut", taken=True), OutcomeUnknown("cut", taken=True)]
+    with pytest.raises(OutcomeUnknown):
+        run_exchange(bench.bus, bench.plan(delivery=Delivery(batch=7, attempts=1)), RunRequest("r1"))
+    bench.source.offers.insert(3, unit(50, NgayCapNhat="2026-01-01T00:00:03+07:00"))
+    bench.target.answer_with = []
+    settled = run_exchange(bench.bus, bench.plan(delivery=Delivery(batch=10)), RunRequest("r2"))
+    assert settled.counts["acknowledged"] == 19
+    once(bench, 19)
+
+
+def test_a_value_that_changes_and_changes_back_is_delivered_three_times(bench: Bench) -> None:
+    """Content alone is no reason to hold a delivery back once the run before has settled."""
+    for run, name in enumerate(("Xã A", "Xã B", "Xã A")):
+        bench.source.offers = [unit(1, TenDonVi=name)]
+        run_exchange(bench.bus, bench.plan(), RunRequest(f"r{run}", since="2020-01-01T00:00:00+07:00"))
+    assert [batch.objects()[0]["TenDonVi"] for batch in bench.target.batches] == ["Xã A", "Xã B", "Xã A"]
+    assert len({batch.id for batch in bench.target.batches}) == 3
+
+
+def test_a_repeatable_target_gets_the_same_key_again(bench: Bench) -> None:
+    """Without look-up but with safe repeats the same id is sent again."""
+    bench.target.can = TargetCapabilities(repeatable=True, lookup=False)
+    bench.source.offers = [unit(n) for n in range(1, 4)]
+    bench.target.answer_with = [OutcomeUnknown("cut", taken=False)]
+    run_exchange(bench.bus, bench.plan(), RunRequest("r1"), sleep=no_sleep)
+    assert len(bench.target.batches) == 2
+    assert len({batch.id for batch in bench.target.batches}) == 1
+
+
+def test_a_target_that_can_be_neither_asked_nor_repeated_is_left_alone(bench: Bench) -> None:
+    """The delivery stays unknown, the run fails, nothing is repeated; a person resolves it."""
+    bench.target.can = TargetCapabilities()
+    bench.source.offers = [unit(n) for n in range(1, 4)]
+    bench.target.answer_with = [OutcomeUnknown("cut", taken=True)]
+    with pytest.raises(OutcomeUnknown, match="neither be asked"):
+        run_exchange(bench.bus, bench.plan(), RunRequest("r1"), sleep=no_sleep)
+    assert len(bench.target.batches) == 1
+    (state,) = bench.bus.journal.deliveries(exchange="units")
+    bench.bus.journal.answered(state.id, "acknowledged", total=3)
+    settled = run_exchange(bench.bus, bench.plan(), RunRequest("r1"))
+    assert settled.counts["acknowledged"] == 3
+    once(bench, 3)
+
+
+@pytest.mark.parametrize("error", [Unavailable("503"), RequestRejected("400")])
+def test_what_was_surely_not_taken_may_be_sent_again(bench: Bench, error: Exception) -> None:
+    """A refused request withdraws the delivery: the retry sends it without asking."""
+    bench.target.can = TargetCapabilities()
+    bench.source.offers = [unit(n) for n in range(1, 4)]
+    bench.target.answer_with = [error]  # type: ignore[list-item]
+    with pytest.raises(type(error)):
+        run_exchange(bench.bus, bench.plan(delivery=Delivery(batch=10, attempts=1)), RunRequest("r1"))
+    run_exchange(bench.bus, bench.plan(delivery=Delivery(batch=10, attempts=1)), RunRequest("r1"))
+    once(bench, 3)
+
+
+def test_the_key_depends_on_content_target_and_epoch_only() -> None:
+    """Compression does not matter, everything else does."""
+    one, other = Segment("a" * 64, "c" * 64, 1, 1), Segment("b" * 64, "c" * 64, 1, 1)
+    key = delivery_id("x", "t", "", one)
+    assert key == delivery_id("x", "t", "", other)
+    assert (
+        len(
+            {
+                key,
+                delivery_id("y", "t", "", one),
+                delivery_id("x", "u", "", one),
+                delivery_id("x", "t", "e", one),
+                delivery_id("x", "t", "", Segment("a" * 64, "d" * 64, 1, 1)),
+            }
+        )
+        == 5
+    )
