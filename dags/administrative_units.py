@@ -2,7 +2,7 @@
 
 from lienthong import Delivery, Exchange, Source, Target, Text
 from lienthong.airflow import exchange_dag
-from lienthong_connectors.rest import PagePaging, RestSource
+from lienthong_connectors.presets import shared_catalogue
 from lienthong_connectors.sql import SqlTarget
 
 COLUMNS = {
@@ -19,16 +19,7 @@ administrative_units = Exchange(
     consumer="H21",
     legal_basis="Quyết định 19/2025/QĐ-TTg; Nghị định 278/2025/NĐ-CP",
     purpose=Text("Danh mục dùng chung cho kho dữ liệu tỉnh", "Reference data of the provincial warehouse"),
-    source=Source(
-        "national_catalogue",
-        RestSource(
-            path="/Category/donvihanhchinh",
-            records="response.data",
-            paging=PagePaging(page_param="trang", size_param="soBanGhi", size=1000, total_path="response.tongSo"),
-            since_param="capNhatTu",
-        ),
-        cursor="NgayCapNhat",
-    ),
+    source=Source("national_catalogue", shared_catalogue("donvihanhchinh"), cursor="NgayCapNhat"),
     target=Target("warehouse", SqlTarget(table="administrative_unit", columns=COLUMNS)),
     dataset="catalogue.administrative-unit/1",
     delivery=Delivery(batch=2000),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, TypeAlias
 
 import orjson
@@ -20,6 +20,7 @@ Record: TypeAlias = dict[str, Any]
 
 _SORTED = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 _PLAIN_TYPES = frozenset({str, int, bool, type(None)})
+_CONTAINERS = frozenset({dict, list})
 
 
 def canonical(value: Any) -> bytes:
@@ -46,17 +47,24 @@ def canonical(value: Any) -> bytes:
 
 def _is_plain(value: Any) -> bool:
     """Tell whether orjson's bytes for this value equal RFC 8785's."""
-    if type(value) is dict:
+    kind = type(value)
+    if kind is dict:
         if not "".join(value).isascii():
             return False
-        values: Iterable[Any] = value.values()
-    elif type(value) is list:
-        values = value
+        items: Collection[Any] = value.values()
+    elif kind is list:
+        items = value
     else:
-        return type(value) in _PLAIN_TYPES
-    if _PLAIN_TYPES.issuperset(map(type, values)):
+        return kind in _PLAIN_TYPES
+    kinds = set(map(type, items)) - _PLAIN_TYPES
+    if not kinds:
         return True
-    return all(_is_plain(item) for item in values if type(item) not in _PLAIN_TYPES)
+    if not kinds <= _CONTAINERS:
+        return False
+    for item in items:  # noqa: SIM110 - a plain loop costs half of all() with a generator
+        if type(item) in _CONTAINERS and not _is_plain(item):
+            return False
+    return True
 
 
 def _refuse_wide_floats(value: Any) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-from airflow.plugins_manager import AirflowPlugin
+from airflow.sdk.plugins_manager import AirflowPlugin
 
 from lienthong.airflow.links import MOUNT, base_path
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 class LienThongAuditPlugin(AirflowPlugin):
@@ -15,7 +19,7 @@ class LienThongAuditPlugin(AirflowPlugin):
     name = "lienthong_audit"
 
     def __init__(self) -> None:
-        self.fastapi_apps: list[Any] = [_app()]
+        self.fastapi_apps: list[Any] = [{"app": LazyApp(), "url_prefix": MOUNT, "name": "Liên Thông"}]
         self.external_views: list[Any] = [
             {
                 "name": "Chứng cứ / Evidence",
@@ -26,7 +30,21 @@ class LienThongAuditPlugin(AirflowPlugin):
         ]
 
 
-def _app() -> dict[str, Any]:
-    from lienthong_audit.app import create_app
+class LazyApp:
+    """The web application, made at its first request.
 
-    return {"app": create_app(), "url_prefix": MOUNT, "name": "Liên Thông evidence"}
+    Airflow loads plugins in every component and task; only the API server needs a web framework.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        await self._app(scope, receive, send)
+
+    @cached_property
+    def _app(self) -> ASGIApp:
+        from lienthong_audit.app import create_app
+
+        return create_app()
+
+    def __repr__(self) -> str:
+        return "LazyApp(lienthong_audit)"

@@ -192,7 +192,7 @@ def test_the_bundle_verifies_offline_and_holds_no_records(
 
 
 def test_a_group_has_evidence_of_its_own(server: Any, runs: dict[str, Any]) -> None:
-    """The page of the hand-written DAG shows the exchange inside; its run cannot be read by another DAG's right."""
+    """A hand-written DAG's page shows the exchange inside; the right to another DAG does not open it."""
     run = runs["grouped"]
     assert "The evidence holds" in server.get(_evidence(run), params={"lang": "en"}).text
     other = f"/lienthong/evidence/ordinary/{quote(run['dag_run_id'], safe='')}"

@@ -201,13 +201,13 @@ def test_unknown_delivery(journal: Journal) -> None:
 
 
 def test_two_hundred_are_planned_quickly(journal: Journal) -> None:
-    """Planning 200 deliveries takes well under 100 ms (best of five, also on a busy machine)."""
+    """Planning 200 deliveries costs well under 100 ms of this process, however many there are already."""
     times = []
     for attempt in range(5):
         planned = intents(200, 1000 * attempt)
-        started = time.perf_counter()
+        started = time.process_time()
         assert len(journal.intend("x", "r1", "mic", planned)) == 200
-        times.append(time.perf_counter() - started)
+        times.append(time.process_time() - started)
     assert min(times) < 0.1
 
 

@@ -10,7 +10,7 @@ from uuid import uuid4
 import requests
 
 from lienthong.connector import Connection, Context
-from lienthong.errors import ProtocolViolation, Unauthenticated
+from lienthong.errors import Misconfigured, ProtocolViolation, Unauthenticated
 from lienthong_connectors.http.coding import ACCEPTED
 from lienthong_connectors.http.fields import base_url, join_url
 from lienthong_connectors.http.login import dialect
@@ -127,7 +127,7 @@ class Client:
         for _ in range(3):
             if reply.status not in _REDIRECTS or call.method not in {"GET", "HEAD"}:
                 break
-            url = self.url(urljoin(request.url or url, reply.header("Location")))
+            url = self.url(_resolve(request.url or url, reply.header("Location")))
             reply, request = self._once(call, url, {})
         return reply, request
 
@@ -142,9 +142,16 @@ class Client:
             "X-Request-Id": correlation,
             **call.headers,
         }
-        request = requests.Request(
-            call.method, url, params=dict(params), headers=headers, data=call.body
-        ).prepare()
+        try:
+            request = requests.Request(
+                call.method, url, params=dict(params), headers=headers, data=call.body
+            ).prepare()
+        except requests.RequestException as error:
+            raise Misconfigured(
+                f"the request cannot be written ({type(error).__name__})",
+                where=f"{self.where}{call.label}",
+                hint="check host and path, and the headers of the settings",
+            ) from None
         self.auth(request)
         request.prepare_content_length(request.body)
         if self._signature is not None and self._signature.sign:
@@ -153,11 +160,18 @@ class Client:
         return self.transport.send(Prepared(request, label, call.safe, correlation)), request
 
 
+def _resolve(base: str, link: str) -> str:
+    try:
+        return urljoin(base, link)
+    except ValueError:
+        raise ProtocolViolation("the other side names an address that is none") from None
+
+
 def origin(url: str) -> tuple[str, str, int | None]:
     """Return scheme, host and port of a URL, by which hosts are told apart."""
-    parts = urlsplit(url)
-    usual = {"http": 80, "https": 443}.get(parts.scheme)
     try:
+        parts = urlsplit(url)
+        usual = {"http": 80, "https": 443}.get(parts.scheme)
         return parts.scheme, (parts.hostname or "").lower(), parts.port or usual
     except ValueError:
-        return parts.scheme, "", None
+        return "", "", None

@@ -7,6 +7,7 @@ from typing import ClassVar
 from urllib.parse import urljoin
 
 from lienthong.connector import option
+from lienthong.errors import ProtocolViolation
 from lienthong_connectors.rest.paging import Params, Seen, Sequential, State, check_size
 from lienthong_connectors.rest.paths import text_at
 
@@ -46,7 +47,7 @@ class LinkHeaderPaging(Sequential):
         from lienthong_connectors.rest.links import next_link
 
         target = next_link(page.link)
-        return {"url": urljoin(page.url, target)} if target is not None else None
+        return {"url": _resolve(page.url, target)} if target is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,4 +60,11 @@ class NextLinkPaging(Sequential):
     def following(self, state: State, page: Seen, read: int) -> State | None:  # noqa: ARG002 - link decides
         """Return the next URL."""
         link = text_at(page.value, self.path)
-        return {"url": urljoin(page.url, link)} if link else None
+        return {"url": _resolve(page.url, link)} if link else None
+
+
+def _resolve(base: str, link: str) -> str:
+    try:
+        return urljoin(base, link)
+    except ValueError:
+        raise ProtocolViolation("the link to the next page is no address") from None

@@ -88,6 +88,11 @@ def make_engine(connection: Connection, *, access: str = "rw") -> Engine:
             "connect_timeout": seconds(connection, "connect_timeout", 10),
             "application_name": "lienthong",
             "prepare_threshold": None,
+            # a firewall that forgets the connection must not hold a worker for hours
+            "keepalives_idle": 30,
+            "keepalives_interval": 10,
+            "keepalives_count": 3,
+            "tcp_user_timeout": seconds(connection, "timeout", 120) * 1000,
         }
     try:
         return sa.create_engine(url, **options)

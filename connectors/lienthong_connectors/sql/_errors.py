@@ -105,8 +105,14 @@ def _by_state(state: str) -> tuple[type[LienThongError], str]:
     return _BY_STATE.get(state) or _BY_STATE.get(state[:2]) or _OTHER
 
 
+def sqlite_name(error: sqlite3.Error) -> str:
+    """Return SQLite's name of an error, also of those that Python's module does not know yet."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    return "SQLITE_CONSTRAINT_DATATYPE" if code == 3091 else str(getattr(error, "sqlite_errorname", ""))
+
+
 def _from_sqlite(error: sqlite3.Error, where: str) -> LienThongError:
-    name = str(getattr(error, "sqlite_errorname", ""))
+    name = sqlite_name(error)
     base = "_".join(name.split("_")[:2])
     kind, text = _BY_SQLITE.get(base, _OTHER)
     return kind(text, where=where, hint=name or type(error).__name__)

@@ -125,12 +125,12 @@ class PostgresStore:
         """Return an empty temporary table for the columns (without their constraints)."""
         name = f"lienthong_{list(self._writers).index(columns)}"
         place = f"pg_temp.{name}"
+        empty = f"SELECT {writer.list} FROM {plan.table.quoted} WHERE false"  # noqa: S608 - quoted names only
+        # every time anew: undoing a savepoint may have undone the table's creation
+        self._run(f"CREATE TEMPORARY TABLE IF NOT EXISTS {name} ON COMMIT DELETE ROWS AS {empty}")
         if name in self._dirty:
             self._run(f"DELETE FROM {place}")  # noqa: S608 - our own name
-        else:
-            empty = f"SELECT {writer.list} FROM {plan.table.quoted} WHERE false"  # noqa: S608 - quoted names only
-            self._run(f"CREATE TEMPORARY TABLE IF NOT EXISTS {name} ON COMMIT DELETE ROWS AS {empty}")
-            self._dirty.add(name)
+        self._dirty.add(name)
         return place
 
     def _writer(self, columns: tuple[Column, ...]) -> _Writer:

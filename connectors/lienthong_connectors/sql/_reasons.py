@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 
 from lienthong.errors import Reason
-from lienthong_connectors.sql._errors import original, sqlstate
+from lienthong_connectors.sql._errors import original, sqlite_name, sqlstate
 
 _NOT_NULL = ("target.not-null", "trường bắt buộc bị bỏ trống", "a required field is empty")
 _FOREIGN = (
@@ -98,7 +98,7 @@ def _from_state(cause: Exception, state: str, paths: Mapping[str, str]) -> RowEr
 
 
 def _from_sqlite(cause: sqlite3.Error, paths: Mapping[str, str]) -> RowError | None:
-    name = str(getattr(cause, "sqlite_errorname", ""))
+    name = sqlite_name(cause)
     if isinstance(cause, sqlite3.DataError) and name not in _BY_SQLITE:
         return RowError(_reason(_TYPE, ""))
     if not name.startswith("SQLITE_CONSTRAINT") and name not in _BY_SQLITE:

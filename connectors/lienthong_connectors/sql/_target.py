@@ -14,7 +14,7 @@ from lienthong_connectors.sql import _journal
 from lienthong_connectors.sql._address import make_engine, seconds
 from lienthong_connectors.sql._checks import check_target
 from lienthong_connectors.sql._create import create_table
-from lienthong_connectors.sql._errors import DRIVER_ERRORS, translate, translated
+from lienthong_connectors.sql._errors import DRIVER_ERRORS, original, sqlstate, translate, translated
 from lienthong_connectors.sql._reasons import refusal
 from lienthong_connectors.sql._store import CoreStore, Plan, Store
 from lienthong_connectors.sql._table import Table, missing, reflect
@@ -168,7 +168,7 @@ class OpenTarget:
         try:
             store.commit()
         except DRIVER_ERRORS as error:
-            if store.lost():
+            if store.lost() or sqlstate(original(error)) in ("08007", "40003"):
                 raise OutcomeUnknown(
                     "the connection broke while the batch was committed",
                     where=self.where,

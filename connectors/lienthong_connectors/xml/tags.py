@@ -70,7 +70,9 @@ class Tags:
             refuse(f"an element has more than {self._most} attributes", "attributes")
         spaces, others = self._declared(parent.spaces, pairs)
         name: Any = raw if spaces is parent.spaces else (raw, id(spaces))
-        tag = parent.kids.get(name) or self._make(parent, depth, raw, name, spaces)
+        tag = parent.kids.get(name) or parent.kids.get(("record", name))
+        if tag is None:
+            tag = self._make(parent, depth, raw, name, spaces)
         members = {} if tag.shape.plain or not others else _members(tag, others)
         return tag, members, bool(empty), text
 
@@ -88,7 +90,8 @@ class Tags:
         else:
             shape = parent.shape.kids.get(clark) or parent.shape.learn(clark)
         tag = Tag(raw, clark, key, shape, spaces, record=record)
-        parent.kids[name] = tag
+        # a record's tag is never found by its name alone: the reader must see where records begin
+        parent.kids[("record", name) if record else name] = tag
         return tag
 
     def _declared(

@@ -23,6 +23,7 @@ from lienthong.segment import Segment
 ANSWERS: Final = ("acknowledged", "refused", "unknown")
 """The states that a target's answer leads to."""
 
+_PORTION: Final = 1000
 _MAY_SEND: Final = frozenset({"intended", "sent", "unknown"})
 _MAY_ANSWER: Final = frozenset({"sent", "unknown"})
 _D, _P = DELIVERIES.c, PLANNED.c
@@ -53,7 +54,7 @@ class Deliveries:
         with self._database.write() as connection:
             _insert(connection, DELIVERIES, rows)
             _insert(connection, PLANNED, plans, replace=("part", "position"))
-            found = {row.id: _state(row) for row in _of_run(connection, exchange, run)}
+            found = _planned(connection, exchange, run, [item.id for item in deliveries])
             for item in deliveries:
                 _check_same(found[item.id], exchange, target, item)
         return [found[item.id] for item in deliveries]
@@ -206,8 +207,14 @@ def _select(*, by_run: bool) -> Select[Any]:
     return select(DELIVERIES, _P.part, _P.position).join(PLANNED, place)
 
 
-def _of_run(connection: Connection, exchange: str, run: str) -> Iterable[Row[Any]]:
-    return connection.execute(_select(by_run=True).where(_P.exchange == exchange, _P.run == run))
+def _planned(connection: Connection, exchange: str, run: str, ids: Sequence[str]) -> dict[str, DeliveryState]:
+    """Return deliveries that a run has planned, by id; asked for in portions that any database takes."""
+    of_run = _select(by_run=True).where(_P.exchange == exchange, _P.run == run)
+    found: dict[str, DeliveryState] = {}
+    for start in range(0, len(ids), _PORTION):
+        some = ids[start : start + _PORTION]
+        found |= {row.id: _state(row) for row in connection.execute(of_run.where(_P.delivery.in_(some)))}
+    return found
 
 
 def _locked(connection: Connection, id_: str, *, lock: bool = True) -> Row[Any]:

@@ -10,8 +10,16 @@ from airflow.sdk import DAG
 
 from lienthong import Delivery, Exchange, Source, Target, Text
 from lienthong.airflow import delivered, exchange_dag, exchange_group, run_params
-from lienthong.connector import Answer, Batch, Connection, Context, Page, ReadRequest
-from lienthong.connector import SourceCapabilities, TargetCapabilities
+from lienthong.connector import (
+    Answer,
+    Batch,
+    Connection,
+    Context,
+    Page,
+    ReadRequest,
+    SourceCapabilities,
+    TargetCapabilities,
+)
 from lienthong.errors import Forbidden
 
 

@@ -121,6 +121,13 @@ def test_a_next_link_to_another_host_is_never_followed(agency: Any) -> None:
         agency.read(settings, auth="bearer", token="t")
 
 
+@pytest.mark.parametrize("link", ["http://[", "//[::1", "http://x:port/", "ftp://127.0.0.1/x"])
+def test_a_next_link_that_is_no_address_is_a_violation(agency: Any, link: str) -> None:
+    agency.default = agency.response({"value": ROWS, "next": link})
+    with pytest.raises(ProtocolViolation):
+        agency.read(RestSource(path="rows", records="value", paging=NextLinkPaging()))
+
+
 @pytest.mark.parametrize(
     ("header", "found"),
     [

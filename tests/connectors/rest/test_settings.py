@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import pickle
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from lienthong_connectors.rest import (
     DESCRIPTOR,
     CreateThenUpdate,
     Envelope,
+    HttpSignature,
     PagePaging,
     RestSource,
     RestTarget,
@@ -89,6 +92,15 @@ def test_the_descriptor_documents_every_option_and_field() -> None:
         assert field.doc
     secret = {field.name for field in DESCRIPTOR.connection if field.secret}
     assert secret == {"password", "token"}
+
+
+def test_the_documentation_names_every_option_and_connection_field() -> None:
+    page = (Path(__file__).parents[3] / "docs/connectors/rest.md").read_text(encoding="utf-8")
+    names = [option.name for role in ("source", "target") for option in DESCRIPTOR.options(role)]
+    names += [field.name for field in DESCRIPTOR.connection]
+    for kind in (Envelope, Results, CreateThenUpdate, StatusLookup, HttpSignature, PagePaging):
+        names += [field.name for field in dataclasses.fields(kind)]
+    assert [name for name in names if f"`{name}`" not in page] == []
 
 
 def test_settings_survive_pickling_and_become_json() -> None:

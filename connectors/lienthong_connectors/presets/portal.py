@@ -1,0 +1,31 @@
+"""The National Public Service Portal (Cổng Dịch vụ công quốc gia), session dialect."""
+
+from __future__ import annotations
+
+from lienthong_connectors.rest import CreateThenUpdate, Envelope, RestTarget, Results, StatusLookup
+
+ANSWER = Envelope(code_path="error_code", ok_values=("00", "0"), message_path="message")
+
+
+def sync_dossiers(*, push: str = "/mapi/p", share: str = "/mapi/g") -> RestTarget:
+    """Return the target ``DongBoHoSoMC``: create, then update what the portal has already.
+
+    ``push`` and ``share`` are the adapter's endpoints. The portal has no idempotency key: after a
+    lost answer each dossier is asked for with ``TraCuuHoSo`` and compared with what was sent.
+    """
+    return RestTarget(
+        path=push,
+        wrap={"service": "DongBoHoSoMC", "isUpdating": "False", "data": "$records"},
+        envelope=ANSWER,
+        results=Results(
+            path="result", match="key", field="MaHoSo", code_path="error_code", ok_codes=("00",)
+        ),
+        upsert=CreateThenUpdate(exists_codes=("04",)),
+        status=StatusLookup(
+            path=share,
+            method="POST",
+            body={"service": "TraCuuHoSo", "mahoso": "$key"},
+            envelope=ANSWER,
+            found="result",
+        ),
+    )

@@ -1,0 +1,155 @@
+"""Servers that answer as they are told, connections to them, and a running sandbox."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lienthong_sandbox import Province
+
+from lienthong.connector import Connection
+
+SOAP11 = "http://schemas.xmlsoap.org/soap/envelope/"
+SOAP12 = "http://www.w3.org/2003/05/soap-envelope"
+
+
+@dataclass
+class Told:
+    """What the server answers next, and what it was asked."""
+
+    url: str = ""
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": "text/xml; charset=utf-8"})
+    body: bytes = b""
+    answers: list[tuple[int, dict[str, str], bytes]] = field(default_factory=list)
+    requests: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
+    act: Callable[[Any], None] | None = None
+
+    def connection(self, **extra: Any) -> Connection:
+        login, password = extra.pop("login", ""), extra.pop("password", "")
+        return Connection(
+            id="told", kind="lienthong_soap", host=self.url, login=login, password=password, extra=extra
+        )
+
+    def envelope(self, inner: str, version: str = SOAP11) -> None:
+        self.body = envelope(inner, version)
+
+
+def envelope(inner: str, version: str = SOAP11) -> bytes:
+    return f'<s:Envelope xmlns:s="{version}"><s:Body>{inner}</s:Body></s:Envelope>'.encode()
+
+
+@pytest.fixture
+def told() -> Iterator[Told]:
+    state = Told()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            state.requests.append((self.path, {k.lower(): v for k, v in self.headers.items()}, body))
+            if state.act is not None:
+                state.act(self)
+                return
+            status, headers, answer = (
+                state.answers.pop(0) if state.answers else (state.status, state.headers, state.body)
+            )
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        do_GET = do_POST
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    state.url = f"http://127.0.0.1:{server.server_port}/svc"
+    yield state
+    server.shutdown()
+    server.server_close()
+
+
+def cut(handler: Any) -> None:
+    """Reset the connection without an answer, as a killed server does."""
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    handler.connection.close()
+    handler.close_connection = True
+    handler.wfile = handler.rfile = type("Gone", (), {"closed": True, "close": lambda _: None})()
+
+
+def drip(handler: Any) -> None:
+    """Send a byte now and then, for longer than anyone should wait."""
+    try:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: 100000\r\n\r\n")
+        for _ in range(100):
+            handler.wfile.write(b" ")
+            handler.wfile.flush()
+            time.sleep(0.1)
+    except OSError:
+        pass
+    handler.close_connection = True
+
+
+@pytest.fixture(scope="session")
+def province(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Province]:
+    with Province(tmp_path_factory.mktemp("province"), population=3000) as running:
+        yield running
+
+
+@pytest.fixture
+def clean(province: Province) -> Iterator[Province]:
+    province.clear_faults()
+    yield province
+    province.clear_faults()
+
+
+def sandbox_connection(province: Province, name: str, **extra: Any) -> Connection:
+    given = province.connections()[name]
+    return Connection(
+        id=name,
+        kind=given["conn_type"],
+        host=given["host"],
+        login=given["login"],
+        password=given["password"],
+        extra={**given["extra"], **extra},
+    )
+
+
+@pytest.fixture(scope="session")
+def wsdl_folder() -> Path:
+    from importlib.resources import files
+
+    return Path(str(files("lienthong_sandbox").joinpath("wsdl")))
+
+
+@pytest.fixture(scope="session")
+def tools() -> Any:
+    """The helpers above, because tests without packages cannot import them."""
+    return type(
+        "Tools",
+        (),
+        {
+            "envelope": staticmethod(envelope),
+            "cut": staticmethod(cut),
+            "drip": staticmethod(drip),
+            "connection": staticmethod(sandbox_connection),
+            "SOAP11": SOAP11,
+            "SOAP12": SOAP12,
+        },
+    )

@@ -1,0 +1,167 @@
+"""What the conformance suite does not ask of the SQL connector on SQLite, and its settings."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lienthong.connector import Batch, Connection, ConnectorDescriptor, Context, ReadRequest
+from lienthong.errors import Forbidden, Misconfigured, Transient
+from lienthong.records import canonical, sha256
+from lienthong_connectors import sql
+from lienthong_connectors.sql import DESCRIPTOR, SqlSource, SqlTarget
+from lienthong_connectors.sql._errors import translated
+
+
+def batch(*records: dict[str, Any]) -> Batch:
+    data = [canonical(record) for record in records]
+    return Batch(sha256(b"\n".join(data)), data, ("id",), "test/1")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "tệp có dấu #1?.db"
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE t (id integer PRIMARY KEY, v, home_ward text)")
+    database.close()
+    return path
+
+
+@pytest.fixture
+def connection(file: Path) -> Connection:
+    return Connection("lite", "lienthong_sql", host=str(file), extra={"dialect": "sqlite", "timeout": 1})
+
+
+def rows(file: Path) -> list[Any]:
+    with sqlite3.connect(file) as database:
+        found = database.execute("SELECT * FROM t ORDER BY id").fetchall()
+    database.close()
+    return found
+
+
+def deliver(settings: SqlTarget, connection: Connection, *batches: Batch) -> list[Any]:
+    opened = settings.open_target(connection, Context())
+    try:
+        return [opened.deliver(item) for item in batches]
+    finally:
+        opened.close()
+
+
+def test_the_public_surface() -> None:
+    assert sorted(sql.__all__) == ["DESCRIPTOR", "SqlSource", "SqlTarget"]
+    assert isinstance(DESCRIPTOR, ConnectorDescriptor)
+    assert DESCRIPTOR.kind == SqlSource.kind == SqlTarget.kind == "sql"
+    for role in ("source", "target"):
+        assert all(option.doc for option in DESCRIPTOR.options(role))
+
+
+def test_importing_the_connector_costs_little() -> None:
+    """Less than 15 ms on top of the SPI, in the best of five: a DAG file names it on every parse."""
+    code = (
+        "import time, lienthong.connector; begin = time.process_time();"
+        "import lienthong_connectors.sql; print(time.process_time() - begin)"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-c", code]
+    times = [
+        float(subprocess.run(command, env=environment, check=True, capture_output=True).stdout)  # noqa: S603 - our own code
+        for _ in range(5)
+    ]
+    assert min(times) < 0.015
+
+
+def test_nested_values_go_into_untyped_columns_as_json(connection: Connection, file: Path) -> None:
+    deliver(SqlTarget("t"), connection, batch({"id": 1, "v": [1, {"a": "b"}], "home": {"ward": "x"}}))
+    assert rows(file) == [(1, '[1,{"a":"b"}]', "x")]
+
+
+def test_a_locked_file_is_transient_and_nothing_is_written(connection: Connection, file: Path) -> None:
+    deliver(SqlTarget("t"), connection, batch({"id": 1}))
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(Transient):
+        deliver(SqlTarget("t"), connection, batch({"id": 2}))
+    other.execute("ROLLBACK")
+    other.close()
+    assert [row[0] for row in rows(file)] == [1]
+
+
+def test_a_file_that_is_not_there_is_named_and_not_created(tmp_path: Path) -> None:
+    missing = tmp_path / "none.db"
+    connection = Connection("lite", "lienthong_sql", host=str(missing), extra={"dialect": "sqlite"})
+    with pytest.raises(Misconfigured, match="cannot be opened"):
+        deliver(SqlTarget("t"), connection, batch({"id": 1}))
+    assert not missing.exists()
+
+
+def test_strict_tables_and_foreign_keys_refuse_single_rows(connection: Connection, file: Path) -> None:
+    with sqlite3.connect(file) as database:
+        database.execute("DROP TABLE t")
+        database.execute("CREATE TABLE ward (code text PRIMARY KEY)")
+        database.execute(
+            "CREATE TABLE t (id integer PRIMARY KEY, n integer, ward text REFERENCES ward) STRICT"
+        )
+    database.close()
+    records = [{"id": 1, "n": 1}, {"id": 2, "n": "hai"}, {"id": 3, "ward": "99"}, {"id": 4}]
+    (answer,) = deliver(SqlTarget("t"), connection, batch(*records))
+    assert {number: reason.rule for number, reason in answer.refused.items()} == {
+        1: "target.type",
+        2: "target.foreign-key",
+    }
+
+
+def test_numbers_beyond_json_come_as_text(connection: Connection, file: Path) -> None:
+    with sqlite3.connect(file) as database:
+        database.execute(
+            "INSERT INTO t VALUES (1, 9007199254740993, NULL), (2, 9e999, NULL), (3, x'00ff', NULL)"
+        )
+    database.close()
+    opened = SqlSource("t").open_source(connection, Context())
+    values = [record["v"] for page in opened.read(ReadRequest()) for record in page.records]
+    opened.close()
+    assert values == ["9007199254740993", "inf", "AP8="]
+
+
+def test_a_password_in_the_url_is_refused_without_showing_it() -> None:
+    connection = Connection("pg", "lienthong_sql", extra={"url": "postgresql://u:s3cret@db/x"})
+    with pytest.raises(Misconfigured, match="password") as caught:
+        deliver(SqlTarget("t"), connection, batch({"id": 1}))
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_source_cannot_write(connection: Connection) -> None:
+    source = SqlSource("t").open_source(connection, Context())
+    assert all(finding.ok for finding in source.check())
+    with source.engine.connect() as link, pytest.raises(Forbidden), translated("test"):
+        link.exec_driver_sql("INSERT INTO t VALUES (9, 9, 9)")
+    source.close()
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (lambda: SqlTarget(""), "table"),
+        (lambda: SqlTarget("t", mode="replace"), "mode"),  # type: ignore[arg-type]
+        (lambda: SqlTarget("t", columns={"a": "x", "b": "x"}), "columns"),
+        (SqlSource, "table"),
+        (lambda: SqlSource("t", query="SELECT 1"), "table"),
+        (lambda: SqlSource("t", page_size=0), "page_size"),
+        (lambda: SqlSource("t", overlap=-1), "overlap"),
+    ],
+)
+def test_settings_that_contradict_themselves_name_the_option(make: Any, name: str) -> None:
+    with pytest.raises(Misconfigured, match=name):
+        make()
+
+
+def test_a_position_of_another_order_is_refused(connection: Connection) -> None:
+    opened = SqlSource("t").open_source(connection, Context())
+    with pytest.raises(Misconfigured, match="position"):
+        list(opened.read(ReadRequest(position=["a", "b", "c"])))
+    opened.close()
