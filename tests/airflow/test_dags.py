@@ -21,7 +21,8 @@ from lienthong_connectors.rest import RestSource, RestTarget
 
 bad = Exchange(
     id="bad", title=Text("a", "b"), provider="H21", consumer="G22", legal_basis="Luật 1/2020/QH14",
-    purpose=Text("a", "b"), source=Source("s", RestSource(path="/")), target=Target("t", RestTarget(path="/")),
+    purpose=Text("a", "b"), source=Source("s", RestSource(path="/")),
+    target=Target("t", RestTarget(path="/")),
     dataset="nowhere.thing/1",
 )
 dag = exchange_dag(bad)
@@ -64,7 +65,7 @@ def test_one_run_at_a_time_in_vietnamese_time_without_catching_up(exchanges: dic
 
 def test_the_trigger_form_offers_since_dry_run_and_limit(exchanges: dict[str, Any]) -> None:
     params = exchanges["ordinary"].params
-    assert dict(params.items()) == {"since": None, "dry_run": False, "limit": None}
+    assert params.dump() == {"since": None, "dry_run": False, "limit": None}
     assert params.get_param("since").schema["format"] == "date-time"
 
 

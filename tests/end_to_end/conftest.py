@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from command_line import CommandLine
-from lienthong_sandbox import Province
 
 from lienthong.signing.keys import create_development_keys
+from lienthong_sandbox import Province
 
 
 @pytest.fixture

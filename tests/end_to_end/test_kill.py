@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 from command_line import CommandLine, kill_when
+
 from lienthong_sandbox import Province
 
 pytestmark = pytest.mark.slow

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from lienthong import ledger
 from lienthong.errors import EvidenceTampered, Permanent, SegmentTampered, UnknownName
 from lienthong.ledger import Check, Database, verify_bundle
 from lienthong.ledger.container import Reader
@@ -102,6 +103,52 @@ def test_superseded_statements(local: Database, make_run: Any, trust: TrustStore
     assert report.ok, report.failures
 
 
+def test_step_repeated_with_fewer_parts(
+    local: Database, make_run: Any, trust: TrustStore, tmp_path: Path
+) -> None:
+    """A step that was first done in three parts and then in two counts with the two."""
+    run = make_run(local)
+    original = run.attest
+
+    def regrouped(step: str, part: int = 0, of: int = 1, **more: Any) -> Any:
+        if (step, part) == ("validate", 0):
+            for number in range(3):
+                original(step, number, 3)
+        return original(step, part, of, **more)
+
+    run.attest = regrouped
+    run.build()
+    report = verify_bundle(run.export(tmp_path / "run.zip").path, trust=trust)
+    assert report.ok, report.failures
+
+
+def test_dry_run(local: Database, make_run: Any, trust: TrustStore, tmp_path: Path) -> None:
+    """A dry run's bundle holds: nothing was delivered, everything is pending."""
+    run = make_run(local)
+    run.journal.open_run("dossiers_to_mic", run.run, digest=run.exchange.digest(), dry_run=True)
+    only = [run.seal({"code": 1}, {"code": 2})]
+    run.attest("pull", outputs=only)
+    for step in ("validate", "transform"):
+        run.attest(step, inputs=only, outputs=only)
+    run.attest("push", inputs=only, outputs=only, counts={"acknowledged": 0, "refused": 0, "pending": 2})
+    run.settle({"pulled": 2, "acknowledged": 0, "quarantined": 0, "refused": 0, "pending": 2})
+    report = verify_bundle(run.export(tmp_path / "run.zip").path, trust=trust)
+    assert report.ok, report.failures
+    assert report.counts["pending"] == 2
+
+
+def test_taken_over_deliveries_are_told(
+    local: Database, make_run: Any, trust: TrustStore, tmp_path: Path
+) -> None:
+    """Deliveries that an earlier, unsettled run made are accepted, and named as not shown here."""
+    run = make_run(local)
+    run.journal.sent = lambda _: None
+    run.build()
+    report = verify_bundle(run.export(tmp_path / "run.zip").path, trust=trust)
+    assert "1 deliveries" not in str(report.not_checked)
+    assert "taken-over" in {item.name for item in report.not_checked}
+
+
 def test_run_with_nothing_new(local: Database, make_run: Any, trust: TrustStore, tmp_path: Path) -> None:
     """A run that pulled nothing has two statements and a bundle that holds."""
     run = make_run(local)
@@ -167,6 +214,14 @@ def test_verifier_needs_neither_database_nor_airflow() -> None:
         capture_output=True,
     )
     assert ended.returncode == 0, ended.stderr
+
+
+def test_every_public_name_is_there() -> None:
+    """What the package promises by name can be imported from it, and other names cannot."""
+    assert all(getattr(ledger, name) for name in ledger.__all__)
+    assert sorted(ledger._HOME_OF) == sorted(ledger.__all__)
+    with pytest.raises(AttributeError):
+        _ = ledger.nothing
 
 
 def test_check_is_plain_data() -> None:

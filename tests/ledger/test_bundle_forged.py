@@ -6,6 +6,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from lienthong.merkle import leaf_hash
 from lienthong.records import canonical, parse, sha256
 from lienthong.signing import KeyRing, Signer, TrustStore, jws
 
+LONG_AGO, FAR_OFF = "2020-01-01T00:00:00.000000Z", "2099-01-01T00:00:00.000000Z"
 Contents = dict[str, bytes]
 Payloads = list[dict[str, Any]]
 
@@ -242,7 +244,10 @@ SIGNED_LIES: dict[str, tuple[Callable[[Payloads], Any], str]] = {
     "segment dropped": (lambda p: _drop(p[3]["inputs"]), "transform did not take it"),
     "segment described twice": (lambda p: _resize(p[3]["inputs"]), "described in two ways"),
     "ended first": (lambda p: p[2].update(ended="2026-01-01T00:00:00.000000Z"), "ended before it started"),
-    "recorded early": (lambda p: p[4].update(recorded="2026-01-01T00:00:00.000000Z"), "step transform"),
+    "recorded early": (lambda p: _shift(p[4], -60), "signed earlier than the entry before it"),
+    "built on the future": (lambda p: _shift(p[0], 60), "it ended before what it builds on"),
+    "before the certificate": (lambda p: p[4].update(recorded=LONG_AGO), "is not valid before"),
+    "after the certificate": (lambda p: p[4].update(recorded=FAR_OFF), "expired on"),
     "step left out": (lambda p: p.pop(0), "step pull: its statement is missing"),
     "part left out": (lambda p: p.pop(2), "step validate: parts [0] of 2"),
     "reordered": (lambda p: p.insert(0, p.pop(3)), "signed before what it builds on"),
@@ -257,6 +262,13 @@ SIGNED_LIES: dict[str, tuple[Callable[[Payloads], Any], str]] = {
     "receipt's status": (lambda p: p[5]["receipts"][0].update(receipts=[]), "its receipts is not what push"),
     "document": (lambda p: p[7]["documents"].pop("deliveries.json"), "documents/deliveries.json"),
 }  # fmt: skip
+
+
+def _shift(payload: dict[str, Any], seconds: int) -> None:
+    """Move a statement in time, further than clocks may differ."""
+    for name in ("started", "ended", "recorded"):
+        moved = datetime.fromisoformat(payload[name]) + timedelta(seconds=seconds)
+        payload[name] = moved.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _drop(flow: dict[str, Any]) -> None:

@@ -115,6 +115,18 @@ def test_dry_run_does_not_move_the_cursor(journal: Journal) -> None:
     assert journal.run("x", "r1").settled
 
 
+def test_run_that_does_not_advance(journal: Journal) -> None:
+    """A trial or a replay settles while the exchange stands where it stood, epoch included."""
+    opened(journal, "r1")
+    settle(journal, "r1")
+    before = journal.cursor("x")
+    opened(journal, "r2")
+    opened(journal, "replay")
+    assert settle(journal, "replay", "99", advance=False)
+    assert journal.cursor("x") == before
+    assert settle(journal, "r2", "20")
+
+
 @pytest.mark.parametrize("before", [False, True])
 def test_of_two_runs_at_once_one_settles(journal: Journal, before: bool) -> None:
     """Two runs of one exchange opened side by side: the second to settle is refused, once and for all."""

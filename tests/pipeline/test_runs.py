@@ -82,7 +82,7 @@ def test_a_second_run_with_nothing_new_moves_nothing_and_says_so(bench: Bench) -
 
 
 def test_a_pull_that_dies_goes_on_at_the_last_sealed_segment(bench: Bench) -> None:
-    """After a failure at record 30 the source is asked from position 30 on, and nothing is lost or doubled."""
+    """After a failure at record 30 the source is asked from position 30 on; nothing is lost."""
     bench.source.offers = [unit(n) for n in range(1, 56)]
     bench.source.break_reading = {30: Unavailable("gone")}
     plan, request = bench.plan(), RunRequest("r1")

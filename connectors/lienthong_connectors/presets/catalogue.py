@@ -13,8 +13,6 @@ def shared_catalogue(name: str, *, size: int = 1000) -> RestSource:
     return RestSource(
         path=f"/Category/{name}",
         records="response.data",
-        paging=PagePaging(
-            page_param="trang", size_param="soBanGhi", size=size, total_path="response.tongSo"
-        ),
+        paging=PagePaging(page_param="trang", size_param="soBanGhi", size=size, total_path="response.tongSo"),
         since_param="capNhatTu",
     )

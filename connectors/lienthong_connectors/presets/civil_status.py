@@ -31,8 +31,6 @@ def register_civil_status() -> SoapTarget:
         status=StatusQuery(
             operation="traTrangThaiHoSo",
             request={"maDonVi": "$record.maDonVi", "maHoSo": "$record.maHoSo"},
-            result=ResultCodes(
-                **_PLACES, acknowledged=("1", "2", "3", "4"), absent=("201",), refused=("0",)
-            ),
+            result=ResultCodes(**_PLACES, acknowledged=("1", "2", "3", "4"), absent=("201",), refused=("0",)),
         ),
     )

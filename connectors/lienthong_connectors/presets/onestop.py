@@ -10,9 +10,7 @@ def onestop_list(name: str, *, size: int = 200) -> RestSource:
     return RestSource(
         path=f"/api/{name}",
         records="Data",
-        paging=CursorPaging(
-            cursor_path="NextCursor", cursor_param="cursor", size_param="limit", size=size
-        ),
+        paging=CursorPaging(cursor_path="NextCursor", cursor_param="cursor", size_param="limit", size=size),
         since_param="updated_since",
     )
 
@@ -31,4 +29,6 @@ def identity_results() -> RestTarget:
 
 
 def _results(path: str) -> Results:
-    return Results(path=path, match="index", code_path="code", ok_codes=("OK",))
+    return Results(
+        path=path, match="index", code_path="code", ok_codes=("OK",), transient_codes=("DANG_BAN",)
+    )

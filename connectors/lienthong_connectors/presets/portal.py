@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lienthong_connectors.rest import CreateThenUpdate, Envelope, RestTarget, Results, StatusLookup
 
-ANSWER = Envelope(code_path="error_code", ok_values=("00", "0"), message_path="message")
+ANSWER = Envelope(code_path="error_code", ok_values=("00", "0"), unknown_codes=("-1",))
 
 
 def sync_dossiers(*, push: str = "/mapi/p", share: str = "/mapi/g") -> RestTarget:
@@ -18,7 +18,12 @@ def sync_dossiers(*, push: str = "/mapi/p", share: str = "/mapi/g") -> RestTarge
         wrap={"service": "DongBoHoSoMC", "isUpdating": "False", "data": "$records"},
         envelope=ANSWER,
         results=Results(
-            path="result", match="key", field="MaHoSo", code_path="error_code", ok_codes=("00",)
+            path="result",
+            match="key",
+            field="MaHoSo",
+            code_path="error_code",
+            ok_codes=("00",),
+            transient_codes=("99",),
         ),
         upsert=CreateThenUpdate(exists_codes=("04",)),
         status=StatusLookup(

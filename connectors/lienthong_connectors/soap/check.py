@@ -1,58 +1,41 @@
-"""Checking a connection without side effects: name, port, TLS, description, credentials."""
+"""Checking a connection without side effects: name, port, TLS, credential, description, service."""
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 from lienthong.connector import Finding
 from lienthong.errors import LienThongError
+from lienthong_connectors.http.probe import probe
 from lienthong_connectors.soap.service import Request, Service
 
 
-def findings(service: Service, request: Request) -> list[Finding]:
-    """Return what holds of an open service; its description was read when it was opened."""
-    settings = service.settings
-    found = [
-        Finding(
-            "settings", ok=True, detail=f"operation {settings.operation}, SOAP {request.operation.version}"
-        ),
-        Finding(
-            "description", ok=True, detail="WSDL" if service.described else "none, requests are built plainly"
-        ),
-    ]
-    reached = _attempt("network", lambda: _reach(service.wire), "check host, port, name service and firewall")
-    found.append(reached)
-    if reached.ok:
-        found.append(
-            _attempt("credentials", lambda: _prove(service.wire), "check login, password and token_url")
-        )
+def findings(service: Service, *requests: Request) -> list[Finding]:
+    """Return findings up to the first step that fails; no operation is called."""
+    wire: Any = service.wire
+    found = probe(wire)
+    if all(finding.ok for finding in found):
+        found.append(_described(service, requests))
+    if found[-1].ok and not service.remote:
+        found.append(_answers(service))
     return found
 
 
-def _attempt(check: str, act: Callable[[], str], hint: str) -> Finding:
+def _described(service: Service, requests: tuple[Request, ...]) -> Finding:
+    """Read the description and check every request against it."""
     try:
-        return Finding(check, ok=True, detail=act())
+        operations = [request.operation for request in requests]
     except LienThongError as error:
-        return Finding(check, ok=False, detail=error.message, hint=error.hint or hint)
-    except (OSError, ValueError) as error:
-        return Finding(check, ok=False, detail=type(error).__name__, hint=hint)
+        return Finding("description", ok=False, detail=f"{error.where}: {error.message}", hint=error.hint)
+    source = "WSDL" if service.location else "no WSDL, requests are built plainly"
+    names = ", ".join(f"{one.name} (SOAP {one.version})" for one in operations)
+    return Finding("description", ok=True, detail=f"{source}: {names}")
 
 
-def _reach(wire: Any) -> str:
-    """Open and close a socket, with TLS where the address has it."""
-    parts = urlsplit(wire.url)
-    host, secure = str(parts.hostname), parts.scheme == "https"
-    if wire.proxied:
-        return "not tried: the service is behind a proxy"
-    with socket.create_connection((host, parts.port or (443 if secure else 80)), timeout=10) as plain:
-        if not secure:
-            return "TCP connection made"
-        with wire.tls_context().wrap_socket(plain, server_hostname=host) as tls:
-            return f"{tls.version()} agreed"
-
-
-def _prove(wire: Any) -> str:
-    return "a token was granted" if wire.auth.prove() else "cannot be tested without a call"
+def _answers(service: Service) -> Finding:
+    """Send a GET, which calls nothing; a service may well refuse it, but not for who we are."""
+    try:
+        status = service.wire.ping()
+    except LienThongError as error:
+        return Finding("service", ok=False, detail=error.message, hint=error.hint)
+    return Finding("service", ok=True, detail=f"answers a GET with {status}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any, Final
 
 from lienthong.connector import Connection, Context
@@ -29,11 +30,31 @@ _PARTS: Final = ("Header", "Body")
 
 
 class Request:
-    """An operation with its compiled request and SOAP headers."""
+    """An operation with its compiled request and SOAP headers.
 
-    def __init__(self, operation: Operation, body: Template, headers: Template) -> None:
-        self.operation, self._body, self._headers = operation, body, headers
+    ``delivers``: the operation must answer. The operation is looked up in the description when it
+    is first needed, because a description may be at the service itself.
+    """
+
+    def __init__(
+        self, service: Service, name: str, body: Template, headers: Template, *, delivers: bool
+    ) -> None:
+        self._service, self._name, self._delivers = service, name, delivers
+        self._body, self._headers = body, headers
         self.names = body.names | headers.names
+
+    @cached_property
+    def operation(self) -> Operation:
+        """The operation; raises `Misconfigured`, naming what is wrong, where the request does not fit it."""
+        found = self._service.operation(self._name)
+        check_members(found, self._body.members)
+        if self._delivers and found.one_way:
+            raise Misconfigured(
+                f"operation {self._name!r} has no answer, so a delivery could never be acknowledged",
+                where=self._service.where,
+                hint="use an operation that answers",
+            )
+        return found
 
     def envelope(self, scope: Mapping[str, Any]) -> bytes:
         """Return the envelope's bytes; raise `Refused` where the scope makes no valid request."""
@@ -50,17 +71,28 @@ class Service:
         self.where = f"{self.wire.where} {settings.operation}"
         self.extras = {str(k): v for k, v in connection.extra.items() if k in _SHOWN}
         self._check_security()
-        self._document = self._load()
+        name = settings.wsdl or str(connection.option("wsdl", ""))
+        self.location = locate(name, self.wire.url) if name else ""
 
-    def request(self, operation: str, request: Mapping[str, Any], known: frozenset[str]) -> Request:
+    @property
+    def remote(self) -> bool:
+        """Whether the description is at a service, so that it is read when it is first needed."""
+        return self.location.startswith(("http://", "https://"))
+
+    def request(
+        self, operation: str, request: Mapping[str, Any], known: frozenset[str], *, delivers: bool = False
+    ) -> Request:
         """Compile a request of an operation.
 
-        Raises `Misconfigured`, naming what is wrong, for an unknown operation, member or reference.
+        Raises `Misconfigured`, naming what is wrong, for an unknown reference and, where the
+        description is local, for an unknown operation or member.
         """
-        found = self._operation(operation)
         body = Template(request, known | {"connection"}, self.where)
-        check_members(found, body.members)
-        return Request(found, body, Template(self.settings.soap_headers, known | {"connection"}, self.where))
+        headers = Template(self.settings.soap_headers, known | {"connection"}, self.where)
+        compiled = Request(self, operation, body, headers, delivers=delivers)
+        if not self.remote:
+            compiled.operation  # noqa: B018 - finds mistakes now
+        return compiled
 
     def answer(
         self, request: Request, scope: Mapping[str, Any], *, record: str | None = None, delivery: bool = False
@@ -68,11 +100,6 @@ class Service:
         """Send a request; the answer is read by iterating over what is returned."""
         envelope = request.envelope({**scope, "connection": self.extras})
         return Answering(self, request.operation, envelope, record, delivery)
-
-    @property
-    def described(self) -> bool:
-        """Whether there is a WSDL."""
-        return self._document is not None
 
     def close(self) -> None:
         """Close all connections."""
@@ -126,7 +153,8 @@ class Service:
         body = etree.tostring(verified.body)
         return b'<Envelope xmlns="' + space.encode() + b'">' + body + b"</Envelope>", verified.agency
 
-    def _operation(self, name: str) -> Operation:
+    def operation(self, name: str) -> Operation:
+        """Return an operation as the description has it, or a plain one where there is none."""
         settings = self.settings
         version = settings.soap_version or str(self._connection.option("soap_version", ""))
         if self._document is not None:
@@ -137,12 +165,11 @@ class Service:
             name, settings.namespace, settings.action, version or "1.1", frozenset(settings.lists)
         )
 
-    def _load(self) -> Any:
-        name = self.settings.wsdl or str(self._connection.option("wsdl", ""))
-        if not name:
+    @cached_property
+    def _document(self) -> Any:
+        if not self.location:
             return None
-        location = locate(name, self.wire.url)
-        return load(location, reader(location, self.wire.base, self.wire.get))
+        return load(self.location, reader(self.location, self.wire.base, self.wire.get))
 
     def _check_security(self) -> None:
         security = self.settings.security

@@ -4,8 +4,6 @@ A request is a nested mapping: member names are those of the schema, values are 
 references such as ``"$record.soDinhDanh"`` with filters behind ``|`` (see `template`).
 """
 
-# ruff: noqa: RUF009 - option() is dataclasses.field with documentation
-
 from __future__ import annotations
 
 from collections.abc import Mapping

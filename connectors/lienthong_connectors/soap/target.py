@@ -77,14 +77,7 @@ class OpenTarget:
     def __init__(self, settings: SoapTarget, connection: Connection, context: Context) -> None:
         self._settings, self._context = settings, context
         self._service = Service(settings, connection, context)
-        self._request = self._service.request(settings.operation, settings.request, KNOWN)
-        if self._request.operation.one_way:
-            self._service.close()
-            raise Misconfigured(
-                f"operation {settings.operation!r} has no answer, so a delivery could never be acknowledged",
-                where=self._service.where,
-                hint="use an operation that answers",
-            )
+        self._request = self._service.request(settings.operation, settings.request, KNOWN, delivers=True)
         self._status: Request | None = None
         if settings.status is not None:
             status = settings.status
@@ -144,7 +137,8 @@ class OpenTarget:
 
     def check(self) -> list[Finding]:
         """Test parameters and connectivity without delivering."""
-        return findings(self._service, self._request)
+        requests = [self._request, self._status] if self._status else [self._request]
+        return findings(self._service, *requests)
 
     def close(self) -> None:
         """Close the connection."""

@@ -34,6 +34,7 @@ from lienthong_connectors.soap.auth import authentication, fixed_headers
 from lienthong_connectors.xml.shape import refuse
 
 _CHUNK: Final = 1 << 16
+_SPEAKING: Final = frozenset({401, 403, 429, 502, 503, 504})
 _BIG_WSDL: Final = 16 << 20
 _CUTS = (OSError, HTTPException, HTTPError, requests.RequestException)
 _NOT_SENT = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
@@ -74,14 +75,15 @@ class Wire:
         self._certificate = (certificate, key) if certificate and key else certificate
         proxy = str(connection.option("proxy", ""))
         self._proxies = {"http": proxy, "https": proxy} if proxy else {}
-        self._verify: bool | str = connection.option("ca_file") or True
+        self.ca_file = str(connection.option("ca_file", ""))
+        self._verify: bool | str = self.ca_file or True
         self._adapter = WatchedAdapter(pool_connections=2, pool_maxsize=2)
         limits = Limits(settings.connect_timeout, settings.read_timeout, settings.deadline, _BIG_WSDL)
         self._small = Transport(
             limits,
             context.log,
             where=self.where,
-            ca_file=str(connection.option("ca_file", "")),
+            ca_file=self.ca_file,
             certificate=self._certificate,
             proxy=proxy,
         )
@@ -90,13 +92,34 @@ class Wire:
 
     def get(self, url: str) -> bytes:
         """Fetch a file of the service's description."""
-        request = requests.Request("GET", url, headers={**self._fixed, "Accept-Encoding": ACCEPTED}).prepare()
-        self.auth(request)
-        reply = self._small.send(Prepared(request, label=" (wsdl)", safe=True))
+        reply = self._get(url)
         error = failure(reply, where=f"{self.where} (wsdl)", safe=True)
         if error is not None:
             raise error
         return reply.body
+
+    def ping(self) -> int:
+        """Send a GET to the service's address and return the status.
+
+        Raises what a 401, 403, 429, 502, 503 or 504 means; any other status is a service's own
+        answer to a GET, which SOAP does not define.
+        """
+        reply = self._get(self.url)
+        if reply.status in _SPEAKING:
+            error = failure(reply, where=self.where, safe=True)
+            if error is not None:
+                raise error
+        return reply.status
+
+    def _get(self, url: str) -> Reply:
+        for last in (False, True):
+            headers = {**self._fixed, "Accept-Encoding": ACCEPTED}
+            request = requests.Request("GET", url, headers=headers).prepare()
+            self.auth(request)
+            reply = self._small.send(Prepared(request, label=" (description)", safe=True))
+            if reply.status != 401 or last or not self.auth.renew(request):
+                break
+        return reply
 
     @contextmanager
     def post(
@@ -132,14 +155,6 @@ class Wire:
     def proxied(self) -> bool:
         """Whether the service is reached through a proxy."""
         return bool(self._proxies)
-
-    def tls_context(self) -> ssl.SSLContext:
-        """Return the context under which the service's certificate is checked."""
-        context = ssl.create_default_context(cafile=self._verify if isinstance(self._verify, str) else None)
-        if self._certificate:
-            pair = self._certificate if isinstance(self._certificate, tuple) else (self._certificate, None)
-            context.load_cert_chain(*pair)
-        return context
 
     def close(self) -> None:
         """Close all connections."""

@@ -261,11 +261,13 @@ def _leaf(tag: Tag, members: dict[str, Any], text: str) -> Any:
 def _repeat(members: dict[str, Any], tag: Tag, value: Any) -> None:
     """Put a value into a list: the element always is one, or comes again within its parent."""
     before = members.get(tag.key)
+    if value is None and not tag.many:
+        return
     if type(before) is list:
         before.append(value)
     elif tag.many and tag.key not in members:
         members[tag.key] = [value]
-    elif value is not None:
+    else:
         members[tag.key] = [before, value]
 
 

@@ -83,10 +83,10 @@ class Tags:
         clark = _clark(raw, spaces, default=True)
         key = local(clark)
         record = self._record is not None and self._record in (key, clark)
-        if depth == 1:
-            key, shape = clark, self._tops
-        elif record and clark in self._tops.kids:
+        if record and clark in self._tops.kids:
             shape = self._tops.kids[clark]
+        elif depth == 1 and not record:
+            key, shape = clark, self._tops
         else:
             shape = parent.shape.kids.get(clark) or parent.shape.learn(clark)
         tag = Tag(raw, clark, key, shape, spaces, record=record)

@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import os
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
 
 from lienthong.connector.descriptor import ConnectorDescriptor
 from lienthong.errors import Misconfigured, UnknownName
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "lienthong.connectors"
 ALLOW_LIST = "LIENTHONG_CONNECTOR_DISTRIBUTIONS"
@@ -21,6 +24,8 @@ ALLOW_LIST = "LIENTHONG_CONNECTOR_DISTRIBUTIONS"
 
 @cache
 def _entries() -> dict[str, EntryPoint]:
+    from importlib.metadata import entry_points
+
     allowed = {name.strip() for name in os.environ.get(ALLOW_LIST, "").split(",") if name.strip()}
     found: dict[str, EntryPoint] = {}
     for entry in entry_points(group=GROUP):

@@ -15,16 +15,15 @@ from typing import Self
 
 from lienthong.errors import Permanent
 
-_GRACE = 8.0
-
 
 @dataclass
 class Processes:
-    """A group of running programs; leaving the context ends all of them."""
+    """A group of running programs; leaving the context ends all of them, after ``grace`` seconds by force."""
 
     logs: Path
     environment: Mapping[str, str]
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    grace: float = 8.0
 
     def __enter__(self) -> Self:
         return self
@@ -82,7 +81,7 @@ class Processes:
         for process in reversed(list(self.running.values())):
             with suppress(ProcessLookupError):
                 process.terminate()
-        deadline = time.monotonic() + _GRACE
+        deadline = time.monotonic() + self.grace
         for process in self.running.values():
             with suppress(subprocess.TimeoutExpired):
                 process.wait(max(0.1, deadline - time.monotonic()))

@@ -11,7 +11,8 @@ Layout (docs/evidence.md tells how to check it by hand)::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,7 +92,9 @@ def export(  # noqa: PLR0913 - one call makes one file; all but three are named
 def _view(entries: list[Entry], exchange: str, run: str) -> RunView:
     where = f"exchange {exchange!r}, run {run!r}"
     if not entries:
-        raise UnknownName("the ledger has no statement of this run", where=where, hint="see: lienthong runs")
+        raise UnknownName(
+            "the ledger has no statement of this run", where=where, hint="see: lienthong evidence runs"
+        )
     view = RunView.of(entry.payload for entry in entries)
     if view.settled is None:
         raise Permanent(
@@ -110,7 +113,7 @@ def _contents(
     read_segment: Callable[[str], bytes],
     *,
     records: bool,
-) -> Any:
+) -> Iterator[tuple[str, bytes]]:
     """Yield the bundle's entries in their order, one segment in memory at a time."""
     yield README, README_TEXT
     for entry in entries:
@@ -176,7 +179,5 @@ class _Documents:
 
 
 def _digest_of(path: Path) -> tuple[str, int]:
-    import hashlib
-
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest(), file.tell()

@@ -221,7 +221,7 @@ def _locked(connection: Connection, id_: str, *, lock: bool = True) -> Row[Any]:
     wanted = _select(by_run=False).where(_D.id == id_)
     row = connection.execute(wanted.with_for_update(of=DELIVERIES) if lock else wanted).one_or_none()
     if row is None:
-        raise UnknownName("no such delivery", where=f"delivery {id_}", hint="see: lienthong deliveries")
+        raise UnknownName("no such delivery", where=f"delivery {id_}", hint="see: lienthong delivery list")
     return row
 
 

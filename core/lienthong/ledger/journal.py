@@ -189,7 +189,7 @@ def _run(connection: Connection, exchange: str, run: str, *, lock: bool = False)
 def _found(row: Row[Any] | None, exchange: str, run: str) -> Row[Any]:
     if row is None:
         raise UnknownName(
-            "no such run", where=f"exchange {exchange!r}, run {run!r}", hint="see: lienthong runs"
+            "no such run", where=f"exchange {exchange!r}, run {run!r}", hint="see: lienthong evidence runs"
         )
     return row
 

@@ -8,7 +8,7 @@ README_TEXT: Final = """\
 lienthong-evidence/1
 
 HỒ SƠ CHỨNG CỨ CỦA MỘT LƯỢT CHẠY
-Kiểm tra ngoại tuyến:  lienthong evidence verify <tệp này> --trust <chứng thư CA>
+Kiểm tra ngoại tuyến:  lienthong verify <tệp này> --trust <chứng thư CA>
 
 statements/   các tuyên bố đã ký (JWS, RFC 7515), mỗi bước một hoặc nhiều tuyên bố,
               tên tệp là số thứ tự trong sổ cái
@@ -20,7 +20,7 @@ segments/     các bản ghi (NDJSON nén zstd), tên tệp là SHA-256 của t�
               phần còn lại vẫn kiểm tra được
 
 EVIDENCE OF ONE RUN
-Check it offline:  lienthong evidence verify <this file> --trust <CA certificate>
+Check it offline:  lienthong verify <this file> --trust <CA certificate>
 
 statements/   signed statements (JWS, RFC 7515), one or more per step, named by their
               sequence in the ledger

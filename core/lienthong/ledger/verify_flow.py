@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any, Final
@@ -203,8 +203,3 @@ def time_problems(view: RunView) -> Iterator[Problem]:
 
 def _in_order(*times: str) -> bool:
     return all(parse_time(one) <= parse_time(next_one) + SKEW for one, next_one in pairwise(times))
-
-
-def counted(values: Mapping[str, int]) -> str:
-    """Return counts as a short text."""
-    return ", ".join(f"{name} {count}" for name, count in values.items())

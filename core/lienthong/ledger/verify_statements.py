@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -61,7 +62,7 @@ def _verified(token: str, trust: TrustStore, name: str) -> Payload:
     return payload
 
 
-def _claimed_time(token: str) -> Any:
+def _claimed_time(token: str) -> datetime:
     """Return the time inside a token; what it says counts only once the signature holds."""
     try:
         body = token.split(".")[1]

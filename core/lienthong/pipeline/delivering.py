@@ -68,6 +68,8 @@ class Delivering:
 
     def _send_new(self, state: DeliveryState, records: Sequence[bytes]) -> Answer:
         """Send what no earlier run has delivered."""
+        if not self.known:
+            return self._send(state, self._batch(state.id, records))
         fresh = [line for line, data in enumerate(records) if leaf_hash(data) not in self.known]
         if len(fresh) == len(records):
             return self._send(state, self._batch(state.id, records))

@@ -11,6 +11,7 @@ from lienthong.connector import Malformed, Page, ReadRequest, RecordSource
 from lienthong.errors import LienThongError, ProtocolViolation, Reason
 from lienthong.pipeline.attest import Work, attest, now
 from lienthong.pipeline.bus import Bus
+from lienthong.pipeline.calm import calm
 from lienthong.pipeline.parts import Part, RunRequest, grouped
 from lienthong.pipeline.plan import Plan
 from lienthong.pipeline.refusals import Refusal, keep_refusals
@@ -63,6 +64,7 @@ class Pulled:
     notes: Mapping[str, Any]
 
 
+@calm
 def pull(bus: Bus, plan: Plan, request: RunRequest, source: RecordSource | None = None) -> list[Part]:
     """Read what is new and return the run's parts; an empty list where nothing is new.
 

@@ -10,6 +10,7 @@ from lienthong.errors import Misconfigured, OutcomeUnknown
 from lienthong.ledger import DeliveryState, Intent
 from lienthong.pipeline.attest import Work, attest, now
 from lienthong.pipeline.bus import Bus
+from lienthong.pipeline.calm import calm
 from lienthong.pipeline.delivering import Delivering, delivery_id
 from lienthong.pipeline.parts import Part, RunRequest
 from lienthong.pipeline.plan import Plan
@@ -18,6 +19,7 @@ from lienthong.pipeline.refusals import Refusal, check_share, index_refusals
 from lienthong.pipeline.transform import earlier
 
 
+@calm
 def push(bus: Bus, plan: Plan, request: RunRequest, part: Part) -> Part:
     """Deliver a part; a second call delivers only what the first did not.
 

@@ -10,6 +10,7 @@ from lienthong.errors import Reason, Refused
 from lienthong.exchange import Lookup
 from lienthong.pipeline.attest import Work, attest, now
 from lienthong.pipeline.bus import Bus
+from lienthong.pipeline.calm import calm
 from lienthong.pipeline.parts import Part, RunRequest
 from lienthong.pipeline.plan import Plan
 from lienthong.pipeline.pull import pulled
@@ -22,6 +23,7 @@ _NOT_ANSWERED = Reason(
 )
 
 
+@calm
 def transform(bus: Bus, plan: Plan, request: RunRequest, part: Part) -> Part:
     """Turn a part's records into the dataset that is delivered; unchanged where nothing is to do."""
     started = now()

@@ -6,12 +6,14 @@ from collections.abc import Container
 
 from lienthong.pipeline.attest import Work, attest, now
 from lienthong.pipeline.bus import Bus
+from lienthong.pipeline.calm import calm
 from lienthong.pipeline.parts import Part, RunRequest
 from lienthong.pipeline.plan import Plan
 from lienthong.pipeline.refusals import Refusal, keep_refusals
 from lienthong.segment import Segment
 
 
+@calm
 def validate(bus: Bus, plan: Plan, request: RunRequest, part: Part) -> Part:
     """Check every record of a part; a segment without refusals passes on as it is."""
     started, validator = now(), plan.validator

@@ -22,13 +22,12 @@ def test_the_public_surface_loads() -> None:
         lienthong.testing.nothing  # noqa: B018 - the access itself is tested
 
 
-def test_the_plugin_loads_nothing_of_the_bus() -> None:
-    """pytest loads the plugin in every project that has the bus installed: it must cost nothing."""
-    code = (
-        "import sys, lienthong.testing.plugin; print(*(m for m in sys.modules if m.startswith('lienthong')))"
-    )
+def test_the_plugin_loads_no_suite() -> None:
+    """The plugin is loaded in every project that has the bus installed: it must cost nothing."""
+    code = "import sys, lienthong.testing.plugin; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)  # noqa: S603 - our own code
-    assert run.stdout.split() == ["lienthong", "lienthong.testing", "lienthong.testing.plugin"]
+    loaded = set(run.stdout.split())
+    assert not loaded & {"lienthong.connector", "lienthong.testing.common", "sqlalchemy", "airflow"}
 
 
 def test_inherited_tests_carry_the_marker(request: pytest.FixtureRequest) -> None:

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lienthong_sandbox import Province
 
 from lienthong.connector import Connection
+from lienthong_sandbox import Province
 
 SOAP11 = "http://schemas.xmlsoap.org/soap/envelope/"
 SOAP12 = "http://www.w3.org/2003/05/soap-envelope"
@@ -70,7 +70,7 @@ def told() -> Iterator[Told]:
             self.end_headers()
             self.wfile.write(answer)
 
-        do_GET = do_POST
+        do_GET = do_POST  # noqa: N815 - the standard library's name
 
         def log_message(self, *_: Any) -> None:
             pass

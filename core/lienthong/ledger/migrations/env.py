@@ -12,7 +12,7 @@ if connection is None:
     raise Misconfigured(
         "migrations run through lienthong.ledger.upgrade(url), not through the alembic command",
         where="ledger database",
-        hint="run: lienthong ledger upgrade",
+        hint="opening the ledger with any lienthong command does it",
     )
 context.configure(
     connection=connection,

@@ -1,0 +1,76 @@
+"""The auditors' pages without a server: masking, language, what is shown of odd runs."""
+
+from __future__ import annotations
+
+import pytest
+
+from lienthong_audit.masking import MASK, masked
+from lienthong_audit.texts import Texts, language_of
+
+CLASSES = {
+    "id": "internal",
+    "name": "personal",
+    "secret": "sensitive",
+    "papers[].no": "open",
+    "papers[].owner": "personal",
+}
+
+
+def test_only_open_and_internal_values_are_shown() -> None:
+    record = {
+        "id": 7,
+        "name": "Nguyễn Văn A",
+        "secret": "x",
+        "papers": [{"no": 1, "owner": "B"}],
+        "extra": "C",
+    }
+    cells = {cell.path: cell.text for cell in masked(record, CLASSES)}
+    assert cells == {
+        "id": "7",
+        "name": MASK,
+        "secret": MASK,
+        "papers[0].no": "1",
+        "papers[0].owner": MASK,
+        "extra": MASK,
+    }
+
+
+@pytest.mark.parametrize("record", ["text", 5, None, [], {}, ["Nguyễn Văn A"], {"name": {"first": "A"}}])
+def test_records_of_an_unexpected_shape_are_hidden(record: object) -> None:
+    """A personal value does not show because it stands where the contract has no field."""
+    assert all(cell.hidden for cell in masked(record, CLASSES))
+
+
+def test_long_values_are_cut() -> None:
+    (cell,) = masked({"id": "x" * 1000}, CLASSES)
+    assert len(cell.text) < 200
+
+
+@pytest.mark.parametrize(
+    ("accept", "language"),
+    [
+        ("", "vi"),
+        ("en", "en"),
+        ("vi-VN,vi;q=0.9,en;q=0.8", "vi"),
+        ("en-GB,vi;q=0.5", "en"),
+        ("fr,en;q=x", "vi"),
+    ],
+)
+def test_the_language_is_the_browsers_or_vietnamese(accept: str, language: str) -> None:
+    assert language_of(accept) == language
+
+
+def test_every_word_exists_in_both_languages() -> None:
+    from lienthong_audit.texts import _TEXTS
+
+    assert all(vi and en for vi, en in _TEXTS.values())
+    assert Texts("en")["pulled"] == "pulled"
+    assert Texts("vi").other == "en"
+
+
+def test_an_error_page_escapes_its_message() -> None:
+    from lienthong_audit.page import render_error
+
+    page = render_error("<script>alert(1)</script>", language="en", nonce="n")
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page

@@ -1,0 +1,55 @@
+"""The instructions of docs/evidence.md, carried out as they stand there."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from lienthong.signing import KeyRing
+
+TOOLS = ("bash", "unzip", "openssl", "sha256sum", "xxd", "jq", "zstd")
+DOCUMENT = Path(__file__).parents[2] / "docs" / "evidence.md"
+
+
+def by_hand(bundle: Path, keys: KeyRing) -> subprocess.CompletedProcess[str]:
+    folder = bundle.parent / "hand"
+    folder.mkdir()
+    shutil.copy(bundle, folder / "run.zip")
+    shutil.copy(keys._trust_paths[0], folder / "ca.pem")
+    script = "\n".join(re.findall(r"```sh\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL))
+    return subprocess.run(  # noqa: S603 - our own document
+        ["bash", "-u", "-c", script],  # noqa: S607 - as an auditor would type it
+        cwd=folder,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+needs_tools = pytest.mark.skipif(not all(map(shutil.which, TOOLS)), reason="needs an auditor's tools")
+
+
+@needs_tools
+def test_by_hand(bundle: Path, keys: KeyRing) -> None:
+    """An auditor with common tools can check signatures, chain, documents, segments and a record."""
+    ended = by_hand(bundle, keys)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert ended.stdout.count("Verified OK") == 8
+    assert ended.stdout.count("documents/") == 6
+
+
+@needs_tools
+@pytest.mark.parametrize("where", ["statements/0000000003.jws", "documents/agreement.json", "segments/"])
+def test_by_hand_finds_a_change(forger: object, keys: KeyRing, where: str) -> None:
+    """The same instructions fail where a statement, a document or a segment was changed."""
+    contents: dict[str, bytes] = forger.contents()  # type: ignore[attr-defined]
+    name = next(name for name in contents if name.startswith(where))
+    data = bytearray(contents[name])
+    data[len(data) // 2] ^= 1
+    path: Path = forger.write({**contents, name: bytes(data)})  # type: ignore[attr-defined]
+    assert by_hand(path, keys).returncode != 0
