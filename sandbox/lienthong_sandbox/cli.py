@@ -22,6 +22,12 @@ def _parser() -> argparse.ArgumentParser:
         "--home", type=Path, default=Path(".lienthong-sandbox"), help="folder that keeps the state"
     )
     up.add_argument("--port", type=int, default=18080, help="loopback port; 0 takes a free one")
+    up.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on; a container network may need another"
+    )
+    up.add_argument(
+        "--name", default="", help="host name by which others reach it, where it is not 127.0.0.1"
+    )
     up.add_argument("--connections", type=Path, help="write the Airflow connections to this file (mode 0600)")
     up.add_argument("--no-bad-rows", action="store_true", help="leave out the records malformed on purpose")
     up.add_argument("--population", type=int, default=5000, help="how many citizens exist")
@@ -33,7 +39,14 @@ def run(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     from lienthong_sandbox.province import Province
 
-    province = Province(args.home, args.port, bad_rows=not args.no_bad_rows, population=args.population)
+    province = Province(
+        args.home,
+        args.port,
+        bad_rows=not args.no_bad_rows,
+        population=args.population,
+        host=args.host,
+        name=args.name,
+    )
     try:
         with province:
             if args.connections:
@@ -45,7 +58,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
-        sentence = f"Port {args.port} on 127.0.0.1 is in use; stop what listens there or pass --port."
+        sentence = f"Port {args.port} on {args.host} is in use; stop what listens there or pass --port."
         Console(stderr=True).print(sentence, soft_wrap=True)
         return 2
     return 0

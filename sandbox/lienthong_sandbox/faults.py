@@ -37,7 +37,8 @@ class Fault:
     """One fault in wait.
 
     ``operation`` limits it to one operation (``None`` = any but token requests), ``times`` of
-    ``None`` means until cleared, ``seconds`` is the delay of ``slow`` and ``slow_answer`` or the Retry-After value.
+    ``None`` means until cleared, ``seconds`` is the delay of ``slow`` and ``slow_answer`` or the
+    Retry-After value.
     """
 
     name: str

@@ -13,14 +13,14 @@ from lienthong_sandbox.faults import INNER, Fault
 from lienthong_sandbox.system import FAULT_KEY, Call, System
 
 _LOCAL_HOSTS = (b"127.0.0.1", b"localhost")
-_CUTS = ("cut_before", "cut_after_taken")
 
 
 class Gate:
     """The outermost ASGI app. ``control`` answers ``/`` and ``/_control``, systems their prefixes."""
 
-    def __init__(self, systems: Sequence[System], control: ASGIApp) -> None:
-        """Route to ``systems`` by the longest prefix that fits."""
+    def __init__(self, systems: Sequence[System], control: ASGIApp, name: str = "127.0.0.1") -> None:
+        """Route to ``systems`` by the longest prefix that fits; answer to ``name`` and loopback names."""
+        self._names = {*_LOCAL_HOSTS, name.encode()}
         ordered = sorted(systems, key=lambda s: len(s.prefix), reverse=True)
         self._routes = [(system, system.app()) for system in ordered]
         self._control = control
@@ -31,8 +31,8 @@ class Gate:
             await self._control(scope, receive, send)
             return
         host = dict(scope["headers"]).get(b"host", b"").rsplit(b":", 1)[0]
-        if host not in _LOCAL_HOSTS:
-            await JSONResponse({"error": "loopback only"}, 421)(scope, receive, send)
+        if host not in self._names:
+            await JSONResponse({"error": "this is not the host you asked for"}, 421)(scope, receive, send)
             return
         path = scope["path"]
         for system, app in self._routes:
@@ -61,14 +61,8 @@ async def _serve(system: System, app: ASGIApp, scope: Scope, receive: Receive, s
     name = fault.name if fault else None
     if name in INNER:
         scope[FAULT_KEY] = name
-    status, replayed = 0, False
-
-    async def replay() -> Message:
-        nonlocal replayed
-        if replayed:
-            return await receive()
-        replayed = True
-        return {"type": "http.request", "body": body, "more_body": False}
+    status = 0
+    replay = _again({"type": "http.request", "body": body, "more_body": False}, receive)
 
     async def counting(message: Message) -> None:
         nonlocal status
@@ -79,20 +73,42 @@ async def _serve(system: System, app: ASGIApp, scope: Scope, receive: Receive, s
     try:
         if fault is None or name in INNER:
             await app(scope, replay, counting)
-        elif name in _CUTS:
-            if name == "cut_after_taken":
-                await app(scope, replay, _swallow)
-            await _cut(send)
-        elif name == "malformed_body":
-            await _halved(app, scope, replay, counting)
-        elif name == "slow_answer":
-            await _late(app, scope, replay, counting, fault.seconds)
-        elif name == "slow" and await _gone_within(receive, fault.seconds):
-            return
         else:
-            await (_substitute(system, fault) or app)(scope, replay, counting)
+            await _misbehave(system, fault, app, scope, replay, counting, send)
     finally:
         system.store.log(operation, status, name)
+
+
+async def _misbehave(
+    system: System, fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send: Send, line: Send
+) -> None:
+    """Act out a fault that is the same for every system; ``line`` is the server's own sender."""
+    match fault.name:
+        case "cut_before":
+            await _cut(line)
+        case "cut_after_taken":
+            await app(scope, receive, _swallow)
+            await _cut(line)
+        case "malformed_body":
+            await _halved(app, scope, receive, send)
+        case "slow_answer":
+            await _late(app, scope, receive, send, fault.seconds)
+        case "slow":
+            request = await receive()
+            if not await _gone_within(receive, fault.seconds):
+                await app(scope, _again(request, receive), send)
+        case _:
+            await _substitute(system, fault)(scope, receive, send)
+
+
+def _again(first: Message, rest: Receive) -> Receive:
+    """Return a receiver that gives a message once more before the rest."""
+    kept = [first]
+
+    async def receive() -> Message:
+        return kept.pop() if kept else await rest()
+
+    return receive
 
 
 async def _gone_within(receive: Receive, seconds: float) -> bool:
@@ -119,10 +135,8 @@ async def _late(app: ASGIApp, scope: Scope, receive: Receive, send: Send, second
             await send(message)
 
 
-def _substitute(system: System, fault: Fault) -> Response | None:
-    """Return the answer that stands in for the system's own, ``None`` where there was only a delay."""
-    if fault.name == "slow":
-        return None
+def _substitute(system: System, fault: Fault) -> Response:
+    """Return the answer that stands in for the system's own."""
     if fault.name == "expired_token":
         return system.expired()
     if fault.name == "error_in_200":
@@ -138,13 +152,13 @@ async def _swallow(message: Message) -> None:
     """Take an answer that nobody will see."""
 
 
-async def _cut(send: Send) -> None:
+async def _cut(line: Send) -> None:
     """Close the connection without an answer.
 
     ASGI has no word for this; uvicorn's ``send`` is a method of its request cycle, which holds the
     transport. Another server gets an exception, which it turns into an answer of 500.
     """
-    cycle: Any = getattr(send, "__self__", None)
+    cycle: Any = getattr(line, "__self__", None)
     transport = getattr(cycle, "transport", None)
     if transport is None:
         raise RuntimeError("this server's connections cannot be cut")

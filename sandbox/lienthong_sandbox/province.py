@@ -37,10 +37,10 @@ class Province:
     """A running sandbox; use it as a context manager.
 
     What was delivered is kept in SQLite files under ``home`` and is there again at the next start.
-    Faults and tokens are not kept. Listens on 127.0.0.1 only.
+    Faults and tokens are not kept. Listens on 127.0.0.1 unless told otherwise.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one switch each, nearly all by keyword
         self,
         home: Path,
         port: int = 0,
@@ -51,20 +51,24 @@ class Province:
         bad_rows: bool = True,
         warehouse_url: str | None = None,
         seal: Seal | None = None,
+        host: str = "127.0.0.1",
+        name: str = "",
     ) -> None:
         """Describe a sandbox; nothing listens before it is entered.
 
         ``port`` 0 takes a free one; tokens and portal sessions live
         ``token_seconds``. ``faults`` are (system, fault name) pairs that strike once.
         ``population`` is how many citizens exist (to 900,000); ``seal`` makes the population
-        database ask for WS-Security and sign its answers. Raises ``OSError`` on entering when the
-        port is taken.
+        database ask for WS-Security and sign its answers. ``host`` is the address to listen on,
+        loopback unless a deployment says otherwise, ``name`` what others call it. Raises
+        ``OSError`` on entering when the port is taken.
         """
         self.home, self._wanted = home, port
         self._token_seconds = token_seconds
         self._population, self._bad_rows, self._seal = population, bad_rows, seal
         self.warehouse_url = warehouse_url or f"sqlite:///{(home / 'warehouse.sqlite').absolute()}"
         self._first_faults = faults
+        self._host, self._name = host, name or "127.0.0.1"
         self.systems: dict[str, System] = {}
         self.port = 0
         self._server: uvicorn.Server | None = None
@@ -75,7 +79,7 @@ class Province:
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind(("127.0.0.1", self._wanted))
+            listener.bind((self._host, self._wanted))
             self.port = listener.getsockname()[1]
             self.home.mkdir(parents=True, exist_ok=True)
             self._secrets = credentials.load(self.home)
@@ -136,7 +140,7 @@ class Province:
         return [row.body for row in store.page(UNITS, kind="xa")]
 
     def _serve(self, listener: socket.socket) -> None:
-        gate = Gate([*self.systems.values()], Control(self.systems).app())
+        gate = Gate([*self.systems.values()], Control(self.systems).app(), self._name)
         config = uvicorn.Config(
             gate,
             log_level="warning",
@@ -166,7 +170,7 @@ class Province:
     @property
     def url(self) -> str:
         """Address of the sandbox, without a slash at the end."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self._name}:{self.port}"
 
     def connections(self) -> dict[str, dict[str, Any]]:
         """Return the Airflow connections by id, secrets included."""

@@ -99,7 +99,7 @@ def _touch(province: Province) -> None:
 
 
 def test_every_look_up_names_officer_and_procedure(lienthong: CommandLine, province: Province) -> None:
-    """The population database's own access log has an officer, a procedure and a request for each question."""
+    """The database's own access log has an officer, a procedure and a request for each question."""
     summary = lienthong.run("citizen_verification")
     asked = province.audit("population")
     assert len(asked) == summary["pulled"] - 4, "malformed applicants are never asked about"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 
@@ -34,6 +36,9 @@ def migrate(processes: Processes, layout: Layout) -> None:
     stamp = layout.airflow / f".migrated-{version('apache-airflow-core')}"
     if not stamp.exists():
         processes.run("migrate", airflow("db", "migrate"))
+        with closing(sqlite3.connect(layout.database)) as database:
+            # the components write at the same time: readers must not wait for writers
+            database.execute("PRAGMA journal_mode = WAL")
         stamp.touch()
 
 

@@ -25,6 +25,11 @@ class Layout:
         return self.root / "airflow"
 
     @property
+    def database(self) -> Path:
+        """Airflow's own database, a SQLite file."""
+        return self.airflow / "airflow.db"
+
+    @property
     def bus(self) -> Path:
         """LIENTHONG_HOME: ledger, segments, keys."""
         return self.root / "lienthong"

@@ -26,6 +26,13 @@ def require_free(port: int, variable: str) -> None:
             ) from None
 
 
+def answers(port: int) -> bool:
+    """Tell whether something accepts connections on a loopback port."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def open_to_others(pids: Iterable[int]) -> list[str]:
     """Return the sockets on which processes listen for other machines: none, if all is well.
 

@@ -15,6 +15,8 @@ from typing import Self
 
 from lienthong.errors import Permanent
 
+_MOST_REVIVALS = 2
+
 
 @dataclass
 class Processes:
@@ -24,6 +26,7 @@ class Processes:
     environment: Mapping[str, str]
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     grace: float = 8.0
+    revived: dict[str, int] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
         return self
@@ -34,8 +37,8 @@ class Processes:
         self.stop()
 
     def start(self, name: str, command: Sequence[str]) -> subprocess.Popen[bytes]:
-        """Start a program whose output goes to ``<logs>/<name>.log``."""
-        with (self.logs / f"{name}.log").open("wb") as log:
+        """Start a program whose output is added to ``<logs>/<name>.log``."""
+        with (self.logs / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(  # noqa: S603  # the commands are ours
                 command,
                 stdin=subprocess.DEVNULL,
@@ -65,6 +68,15 @@ class Processes:
         """Raise `Permanent` where one of the programs is no longer running."""
         for name in self.running:
             self.require(name)
+
+    def keep_alive(self) -> None:
+        """Start a program again that has ended, at most twice; raise `Permanent` at the third time."""
+        for name, process in list(self.running.items()):
+            if process.poll() is not None:
+                if self.revived.get(name, 0) >= _MOST_REVIVALS:
+                    self.require(name)
+                self.revived[name] = self.revived.get(name, 0) + 1
+                self.start(name, process.args)  # type: ignore[arg-type]  # the list that it was started with
 
     def last_line(self, name: str) -> str:
         """Return the last line of a program's output that is not empty."""

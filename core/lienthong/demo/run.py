@@ -14,7 +14,7 @@ from rich.console import Console
 from lienthong.demo import components
 from lienthong.demo.api import Airflow
 from lienthong.demo.layout import USER, Layout
-from lienthong.demo.ports import require_free
+from lienthong.demo.ports import answers, require_free
 from lienthong.demo.processes import Processes
 from lienthong.demo.settings import environment
 from lienthong.demo.watch import FINAL, Watched, follow, result_table
@@ -82,13 +82,17 @@ class Demo:
 
     def _prepare(self, processes: Processes) -> None:
         """Start the province, make keys and Airflow's database meanwhile."""
+        self.layout.connections.unlink(missing_ok=True)
         place = ["--home", str(self.layout.province), "--port", str(self.options.province_port)]
         processes.start("province", [*_SANDBOX, *place, "--connections", str(self.layout.connections)])
         for agency in AGENCIES:
             create_development_keys(self.layout.bus, agency)
         components.migrate(processes, self.layout)
-        components.wait_for("the simulated province", self.layout.connections.exists, processes)
+        components.wait_for("the simulated province", self._province_is_up, processes)
         self._phase("province, keys and database")
+
+    def _province_is_up(self) -> bool:
+        return answers(self.options.province_port) and self.layout.connections.exists()
 
     def _start(self, processes: Processes, password: str) -> None:
         """Start Airflow and wait until every exchange is known to it."""
@@ -116,7 +120,7 @@ class Demo:
         ):
             for item in group:
                 self._start_run(item, expected=item.dag_id in chained or item.dag_id in paused)
-            follow(self.api, group, self.console, _RUN_PATIENCE)
+            follow(self.api, group, self.console, _RUN_PATIENCE, processes.keep_alive)
         components.require_loopback(processes)
         self._phase(f"{len(watched)} exchanges")
         return watched

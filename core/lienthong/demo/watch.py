@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -77,12 +77,15 @@ def _steps(tasks: Sequence[dict[str, Any]]) -> dict[str, str]:
     }
 
 
-def follow(api: Airflow, watched: Sequence[Watched], console: Console, patience: float) -> None:
-    """Show progress until every run has ended or patience has."""
+def follow(
+    api: Airflow, watched: Sequence[Watched], console: Console, patience: float, alive: Callable[[], None]
+) -> None:
+    """Show progress until every run has ended or patience has; ``alive`` looks after the components."""
     deadline = time.monotonic() + patience
     live = Live(console=console, refresh_per_second=4) if console.is_terminal else nullcontext()
     with _shown(live) as screen:
         while time.monotonic() < deadline:
+            alive()
             for item in watched:
                 if not item.done:
                     item.refresh(api)
