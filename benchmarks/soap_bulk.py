@@ -1,6 +1,6 @@
 """A bulk SOAP answer read by the bus and by zeep: records per second and peak memory.
 
-Both sides fetch the same answer of the population database's shape (about 1.3 kB a record) from a
+Both sides fetch the same answer of the population database's shape (about 1.1 kB a record) from a
 loopback HTTP server, each in a process of its own, in turns, the median of the rounds. Time runs
 from sending the request to the last record: a dictionary for the bus, zeep's own object for zeep
 (turning that into a dictionary would cost it more). Imports and WSDL are not counted.

@@ -30,6 +30,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     up.add_argument("--connections", type=Path, help="write the Airflow connections to this file (mode 0600)")
     up.add_argument("--no-bad-rows", action="store_true", help="leave out the records malformed on purpose")
+    up.add_argument(
+        "--keys", type=Path, help="home of a bus: identity results must be signed by its agencies"
+    )
     up.add_argument("--population", type=int, default=5000, help="how many citizens exist")
     return parser
 
@@ -44,6 +47,7 @@ def run(argv: Sequence[str] | None = None) -> int:
         args.port,
         bad_rows=not args.no_bad_rows,
         population=args.population,
+        keys=args.keys,
         host=args.host,
         name=args.name,
     )

@@ -16,6 +16,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from lienthong_sandbox import applicants, dossiers, registrations
+from lienthong_sandbox.notary import Notary
 from lienthong_sandbox.store import Row, Store, document
 from lienthong_sandbox.system import Call, System, fault_of
 from lienthong_sandbox.times import now, onestop, parse_iso, to_ms
@@ -79,6 +80,9 @@ class OneStop(System):
         self.store.put_many(collection, rows)
         return len(rows)
 
+    notary: Notary | None = None
+    """Where set, results are taken only in requests that an agency signed."""
+
     async def _list(self, request: Request) -> Response:
         if not self._issuer.accepts(request):
             return unauthorized()
@@ -115,6 +119,8 @@ class OneStop(System):
         if not self._issuer.accepts(request):
             return unauthorized()
         raw = await request.body()
+        if self.notary is not None and self.notary.signer_of(request, raw) is None:
+            return JSONResponse({"Status": 401, "Message": "Yêu cầu không có chữ ký số hợp lệ"}, 401)
         key = request.headers.get("idempotency-key")
         digest = hashlib.sha256(raw).hexdigest()
         if key and (stored := self.store.answer(key)):

@@ -20,6 +20,7 @@ from lienthong_sandbox.control import Control
 from lienthong_sandbox.faults import Fault
 from lienthong_sandbox.gate import Gate
 from lienthong_sandbox.gateway import Gateway
+from lienthong_sandbox.notary import Notary
 from lienthong_sandbox.onestop import OneStop
 from lienthong_sandbox.population import Population
 from lienthong_sandbox.portal import Portal
@@ -51,6 +52,7 @@ class Province:
         bad_rows: bool = True,
         warehouse_url: str | None = None,
         seal: Seal | None = None,
+        keys: Path | None = None,
         host: str = "127.0.0.1",
         name: str = "",
     ) -> None:
@@ -59,7 +61,9 @@ class Province:
         ``port`` 0 takes a free one; tokens and portal sessions live
         ``token_seconds``. ``faults`` are (system, fault name) pairs that strike once.
         ``population`` is how many citizens exist (to 900,000); ``seal`` makes the population
-        database ask for WS-Security and sign its answers. ``host`` is the address to listen on,
+        database ask for WS-Security and sign its answers. ``keys`` is
+        the home of a bus: the one-stop system then takes results only in requests signed with one
+        of its agencies' keys (RFC 9421). ``host`` is the address to listen on,
         loopback unless a deployment says otherwise, ``name`` what others call it. Raises
         ``OSError`` on entering when the port is taken.
         """
@@ -68,6 +72,7 @@ class Province:
         self._population, self._bad_rows, self._seal = population, bad_rows, seal
         self.warehouse_url = warehouse_url or f"sqlite:///{(home / 'warehouse.sqlite').absolute()}"
         self._first_faults = faults
+        self._keys = keys
         self._host, self._name = host, name or "127.0.0.1"
         self.systems: dict[str, System] = {}
         self.port = 0
@@ -134,6 +139,9 @@ class Province:
             CivilStatus(self._store("civil_status"), gateway, communes, others),
         ]
         self.systems = {system.name: system for system in made}
+        onestop = self.systems["one_stop"]
+        if self._keys is not None and isinstance(onestop, OneStop):
+            onestop.notary = Notary(self._keys)
 
     @staticmethod
     def _communes(store: Store) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from lienthong_sandbox import Province
 @pytest.fixture
 def province(tmp_path: Path) -> Iterator[Province]:
     """A running province on a free loopback port."""
-    with Province(tmp_path / "province") as found:
+    with Province(tmp_path / "province", keys=tmp_path / "home") as found:
         yield found
 
 

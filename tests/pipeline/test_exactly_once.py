@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,7 @@ from memory_bus import unit
 from lienthong import Delivery
 from lienthong.connector import TargetCapabilities
 from lienthong.errors import OutcomeUnknown, RequestRejected, Unavailable
+from lienthong.ledger import export, verify_bundle
 from lienthong.pipeline import RunRequest, run_exchange
 from lienthong.pipeline.delivering import delivery_id
 from lienthong.segment import Segment
@@ -138,3 +140,32 @@ def test_the_key_depends_on_content_target_and_epoch_only() -> None:
         )
         == 5
     )
+
+
+def test_a_person_may_say_that_the_target_has_nothing(bench: Bench) -> None:
+    """After `not_taken` the retry sends the batch; before, it would not."""
+    bench.target.can = TargetCapabilities()
+    bench.source.offers = [unit(n) for n in range(1, 4)]
+    bench.target.answer_with = [OutcomeUnknown("cut", taken=False)]
+    with pytest.raises(OutcomeUnknown):
+        run_exchange(bench.bus, bench.plan(), RunRequest("r1"), sleep=no_sleep)
+    (state,) = bench.bus.journal.deliveries(exchange="units")
+    assert bench.bus.journal.not_taken(state.id).state == "intended"
+    run_exchange(bench.bus, bench.plan(), RunRequest("r1"))
+    once(bench, 3)
+
+
+def test_the_same_records_twice_in_one_run_are_two_deliveries(bench: Bench, tmp_path: Path) -> None:
+    """Segments with identical records, in one part or in two, are each accounted for and verify."""
+    twice = [unit(n) for n in range(1, 11)]
+    bench.source.offers = twice * 4
+    settled = run_exchange(bench.bus, bench.plan(), RunRequest("r1"))
+    assert settled.counts["acknowledged"] == 40
+    assert len({batch.id for batch in bench.target.batches}) == 4
+    bus = bench.bus
+    export(
+        bus.ledger, bus.journal, bus.quarantine, exchange="units", run="r1",
+        read_segment=bus.store.data, documents={}, out=tmp_path / "run.zip",
+    )  # fmt: skip
+    report = verify_bundle(tmp_path / "run.zip", trust=bus.trust)
+    assert report.ok, report.failures

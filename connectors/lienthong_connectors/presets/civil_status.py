@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lienthong_connectors.soap import ResultCodes, SoapTarget, StatusQuery
 
-_PLACES = {"path": "status", "detail": "errorCode", "message": "message"}
+_ANSWER = ResultCodes(path="status", detail="errorCode", message="message")
 
 
 def register_civil_status() -> SoapTarget:
@@ -22,8 +24,8 @@ def register_civil_status() -> SoapTarget:
             "ngayTiepNhan": "$record.ngayTiepNhan",
             "data": "$record.data",
         },
-        result=ResultCodes(
-            **_PLACES,
+        result=replace(
+            _ANSWER,
             acknowledged=("1",),
             refused=("0", "106", "108", "200", "302", "500"),
             misconfigured=("100", "101"),
@@ -31,6 +33,6 @@ def register_civil_status() -> SoapTarget:
         status=StatusQuery(
             operation="traTrangThaiHoSo",
             request={"maDonVi": "$record.maDonVi", "maHoSo": "$record.maHoSo"},
-            result=ResultCodes(**_PLACES, acknowledged=("1", "2", "3", "4"), absent=("201",), refused=("0",)),
+            result=replace(_ANSWER, acknowledged=("1", "2", "3", "4"), absent=("201",), refused=("0",)),
         ),
     )

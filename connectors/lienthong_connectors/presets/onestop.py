@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from lienthong_connectors.rest import CursorPaging, RestSource, RestTarget, Results, StatusLookup
+from lienthong_connectors.rest import (
+    CursorPaging,
+    HttpSignature,
+    RestSource,
+    RestTarget,
+    Results,
+    StatusLookup,
+)
 
 
 def onestop_list(name: str, *, size: int = 200) -> RestSource:
@@ -18,13 +25,14 @@ def onestop_list(name: str, *, size: int = 200) -> RestSource:
 def identity_results() -> RestTarget:
     """Return the target for results of identity checks.
 
-    The system keeps the answer of each ``Idempotency-Key``, so a batch may be repeated and asked for.
+    Requests are signed by the sealing agency (RFC 9421). The system keeps the answer of each ``Idempotency-Key``, so a batch may be repeated and asked for.
     """
     return RestTarget(
         path="/api/xacthuc",
         results=_results(""),
         status=StatusLookup(path="/api/xacthuc/{id}", per="batch", results=_results("Results")),
         repeatable=True,
+        signature=HttpSignature(sign=True),
     )
 
 

@@ -94,7 +94,9 @@ def refusal(code: str, vi: str, en: str = "", *, where: str = "", record: Any = 
     reason = Reason(
         "", rule, vi or f"hệ thống đích từ chối, mã {code}", en or f"refused by the target, code {code}"
     )
-    return Refused("the service refused the record", where=where, reasons=(reason,), agency_code=code)
+    return Refused(
+        f"the service refused the record with code {code}", where=where, reasons=(reason,), agency_code=code
+    )
 
 
 def _meaning(fault: Fault, table: FaultTable) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Version = Literal["", "1.1", "1.2"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FaultTable:
     """What an agency's fault codes mean. A code stands in exactly one list; the rest follow SOAP.
 
@@ -37,7 +37,7 @@ class FaultTable:
     permanent: tuple[str, ...] = option((), doc="the whole request is refused for good")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ResultCodes:
     """What an answer's own result code means.
 
@@ -58,7 +58,7 @@ class ResultCodes:
     misconfigured: tuple[str, ...] = option((), doc="not taken, the exchange or the connection is wrong")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Paging:
     """Pages asked for by a counter (``$page``, ``$size`` in the request) until a short one comes."""
 
@@ -67,7 +67,7 @@ class Paging:
     most: int = option(100_000, doc="pages after which a service that never ends is given up")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StatusQuery:
     """The operation that tells what became of a delivered record."""
 
@@ -76,7 +76,7 @@ class StatusQuery:
     result: ResultCodes | None = option(None, doc="what its codes mean; None: the target's own")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class WsSecurity:
     """WS-Security 1.1 with X.509: what is signed and what must be.
 
@@ -94,7 +94,7 @@ class WsSecurity:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)  # never made: saves parse time
 class _Service:
     """What every role says about the service."""
 
@@ -130,7 +130,7 @@ class _Service:
         require(self.max_depth >= 3, "max_depth", "3 or more")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class SoapSource(_Service):
     """Records are the repeated element of an answer, streamed or asked for page by page.
 
@@ -166,7 +166,7 @@ class SoapSource(_Service):
         return OpenSource(self, connection, context)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class SoapTarget(_Service):
     """Records are delivered one by one, or as one list per batch where the request has ``$records``.
 
@@ -197,7 +197,7 @@ class SoapTarget(_Service):
         return OpenTarget(self, connection, context)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class SoapLookup(_Service):
     """One question per record.
 

@@ -191,7 +191,10 @@ class OpenSource:
         if answering.fault is not None:
             error = fault_error(read_fault(answering.fault), self._settings.faults, where=where)
             if isinstance(error, Refused):
-                raise RequestRejected(error.message, where=where, hint="ask the agency", **error.details)
+                code = error.details["agency_code"]
+                raise RequestRejected(
+                    f"the service refused the request with code {code}", where=where, hint="ask the agency"
+                )
             raise error
         if self._settings.result is not None:
             verdict = judge(answering.body, self._settings.result, where=where)

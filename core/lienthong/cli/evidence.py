@@ -125,7 +125,8 @@ def _verify(args: argparse.Namespace) -> int:
 def _print_report(report: Report, *, vi: bool) -> None:
     for check in report.checks:
         detail = check.detail_vi if vi else check.detail_en
-        sys.stdout.write(f"{'ok  ' if check.ok else 'FAIL'} {check.name}: {detail}\n")
+        subject = "" if check.ok else f" {check.subject}:"
+        sys.stdout.write(f"{'ok  ' if check.ok else 'FAIL'} {check.name}:{subject} {detail}\n")
     sys.stdout.write("\nkhông kiểm tra được từ tệp này:\n" if vi else "\nnot shown by this file:\n")
     for item in report.not_checked:
         sys.stdout.write(f"  - {item.detail_vi if vi else item.detail_en}\n")

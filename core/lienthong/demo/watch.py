@@ -81,6 +81,8 @@ def follow(
     api: Airflow, watched: Sequence[Watched], console: Console, patience: float, alive: Callable[[], None]
 ) -> None:
     """Show progress until every run has ended or patience has; ``alive`` looks after the components."""
+    if not watched:
+        return
     deadline = time.monotonic() + patience
     live = Live(console=console, refresh_per_second=4) if console.is_terminal else nullcontext()
     with _shown(live) as screen:

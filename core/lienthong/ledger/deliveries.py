@@ -92,6 +92,16 @@ class Deliveries:
             _allow(row, frozenset({"sent"}), "withdrawn")
             return change(connection, row, state=row["before"])
 
+    def not_taken(self, id: str) -> DeliveryState:  # noqa: A002 - the delivery's own word
+        """Note that a person found out that the target has none of it: it may be sent again.
+
+        Raises `Permanent` for a delivery whose outcome is not in doubt.
+        """
+        with self._database.write() as connection:
+            row = find(connection, id, lock=True)
+            _allow(row, _MAY_ANSWER, "intended")
+            return change(connection, row, state="intended", before="intended", unknown="[]")
+
     def answered(
         self,
         id: str,  # noqa: A002 - the delivery's own word
@@ -159,7 +169,7 @@ class Deliveries:
             wanted = wanted.where(_D.state == state)
         wanted = wanted.order_by(_D.exchange, _P.run, _P.part, _P.position, _D.id).limit(limit)
         with self._database.read() as connection:
-            return [state_of(row) for row in connection.execute(wanted).mappings()]
+            return [state_of(row._asdict()) for row in connection.execute(wanted)]
 
 
 def _check_same(held: DeliveryState, exchange: str, target: str, item: Intent) -> None:

@@ -64,10 +64,8 @@ def planned(connection: Connection, exchange: str, run: str, ids: Sequence[str])
     found: dict[str, DeliveryState] = {}
     for start in range(0, len(ids), _PORTION):
         some = ids[start : start + _PORTION]
-        found |= {
-            row["id"]: state_of(row)
-            for row in connection.execute(of_run.where(PLANNED.c.delivery.in_(some))).mappings()
-        }
+        for row in connection.execute(of_run.where(PLANNED.c.delivery.in_(some))):
+            found[row.id] = state_of(row._asdict())
     return found
 
 
@@ -77,12 +75,12 @@ _ONE_LOCKED: Final = _ONE.with_for_update(of=DELIVERIES)
 _CHANGE: Final = update(DELIVERIES).where(DELIVERIES.c.id == bindparam("the_id"))
 
 
-def find(connection: Connection, id_: str, *, lock: bool = False) -> Mapping[str, Any]:
+def find(connection: Connection, id_: str, *, lock: bool = False) -> dict[str, Any]:
     """Return a delivery's row, locked until the transaction ends; raise `UnknownName` where it is not."""
     row = connection.execute(_ONE_LOCKED if lock else _ONE, {"the_id": id_}).one_or_none()
     if row is None:
         raise UnknownName("no such delivery", where=f"delivery {id_}", hint="see: lienthong delivery list")
-    return row._mapping
+    return row._asdict()
 
 
 def change(connection: Connection, row: Mapping[str, Any], **values: Any) -> DeliveryState:

@@ -83,13 +83,13 @@ def delivery_problems(reader: Reader, view: RunView) -> Iterator[Problem]:
         return
     try:
         found = _document(reader, DELIVERIES)["deliveries"]
-        by_root = {item["segment"]["root"]: item for item in found}
-        if len({item["id"] for item in found}) != len(found) or len(by_root) != len(found):
+        by_place = {(item["part"], item["order"]): item for item in found}
+        if len({item["id"] for item in found}) != len(found) or len(by_place) != len(found):
             yield Problem(f"documents/{DELIVERIES}", "a delivery is listed twice", "giao nhận bị lặp")
         for item in found:
             yield from _delivery_problems(item)
         for payload in view.steps["push"]:
-            yield from _push_problems(payload, by_root)
+            yield from _push_problems(payload, by_place)
         yield from _stray_problems(view, found)
     except _BAD:
         yield Problem(f"documents/{DELIVERIES}", "it cannot be read", "không đọc được tài liệu giao nhận")
@@ -114,12 +114,14 @@ def _delivery_problems(item: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem(subject, "its times go backwards", "thời gian đi lùi")
 
 
-def _push_problems(payload: Payload, by_root: Mapping[str, Any]) -> Iterator[Problem]:
+def _push_problems(payload: Payload, by_place: Mapping[tuple[int, int], Any]) -> Iterator[Problem]:
     """Check a push statement's counts and receipts against the deliveries of its segments."""
     sums = dict.fromkeys(_FATES, 0)
     used: dict[str, Any] = {}
-    for segment in payload["inputs"]["segments"]:
-        item = by_root.get(segment["root"])
+    for order, segment in enumerate(payload["inputs"]["segments"]):
+        item = by_place.get((payload["part"]["index"], order))
+        if item and item["segment"]["root"] != segment["root"]:
+            yield Problem(f"delivery {item['id']}", "it is of other records", "giao nhận của bản ghi khác")
         taken = item["acknowledged"] if item else 0
         refused = len(item["refused"]) if item else 0
         for name, count in zip(_FATES, (taken, refused, segment["count"] - taken - refused), strict=True):

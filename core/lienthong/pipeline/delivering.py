@@ -16,15 +16,17 @@ from lienthong.segment import Segment
 _DONE = ("acknowledged", "refused")
 
 
-def delivery_id(exchange: str, target: str, epoch: str, segment: Segment) -> str:
+def delivery_id(exchange: str, target: str, epoch: str, segment: Segment, copy: int = 0) -> str:
     """Return the idempotency key of a segment's delivery (64 hexadecimal digits).
 
     It depends on content only: the exchange, the target, the records (by their Merkle root, so
     that compression does not matter) and the epoch, which is the last settled run. A run that
     died is followed by one with the same keys; once a run has settled, the same content may be
-    delivered again (a value that changed and changed back).
+    delivered again (a value that changed and changed back). ``copy`` tells segments with the very
+    same records in one run apart.
     """
-    return sha256("\n".join((exchange, target, epoch, segment.root)).encode())
+    parts = [exchange, target, epoch, segment.root, *([str(copy)] if copy else [])]
+    return sha256("\n".join(parts).encode())
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from lienthong.pipeline.plan import Plan
 from lienthong.pipeline.pull import pulled
 from lienthong.pipeline.refusals import Refusal, check_share, index_refusals
 from lienthong.pipeline.transform import earlier
+from lienthong.segment import Segment
 
 
 @calm
@@ -110,13 +112,23 @@ def _intend(bus: Bus, plan: Plan, request: RunRequest, part: Part) -> list[Deliv
     exchange = plan.exchange
     state = bus.journal.run(exchange.id, request.run)
     target = exchange.target.connection
-    intents = [
-        Intent(delivery_id(exchange.id, target, state.epoch, segment), segment, part.index, order)
-        for order, segment in enumerate(part.segments)
-    ]
+    seen = Counter(segment.root for segment in _segments_before(bus, plan, request, part))
+    intents: list[Intent] = []
+    for order, segment in enumerate(part.segments):
+        key = delivery_id(exchange.id, target, state.epoch, segment, seen[segment.root])
+        intents.append(Intent(key, segment, part.index, order))
+        seen[segment.root] += 1
     states = bus.journal.intend(exchange.id, request.run, target, intents)
     bus.audit("push", f"intended {len(states)} deliveries of {part.records} records to {target}")
     return states
+
+
+def _segments_before(bus: Bus, plan: Plan, request: RunRequest, part: Part) -> list[Segment]:
+    """Return the segments of the parts before this one."""
+    saved = (
+        bus.journal.step(plan.exchange.id, request.run, "transform", index) for index in range(part.index)
+    )
+    return [segment for item in saved if item for segment in Part.from_dict(item).segments]
 
 
 def _settle_earlier(bus: Bus, plan: Plan, request: RunRequest, work: Delivering, ours: set[str]) -> None:

@@ -29,7 +29,8 @@ def settle(bus: Bus, plan: Plan, request: RunRequest) -> Settled:
     _check_balance(plan, request, counts)
     documents = _documents(bus, plan, request)
     nothing_new = found.count == 0
-    work = Work("settle", started, counts, documents=documents, notes={"nothing_new": nothing_new})
+    notes = {"nothing_new": nothing_new, "dry_run": request.dry_run, "replay": request.replay}
+    work = Work("settle", started, counts, documents=documents, notes=notes)
     evidence = attest(bus, plan, request, work)
     cursor = found.cursor if request.advances else None
     known = bus.journal.run(plan.exchange.id, request.run).validators

@@ -22,6 +22,7 @@ from lienthong.connector import Connection, Context, Finding
 from lienthong.errors import (
     Forbidden,
     LienThongError,
+    OutcomeUnknown,
     ProtocolViolation,
     RateLimited,
     TimedOut,
@@ -34,6 +35,8 @@ from lienthong.exchange import Exchange, Source, Target, Text
 #: A broken connection, or a context manager that yields one while something is broken.
 Fault: TypeAlias = Connection | Callable[[], AbstractContextManager[Connection]]
 
+Endings: TypeAlias = Mapping[str, type[LienThongError] | tuple[type[LienThongError], ...]]
+
 #: What each fault must end in.
 FAULTS: Mapping[str, type[LienThongError]] = {
     "unreachable": Transient,
@@ -43,6 +46,13 @@ FAULTS: Mapping[str, type[LienThongError]] = {
     "garbled": ProtocolViolation,
     "overloaded": RateLimited,
     "failing": Unavailable,
+}
+#: What they end in at a target: where the request had left, nobody knows whether it was taken.
+DELIVERY_FAULTS: Endings = {
+    **FAULTS,
+    "unresponsive": (TimedOut, OutcomeUnknown),
+    "garbled": (ProtocolViolation, OutcomeUnknown),
+    "failing": (Unavailable, OutcomeUnknown),
 }
 #: Faults that only a target's own tests use.
 CUTS = ("cut-after-taken", "cut-before-taken")
@@ -66,6 +76,8 @@ class Conformance:
     log_level: ClassVar[int] = logging.DEBUG
     #: Record paths whose values may stand in log lines (a page token, say).
     may_log: ClassVar[tuple[str, ...]] = ()
+    #: The error, or errors, that each fault may end in.
+    ends_in: ClassVar[Endings] = FAULTS
     #: Modules that must not be loaded by importing the settings.
     heavy: ClassVar[frozenset[str]] = frozenset(_HEAVY.split())
 
@@ -200,15 +212,7 @@ class Conformance:
         self, name: str, settings: Any, faults: Mapping[str, Fault], lent: Context, ordinary: list[Any]
     ) -> None:
         """Each kind of trouble ends in the error that tells the pipeline what to do next."""
-        with self._broken(faults, name) as connection:
-            begin = time.monotonic()
-            error = self._raised(settings, connection, lent, ordinary)
-            took = time.monotonic() - begin
-            must(isinstance(error, FAULTS[name]), f"{name}: {FAULTS[name].__name__} expected, got {error!r}")
-            must(took <= self.deadline, f"{name}: took {took:.0f} s, more than {self.deadline:.0f} s")
-            self._hold_no_secret(f"{error} {error!r}", connection, "the error's text")
-            copied = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
-            must(type(copied) is type(error), "the error does not survive pickling")
+        self._failed(name, settings, faults, lent, ordinary)
 
     # --- logs
 
@@ -230,6 +234,10 @@ class Conformance:
             must(value not in text, f"the value of {path!r} stands in a log line")
 
     # --- for the suites
+
+    def _wanted(self, name: str) -> str:
+        kinds = self.ends_in[name]
+        return " or ".join(kind.__name__ for kind in (kinds if isinstance(kinds, tuple) else (kinds,)))
 
     def _private(self, records: list[Any]) -> set[tuple[str, str]]:
         """Return the texts of records that would be recognised in a log, by path."""
@@ -264,6 +272,21 @@ class Conformance:
             pytest.fail(f"check() raised {error!r}")
         return findings
 
+    def _failed(
+        self, name: str, settings: Any, faults: Mapping[str, Fault], lent: Context, ordinary: list[Any]
+    ) -> LienThongError:
+        """Use the connector under a fault and return the error, which must be the right one."""
+        with self._broken(faults, name) as connection:
+            begin = time.monotonic()
+            error = self._raised(settings, connection, lent, ordinary)
+            took = time.monotonic() - begin
+        must(isinstance(error, self.ends_in[name]), f"{name}: {self._wanted(name)} expected, got {error!r}")
+        must(took <= self.deadline, f"{name}: took {took:.0f} s, more than {self.deadline:.0f} s")
+        self._hold_no_secret(f"{error} {error!r}", connection, "the error's text")
+        copied = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+        must(type(copied) is type(error), "the error does not survive pickling")
+        return error
+
     def _raised(
         self, settings: Any, connection: Connection, context: Context, records: list[Any]
     ) -> LienThongError:
@@ -279,8 +302,10 @@ class Conformance:
 
 
 def _secret_names(extra: Mapping[str, Any]) -> list[str]:
-    words = ("password", "secret", "token", "key", "credential")
-    return [name for name in extra if any(word in name.lower() for word in words)]
+    """Return the extras whose names speak of a secret itself, not of its address, header or kind."""
+    words, about = ("password", "secret", "token", "key", "credential"), ("_url", "_uri", "_header", "_file")
+    names = [name for name in extra if any(word in name.lower() for word in words)]
+    return [name for name in names if not name.lower().endswith(about) and name != "token_credentials"]
 
 
 def _importable(module: str) -> bool:

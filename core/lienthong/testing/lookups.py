@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 import pytest
@@ -22,6 +22,9 @@ class LookupConformance(Conformance):
     ``answer`` (what the service says), ``stranger`` (a question about nobody), ``log`` (a function
     that returns what the service was asked, one JSON-ready object per call) and ``faults``.
     """
+
+    #: What of these reaches the service; leave out what its request has no place for.
+    told: ClassVar[tuple[str, ...]] = ("officer", "procedure", "purpose")
 
     @pytest.fixture
     def question(self) -> Question:
@@ -110,6 +113,8 @@ class LookupConformance(Conformance):
         log: Callable[[], list[Any]],
     ) -> None:
         """A citizen is looked up by a named officer, for a named procedure and purpose."""
+        if name not in self.told:
+            pytest.skip(f"the service's request has no place for the {name}")
         with self._opened(settings, connection, lent) as service:
             service.ask(question)
         calls = log()

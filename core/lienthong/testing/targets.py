@@ -13,7 +13,7 @@ import pytest
 from lienthong.connector import Answer, Batch, Connection, Context, RecordTarget
 from lienthong.errors import LienThongError, OutcomeUnknown, Transient
 from lienthong.records import Record, canonical, key_of, sha256
-from lienthong.testing.common import Conformance, Fault, must
+from lienthong.testing.common import DELIVERY_FAULTS, FAULTS, Conformance, Fault, must
 
 #: Texts that careless targets change.
 TEXTS = (
@@ -39,6 +39,7 @@ class TargetConformance(Conformance):
     Set ``key``, and ``text`` to the path of a free-text member.
     """
 
+    ends_in = DELIVERY_FAULTS
     #: The dataset's key fields.
     key: ClassVar[tuple[str, ...]] = ("id",)
     #: Path of a member that takes any text; None skips the tests that write texts.
@@ -248,26 +249,45 @@ class TargetConformance(Conformance):
         faults: Mapping[str, Fault],
     ) -> None:
         """After a connection cut in mid-delivery, asking or repeating ends in exactly one effect."""
-        batch = self.batch(records)
         with self._broken(faults, cut) as broken:
             error = self._raised(settings, broken, lent, records)
         wanted = OutcomeUnknown if cut == "cut-after-taken" else Transient
         must(isinstance(error, wanted), f"{cut}: {wanted.__name__} expected, got {type(error).__name__}")
         with self._opened(settings, connection, lent) as target:
-            self._resolve(target, batch, unknown=isinstance(error, OutcomeUnknown))
+            self._resolve(target, records, unknown=isinstance(error, OutcomeUnknown))
         self._holds(stored, records)
 
-    def _resolve(self, target: RecordTarget, batch: Batch, *, unknown: bool) -> None:
-        """Do what the push step does with a delivery of unknown outcome."""
+    def _resolve(self, target: RecordTarget, records: list[Record], *, unknown: bool) -> None:
+        """Do what the push step does with a delivery of unknown outcome: send only what is absent."""
+        batch = self.batch(records)
         if unknown and target.capabilities.lookup:
             answer = target.lookup(batch)
             must(not answer.unknown, "lookup() still does not know what became of the batch")
-            if answer.absent:
+            if len(answer.absent) == len(records):
                 target.deliver(batch)
+            elif answer.absent:
+                target.deliver(self.batch([records[number] for number in sorted(answer.absent)], "rest"))
         elif unknown and not target.capabilities.repeatable:
             pytest.skip("the target claims neither lookup nor repeatable: a person must decide")
         else:
             target.deliver(batch)
+
+    # --- failing
+
+    @pytest.mark.parametrize("name", FAULTS)
+    def test_fault_ends_in_its_error(
+        self,
+        name: str,
+        settings: Any,
+        faults: Mapping[str, Fault],
+        lent: Context,
+        ordinary: list[Any],
+        stored: Callable[[], list[Record]],
+    ) -> None:
+        """Trouble ends in its error, and only `OutcomeUnknown` leaves open whether anything was taken."""
+        error = self._failed(name, settings, faults, lent, ordinary)
+        if not isinstance(error, OutcomeUnknown):
+            must(not stored(), f"{name}: {type(error).__name__} although the system took records")
 
     # --- refusing
 
@@ -279,7 +299,10 @@ class TargetConformance(Conformance):
         stored: Callable[[], list[Record]],
         refusable: tuple[list[Record], set[int]] | None,
     ) -> None:
-        """Bad records are named by index with a reason, the others are taken; a look-up agrees."""
+        """Bad records are named by index with a reason, the others are taken; a look-up agrees.
+
+        A system that does not remember what it refused calls it absent: that is agreement, too.
+        """
         if refusable is None:
             pytest.skip("no 'refusable' records given")
         records, bad = refusable
@@ -287,8 +310,9 @@ class TargetConformance(Conformance):
         with self._opened(settings, connection, lent) as target:
             answers = [target.deliver(batch)]
             answers += [target.lookup(batch)] if target.capabilities.lookup else []
-        for answer in answers:
-            must(set(answer.refused) == bad, f"refused {sorted(answer.refused)} instead of {sorted(bad)}")
+        for asked, answer in enumerate(answers):
+            named = {*answer.refused, *(answer.absent if asked else ())}
+            must(named == bad, f"refused {sorted(named)} instead of {sorted(bad)}")
             must(answer.acknowledged == len(records) - len(bad), "the good ones are not all acknowledged")
             self._check_reasons(answer, records)
         self._holds(stored, [record for number, record in enumerate(records) if number not in bad])

@@ -6,15 +6,6 @@ import re
 from typing import Any
 
 import pytest
-from lienthong_connectors.soap import (
-    FaultTable,
-    Paging,
-    ResultCodes,
-    SoapLookup,
-    SoapSource,
-    SoapTarget,
-    StatusQuery,
-)
 
 from lienthong.connector import Batch, Context, Page, Question, ReadRequest
 from lienthong.errors import (
@@ -28,6 +19,15 @@ from lienthong.errors import (
     Unavailable,
 )
 from lienthong.records import canonical
+from lienthong_connectors.soap import (
+    FaultTable,
+    Paging,
+    ResultCodes,
+    SoapLookup,
+    SoapSource,
+    SoapTarget,
+    StatusQuery,
+)
 
 XML = {"Content-Type": "text/xml"}
 CODES = ResultCodes(
@@ -60,7 +60,7 @@ def pages_server(told: Any, tools: Any, rows: list[int], *, repeat: set[int] = f
 
     def act(handler: Any) -> None:
         body = told.requests[-1][2].decode()
-        number, size = (int(re.search(f"{name}>(\\d+)<", body).group(1)) for name in ("page", "size"))  # type: ignore[union-attr]
+        number, size = (int(re.findall(f"{name}>(\\d+)<", body)[0]) for name in ("page", "size"))
         given = number - 1 if number in repeat and number not in asked else number
         asked.append(number)
         chosen = rows[(given - 1) * size : given * size]
@@ -126,7 +126,7 @@ def test_a_page_that_comes_twice_is_dropped_and_noted(told: Any, tools: Any) -> 
     pages_server(told, tools, list(range(35)), repeat={2})
     pages = list(paged(told).read(ReadRequest()))
     assert ids(pages) == list(range(35))
-    assert [page.notes for page in pages if page.notes][0] == {"repeated": True, "dropped": 10}
+    assert next(page.notes for page in pages if page.notes) == {"repeated": True, "dropped": 10}
 
 
 def test_a_service_that_never_turns_the_page_is_given_up(told: Any) -> None:
@@ -315,7 +315,8 @@ def test_a_record_without_a_request_is_refused_alone(told: Any, tools: Any, wsdl
     opened = settings.open_target(told.connection(), Context())
     told.headers = {"Content-Type": "application/soap+xml"}
     told.envelope(
-        "<dangKyHoTichResponse xmlns='urn:lienthong:sandbox:hotich'><status>1</status></dangKyHoTichResponse>",
+        "<dangKyHoTichResponse xmlns='urn:lienthong:sandbox:hotich'><status>1</status>"
+        "</dangKyHoTichResponse>",
         tools.SOAP12,
     )
     records = [

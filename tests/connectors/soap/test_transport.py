@@ -9,7 +9,6 @@ import zlib
 from typing import Any
 
 import pytest
-from lienthong_connectors.soap import ResultCodes, SoapLookup, SoapSource, SoapTarget
 
 from lienthong.connector import Batch, Context, Page, Question, ReadRequest
 from lienthong.errors import (
@@ -24,6 +23,7 @@ from lienthong.errors import (
     Unauthenticated,
     Unavailable,
 )
+from lienthong_connectors.soap import ResultCodes, SoapLookup, SoapSource, SoapTarget
 
 OK = "<gotResponse xmlns='urn:t'><item><id>1</id></item><code>00</code></gotResponse>"
 BATCH = Batch("ab" * 32, [b'{"id":"1"}'], ("id",), "t/1")
@@ -265,8 +265,8 @@ def test_an_answer_cut_in_the_middle(told: Any, tools: Any) -> None:
     rest = list(source.read(ReadRequest(position=pages[-1].position)))
     source.close()
     assert sum(len(page.records) for page in [*pages, *rest]) == 5000
+    told.act = half
     with pytest.raises(OutcomeUnknown):
-        told.act = half
         deliver(told)
 
 

@@ -65,7 +65,8 @@ TYPES = """<?xml version="1.0"?>
 ANSWER = """<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"
  xmlns:i="http://www.w3.org/2001/XMLSchema-instance">
 <s:Header/><s:Body><got xmlns="urn:t"><item n="5"><code>á &amp; b</code><whole>12</whole><yes>1</yes>
-<price currency="VND">357000.50</price><day>2026-01-31</day><at>2026-01-31T08:00:00+07:00</at><ratio i:nil="true"/>
+<price currency="VND">357000.50</price><day>2026-01-31</day><at>2026-01-31T08:00:00+07:00</at>
+<ratio i:nil="true"/>
 <tag>x</tag><tag><![CDATA[<y>]]></tag><child><code>k</code><whole>-3</whole><tag>only</tag></child></item>
 <item><code>z</code><whole>0</whole></item><total>2</total></got></s:Body></s:Envelope>""".encode()
 
