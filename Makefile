@@ -34,7 +34,7 @@ types: ## mypy --strict
 	$(VENV)/bin/python -m mypy
 
 bench: ## measure against the limits of this machine and other tools
-	@tools/bootstrap bench && exec $(VENV)/bin/python -m benchmarks
+	@tools/bootstrap bench && exec $(VENV)/bin/python benchmarks/run.py
 
 lock: ## pin the dependencies anew (needs uv)
 	sh requirements/lock.sh

@@ -51,7 +51,7 @@ def server(count: int) -> Iterator[str]:
 
 def side(name: str, url: str, database: str, count: int) -> dict[str, Any]:
     """Run one side in a process of its own and return what it printed."""
-    with CONSOLE.status(f"{name}: {count:,} records into {database.split(':')[0]}"):
+    with CONSOLE.status(f"{name}: {count:,} records into {database.partition(':')[0]}"):
         done = subprocess.run(  # noqa: S603 - our own script
             [sys.executable, f"sides/{SIDES[name]}", url, database, str(count)],
             cwd=HERE, capture_output=True, text=True, check=False,
@@ -84,14 +84,28 @@ def _ratios(found: dict[str, list[float]]) -> dict[str, float]:
         return statistics.median(a / b for a, b in zip(found["bus"], found[other], strict=True))
 
     medians = {name: round(statistics.median(values), 1) for name, values in found.items()}
-    return {**medians, "ratio_dlt": round(ratio("dlt"), 2), "ratio_handwritten": round(ratio("handwritten"), 2)}
+    return {
+        **medians,
+        "ratio_dlt": round(ratio("dlt"), 2),
+        "ratio_handwritten": round(ratio("handwritten"), 2),
+    }
 
 
 def machine() -> dict[str, Any]:
     """Return what the figures were measured on."""
     info = Path("/proc/cpuinfo")
-    models = [line.split(":")[1].strip() for line in info.read_text().splitlines() if "model name" in line]
-    packages = ("apache-airflow", "dlt", "jsonschema", "jsonschema-rs", "orjson", "psycopg", "sqlalchemy", "zeep")
+    lines = info.read_text(encoding="utf-8").splitlines()
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    packages = (
+        "apache-airflow",
+        "dlt",
+        "jsonschema",
+        "jsonschema-rs",
+        "orjson",
+        "psycopg",
+        "sqlalchemy",
+        "zeep",
+    )
     return {
         "cpu": models[0] if models else platform.processor(),
         "cores": os.cpu_count(),

@@ -52,8 +52,12 @@ class Server(asyncio.Protocol):
             body = self._page(int(found[1]) - 1) if found else b"{}"
             status = b"200 OK" if found else b"404 Not Found"
             self._transport.write(  # type: ignore[attr-defined]
-                b"HTTP/1.1 " + status + b"\r\nContent-Type: application/json\r\nContent-Length: "
-                + str(len(body)).encode() + b"\r\n\r\n" + body
+                b"HTTP/1.1 "
+                + status
+                + b"\r\nContent-Type: application/json\r\nContent-Length: "
+                + str(len(body)).encode()
+                + b"\r\n\r\n"
+                + body
             )
 
     def _page(self, number: int) -> bytes:

@@ -30,7 +30,11 @@ def main() -> None:
         purpose=Text("Đo", "Benchmark"),
         source=Source(
             "server",
-            RestSource(path="/records", records="data", paging=PagePaging(page_param="page", size_param="", size=1000)),
+            RestSource(
+                path="/records",
+                records="data",
+                paging=PagePaging(page_param="page", size_param="", size=1000),
+            ),
         ),
         target=Target("database", SqlTarget(table="dossier_bus", create=True)),
         dataset="bench.dossier/1",

@@ -25,17 +25,23 @@ def main() -> None:
     url, database, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
     postgres = database.startswith("postgresql")
     if postgres:
-        destination = dlt.destinations.postgres(database.replace("postgresql+psycopg://", "postgresql://"))
+        # dlt wants a host name; libpq lets the socket in the query win over it
+        address = database.replace("postgresql+psycopg://", "postgresql://").replace("@/", "@localhost/")
+        destination = dlt.destinations.postgres(address)
     else:
         destination = dlt.destinations.sqlalchemy(database)
     paginator = {"type": "page_number", "base_page": 1, "page_param": "page", "total_path": None}
-    source = rest_api_source({
-        "client": {"base_url": url, "paginator": paginator},
-        "resources": [{"name": "dossier_dlt", "endpoint": {"path": "records", "data_selector": "data"}}],
-    })
+    source = rest_api_source(
+        {
+            "client": {"base_url": url, "paginator": paginator},
+            "resources": [{"name": "dossier_dlt", "endpoint": {"path": "records", "data_selector": "data"}}],
+        }
+    )
     source.max_table_nesting = 0
     with tempfile.TemporaryDirectory() as folder:
-        pipeline = dlt.pipeline("bench", pipelines_dir=folder, destination=destination, dataset_name="dlt_bench")
+        pipeline = dlt.pipeline(
+            "bench", pipelines_dir=folder, destination=destination, dataset_name="dlt_bench"
+        )
         began = time.perf_counter()
         pipeline.run(source)
         seconds = time.perf_counter() - began

@@ -1,4 +1,4 @@
-"""The task an engineer writes by hand: requests, jsonschema, SQLAlchemy. ``handwritten.py URL DATABASE COUNT``."""
+"""The task written by hand: requests, jsonschema, SQLAlchemy. ``handwritten.py URL DATABASE COUNT``."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ def upsert(engine: sa.Engine, target: sa.Table) -> Any:
     from sqlalchemy.dialects import postgresql, sqlite
 
     insert = (postgresql if engine.dialect.name == "postgresql" else sqlite).insert(target)
-    changed = {column.name: insert.excluded[column.name] for column in target.columns if not column.primary_key}
+    changed = {
+        column.name: insert.excluded[column.name] for column in target.columns if not column.primary_key
+    }
     return insert.on_conflict_do_update(index_elements=["dossier_code"], set_=changed)
 
 
@@ -46,7 +48,8 @@ def main() -> None:
     url, database, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
     path = files("lienthong_schemas") / "datasets/bench.dossier/1.json"
     validator = jsonschema.Draft202012Validator(
-        json.loads(path.read_text(encoding="utf-8")), format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER
+        json.loads(path.read_text(encoding="utf-8")),
+        format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER,
     )
     engine = sa.create_engine(database)
     session, statement, loaded, number = requests.Session(), None, 0, 1
@@ -63,7 +66,9 @@ def main() -> None:
         number += 1
     seconds = time.perf_counter() - began
     assert loaded == count, loaded
-    print(json.dumps({"seconds": seconds, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+    print(
+        json.dumps({"seconds": seconds, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024})
+    )
 
 
 main()

@@ -87,24 +87,15 @@ class Client:
 
         Raises what `Transport.send` raises, `Unauthenticated` and `SignatureInvalid`.
         """
-        reply, request = self._send(call)
-        if self.auth.refused(reply.status, reply.body) and self.auth.renew(request):
-            reply, request = self._send(call)
-        if self.auth.refused(reply.status, reply.body):
-            raise Unauthenticated(
-                "the other side does not accept who we are",
-                where=f"{self.where}{call.label or call.path}",
-                hint="check the connection's credentials and auth",
-            )
+        reply, request = self._accepted(call)
         signed_by = ""
         if self._signature is not None and self._signature.verify:
             signed_by = verify_reply(reply, request, self._signature, self._context)
         return Answered(reply, signed_by)
 
-    def transport_only(self, call: Call) -> Reply:
-        """Send a call without a credential and return its answer, for checks."""
-        request = requests.Request(call.method, self.url(call.path), headers={"User-Agent": _AGENT}).prepare()
-        return self.transport.send(Prepared(request, call.label, safe=True))
+    def touch(self, call: Call) -> Reply:
+        """Send a call as `call` does, but ask for no signature on its answer: for checks."""
+        return self._accepted(call)[0]
 
     def close(self) -> None:
         """Close all connections."""
@@ -120,6 +111,18 @@ class Client:
                 hint="credentials are never sent elsewhere; give the host as a connection of its own",
             )
         return url
+
+    def _accepted(self, call: Call) -> tuple[Reply, requests.PreparedRequest]:
+        reply, request = self._send(call)
+        if self.auth.refused(reply.status, reply.body) and self.auth.renew(request):
+            reply, request = self._send(call)
+        if self.auth.refused(reply.status, reply.body):
+            raise Unauthenticated(
+                "the other side does not accept who we are",
+                where=f"{self.where}{call.label or call.path}",
+                hint="check the connection's credentials and auth",
+            )
+        return reply, request
 
     def _send(self, call: Call) -> tuple[Reply, requests.PreparedRequest]:
         url = self.url(call.path)

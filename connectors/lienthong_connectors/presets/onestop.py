@@ -25,13 +25,15 @@ def onestop_list(name: str, *, size: int = 200) -> RestSource:
 def identity_results() -> RestTarget:
     """Return the target for results of identity checks.
 
-    Requests are signed by the sealing agency (RFC 9421). The system keeps the answer of each ``Idempotency-Key``, so a batch may be repeated and asked for.
+    Requests are signed by the sealing agency (RFC 9421). The system keeps the answer of each
+    ``Idempotency-Key``, so a batch may be repeated and asked for.
     """
     return RestTarget(
         path="/api/xacthuc",
         results=_results(""),
         status=StatusLookup(path="/api/xacthuc/{id}", per="batch", results=_results("Results")),
         repeatable=True,
+        max_batch=1000,
         signature=HttpSignature(sign=True),
     )
 

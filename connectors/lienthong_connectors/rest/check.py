@@ -28,12 +28,12 @@ def check_source(client: Client, fetcher: Fetcher, settings: RestSource) -> list
 
 
 def check_target(client: Client, settings: RestTarget) -> list[Finding]:
-    """Reach the service, obtain a credential and see whether the path answers; nothing is delivered."""
+    """Reach the service, obtain a credential and see whether the path takes it; nothing is delivered."""
     findings = probe(client)
     if all(finding.ok for finding in findings if finding.check != "transport"):
         label = "/" + settings.path.lstrip("/")
         try:
-            reply = client.transport_only(Call("OPTIONS", settings.path.split("{")[0], label=label))
+            reply = client.touch(Call("OPTIONS", settings.path.split("{")[0], label=label))
             findings.append(_path(reply.status, failure(reply, where=label, safe=True)))
         except LienThongError as error:
             findings.append(_failed("path", error))
@@ -42,6 +42,8 @@ def check_target(client: Client, settings: RestTarget) -> list[Finding]:
 
 def _path(status: int, error: LienThongError | None) -> Finding:
     """Judge the answer to OPTIONS: a refusal of the method is as good a sign of life as any."""
+    if status == 403 and error is not None:
+        return _failed("path", error)
     if status in _NOT_THERE:
         return Finding("path", ok=False, detail=f"answered {status}", hint="check the path of the settings")
     if status >= 500 and error is not None:

@@ -9,7 +9,7 @@ from zeep.xsd import elements as xsd_elements
 from zeep.xsd.elements.indicators import Group, OrderIndicator
 from zeep.xsd.types import AnySimpleType, ComplexType, builtins
 
-from lienthong_connectors.xml.shape import Converter, Shape, as_boolean, as_integer, local
+from lienthong_connectors.xml.shape import Converter, Shape, as_boolean, as_container, as_integer, local
 
 
 def shapes_of(root: Any, record: str | None) -> dict[str, Shape]:
@@ -50,6 +50,7 @@ def _fill(shape: Shape, kind: Any, known: dict[int, Shape]) -> None:
     if isinstance(content, xsd_elements.Element) and isinstance(content.type, AnySimpleType):
         shape.convert = converter(content.type)
         return
+    shape.convert = as_container
     for child, many in _children(content, many=False):
         if child.qname.text not in shape.kids:
             shape.kids[child.qname.text] = shape_of(child, known, many=many)

@@ -82,6 +82,11 @@ def as_boolean(text: str) -> bool | str:
     return _BOOLEANS.get(text.strip(), text)
 
 
+def as_container(text: str) -> str | None:
+    """Return the text of an element that should have had children: blanks between tags are none."""
+    return None if text.isspace() else text
+
+
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 

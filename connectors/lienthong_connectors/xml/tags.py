@@ -39,8 +39,6 @@ class Tag:
         self.spaces, self.record = spaces, record
         self.many = shape.many
         self.convert: Converter | None = shape.convert
-        if self.convert is None and shape.kids:
-            self.convert = _or_nothing
         self.kids: dict[Any, Tag] = {}
 
 
@@ -164,7 +162,3 @@ def _character(found: re.Match[str]) -> str:
     if name[0] != "#":
         return _NAMED[name]
     return chr(int(name[2:], 16) if name[1] == "x" else int(name[1:]))
-
-
-def _or_nothing(text: str) -> str | None:
-    return None if text.isspace() else text

@@ -19,11 +19,12 @@ from lienthong.demo.processes import Processes
 from lienthong.demo.settings import environment
 from lienthong.demo.watch import FINAL, Watched, follow, result_table
 from lienthong.errors import LienThongError
+from lienthong.exchange import AGENCY_CODE
 from lienthong.ledger import verify_bundle
 from lienthong.signing import TrustStore
 from lienthong.signing.keys import create_development_keys
 
-#: Agencies whose systems the province plays and in whose names evidence is signed.
+#: Agencies whose systems the province plays; those that exchanges name get keys besides.
 AGENCIES = ("H21", "H21.129", "G01", "G05", "G15", "G22")
 _RUN_PATIENCE = 170.0
 _SCHEDULE_PATIENCE = 10.0
@@ -84,6 +85,7 @@ class Demo:
         """Start the province, make keys and Airflow's database meanwhile."""
         self.layout.connections.unlink(missing_ok=True)
         place = ["--home", str(self.layout.province), "--port", str(self.options.province_port)]
+        place += ["--keys", str(self.layout.bus)]
         processes.start("province", [*_SANDBOX, *place, "--connections", str(self.layout.connections)])
         for agency in AGENCIES:
             create_development_keys(self.layout.bus, agency)
@@ -109,6 +111,10 @@ class Demo:
     def _exchange(self, processes: Processes) -> list[Watched]:
         """Run every exchange; those that wait for another's delivery come after the others."""
         dags = self.api.dags()
+        for agency in sorted(
+            {tag["name"] for dag in dags for tag in dag["tags"] if AGENCY_CODE.match(tag["name"])}
+        ):
+            create_development_keys(self.layout.bus, agency)
         watched = [Watched(dag["dag_id"], self._ended(dag["dag_id"])) for dag in dags]
         chained = [dag["dag_id"] for dag in dags if "sset" in str(dag.get("timetable_summary"))]
         paused = {dag["dag_id"] for dag in dags if dag["is_paused"]}

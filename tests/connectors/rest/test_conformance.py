@@ -224,9 +224,12 @@ class TestKeyedTarget(Sandbox, TargetConformance):
             for applicant in applicants
         ]
 
+    @pytest.fixture(autouse=True)
+    def emptied(self, province: Province) -> None:
+        self.empty(province, "xacthuc")
+
     @pytest.fixture
     def stored(self, province: Province) -> Callable[[], list[Record]]:
-        self.empty(province, "xacthuc")
         return lambda: self.rows(province, "xacthuc")
 
     @pytest.fixture
@@ -255,6 +258,10 @@ class TestKeyedTargetInDoubt(TestKeyedTarget):
     """What was taken without a whole answer is unknown: one that came too late, or was garbled."""
 
     @pytest.fixture
+    def settings(self) -> RestTarget:
+        return replace(identity_results(), timeout=1, max_batch=10)
+
+    @pytest.fixture
     def faults(
         self, province: Province, connection: Connection, breakages: Mapping[str, Any]
     ) -> Mapping[str, Any]:
@@ -264,12 +271,19 @@ class TestKeyedTargetInDoubt(TestKeyedTarget):
             yield connection
             province.clear_faults()
 
-        def half(data: bytes) -> bool:
-            return b"HTTP/1.1 200" in data and b"access_token" not in data
+        sent: list[bytes] = []
+
+        def asked(data: bytes) -> bool:
+            sent.append(data)
+            return False
+
+        def answered(_: bytes) -> bool:
+            return b"POST /motcua/api/xacthuc " in b"".join(sent)
 
         @contextmanager
         def cut() -> Iterator[Connection]:
-            with CuttingProxy(("127.0.0.1", province.port), answered=half) as proxy:
+            service = ("127.0.0.1", province.port)
+            with CuttingProxy(service, asked=asked, answered=answered) as proxy:
                 yield self.moved(province, connection, int(proxy.address[1]))
 
         return {"unresponsive": late, "garbled": breakages["garbled"], "cut-after-taken": cut}
@@ -302,9 +316,12 @@ class TestCreateThenUpdateTarget(Sandbox, TargetConformance):
         }
         return [{**dossier, "MaHoSo": f"H21.129-250812-{number:04d}"} for number in range(14)]
 
+    @pytest.fixture(autouse=True)
+    def emptied(self, province: Province) -> None:
+        self.empty(province, "hoso")
+
     @pytest.fixture
     def stored(self, province: Province) -> Callable[[], list[Record]]:
-        self.empty(province, "hoso")
         return lambda: self.rows(province, "hoso")
 
     @pytest.fixture

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import escape
 
 import pytest
 import zeep
 from lxml import etree
 from zeep.helpers import serialize_object
 
-from lienthong.connector import Connection, Context, Question
+from lienthong.connector import Connection, Question
+from lienthong.records import sha256
 from lienthong.testing import (
     CuttingProxy,
     LookupConformance,
@@ -24,8 +29,11 @@ from lienthong.testing import (
     refused_port,
     silent_server,
 )
+from lienthong_connectors.presets import register_civil_status, verify_citizen
 from lienthong_connectors.soap import Paging, ResultCodes, SoapLookup, SoapSource, SoapTarget, StatusQuery
 from lienthong_sandbox import Province
+from lienthong_sandbox.people import Person, person
+from lienthong_sandbox.times import iso
 
 SIZE = 25
 
@@ -137,9 +145,14 @@ def without_nothing(value: Any) -> Any:
 
 
 class TestPopulationFeed(SourceConformance):
-    """The incremental feed of the population database."""
+    """The incremental feed of the population database, which gives the moment asked for, too."""
 
     page_bound = 4
+    since_inclusive = True
+
+    def cursor_of(self, record: dict[str, Any]) -> str:
+        """The moment of a change, which the feed knows and a citizen does not hold."""
+        return iso(next(one.changed for one in everybody() if one.number == record["SoDinhDanh"]))
 
     @pytest.fixture
     def settings(self, wsdl_folder: Path) -> SoapSource:
@@ -158,6 +171,7 @@ class TestPopulationFeed(SourceConformance):
                 "SoBanGhi": "$size",
             },
             paging=Paging(size=7),
+            incremental=True,
             chunk=4,
             read_timeout=1.0,
         )
@@ -177,6 +191,8 @@ class TestPopulationFeed(SourceConformance):
 
 class TestPopulationLookup(LookupConformance):
     """A citizen looked up in the population database."""
+
+    told = ("officer", "procedure")  # the request has no member for the purpose
 
     @pytest.fixture
     def settings(self, wsdl_folder: Path) -> SoapLookup:
@@ -228,19 +244,6 @@ class TestPopulationLookup(LookupConformance):
     @pytest.fixture
     def faults(self, connection: Connection) -> Mapping[str, Any]:
         return broken(connection)
-
-    @pytest.mark.parametrize("name", ["officer", "procedure"])
-    def test_who_asks_and_why_reaches_the_service(
-        self,
-        name: str,
-        settings: Any,
-        connection: Connection,
-        lent: Context,
-        question: Question,
-        log: Callable[[], list[Any]],
-    ) -> None:
-        """Officer and procedure arrive; the population database has no member for the purpose."""
-        super().test_who_asks_and_why_reaches_the_service(name, settings, connection, lent, question, log)
 
 
 class Shelf:
@@ -348,8 +351,197 @@ class TestShelf(TargetConformance):
                 yield _at(connection, f"http://127.0.0.1:{proxy.address[1]}/svc")
 
         made = broken(connection)
-        # silence, and an answer that cannot be read, leave a delivery in doubt: see test_transport
-        del made["garbled"], made["unresponsive"]
         made["cut-after-taken"] = lambda: cut(True)
         made["cut-before-taken"] = lambda: cut(False)
         return made
+
+
+def province_faults(province: Province, connection: Connection, operation: str) -> dict[str, Any]:
+    """Return the ways in which the sandbox itself breaks a service."""
+
+    def switched(
+        fault: str, operation: str | None = None
+    ) -> Callable[[], AbstractContextManager[Connection]]:
+        @contextmanager
+        def made() -> Iterator[Connection]:
+            province.fault(connection.id, fault, times=None, operation=operation)
+            yield connection
+            province.clear_faults()
+
+        return made
+
+    return {
+        "unauthenticated": replace(connection, password="wr0ng-password"),
+        "garbled": switched("malformed_body", operation),
+        "overloaded": switched("rate_limited"),
+        "failing": switched("unavailable"),
+    }
+
+
+@cache
+def everybody() -> tuple[Person, ...]:
+    return tuple(person(index) for index in range(SIZE))
+
+
+class TestIdentityCheck(LookupConformance):
+    """The preset for ``XacThucThongTinCongDan``, described by the database's own WSDL."""
+
+    deadline = 5
+    told = ("officer", "procedure")  # the request has no member for the purpose
+
+    @pytest.fixture
+    def settings(self) -> SoapLookup:
+        preset = verify_citizen(number="SoDinhDanh", name="HoVaTen", born="NgaySinh", agency="MaDonVi")
+        return replace(preset, read_timeout=1.0)
+
+    @pytest.fixture
+    def connection(self, population: Connection) -> Connection:
+        return replace(population, extra={**population.extra, "wsdl": "?wsdl"})
+
+    @pytest.fixture
+    def question(self, population: Connection) -> Question:
+        known = next(one for one in everybody() if not one.year_only)
+        record = {
+            "SoDinhDanh": known.number,
+            "HoVaTen": f"  {known.name.title()} ",
+            "NgaySinh": f"{known.born:%d/%m/%Y}",
+            "MaDonVi": "H21.129",
+        }
+        purpose = "Xác thực người nộp hồ sơ một cửa"
+        return Question("xt-0000001", record, population.extra["officer"], "1.001193", purpose)
+
+    @pytest.fixture
+    def answer(self, question: Question) -> dict[str, Any]:
+        return {"TonTai": True, "MaYeuCau": question.id}
+
+    @pytest.fixture
+    def stranger(self, question: Question) -> Question:
+        return replace(question, record={**question.record, "HoVaTen": "Người Không Quen"})
+
+    @pytest.fixture
+    def log(self, small: Province) -> Callable[[], list[Any]]:
+        before = len(small.audit("population"))
+        return lambda: small.audit("population")[before:]
+
+    @pytest.fixture
+    def faults(self, small: Province, connection: Connection) -> Mapping[str, Any]:
+        return {**broken(connection), **province_faults(small, connection, "XacThucThongTinCongDan")}
+
+
+NAMES = (
+    "Nguyễn Thị Ước",
+    "Nguye\u0302\u0303n (tổ hợp)",
+    "𠀋 chữ Nôm",
+    "H'Hen Niê",
+    'Y "Bih" Êban',
+    "A & B <c> &amp; ]]>",
+    "xuống\ndòng\tvà\rtab",
+    "Rơ Chăm Mẫu",
+    "Ksor Thị Mẫu",
+    "Đặng Văn Kiểm Thử",
+    "NULL",
+    "%s ? :x ${y}",
+    "Bùi Thị Thu Mẫu",
+    "Trần Quốc Mẫu",
+)
+
+
+class TestCivilStatus(TargetConformance):
+    """The preset for ``dangKyHoTich``, registrations one by one, asked about with ``traTrangThaiHoSo``.
+
+    The registry shows what it keeps of a registration: the SHA-256 of the contents proves that not
+    a byte of them changed on the way through three layers of XML.
+    """
+
+    key = ("maHoSo",)
+    upserts = False
+    deadline = 5
+
+    @pytest.fixture
+    def settings(self) -> SoapTarget:
+        wsdl = "package:lienthong_sandbox/wsdl/hotich.wsdl"
+        return replace(register_civil_status(), wsdl=wsdl, read_timeout=1.0)
+
+    @pytest.fixture
+    def connection(self, small: Province, tools: Any) -> Iterator[Connection]:
+        connection: Connection = tools.connection(small, "civil_status")
+        yield connection
+        small.clear_faults()
+
+    @pytest.fixture(autouse=True)
+    def emptied(self, small: Province) -> None:
+        """The registry forgets what it was given."""
+        with sqlite3.connect(small.home / "civil_status.sqlite") as database:
+            database.execute("DELETE FROM document WHERE collection = 'hoso'")
+        database.close()
+
+    @pytest.fixture
+    def records(self, small: Province) -> list[dict[str, Any]]:
+        units = small.systems["national_catalogue"].store.page("donvihanhchinh", kind="xa")
+        commune = next(unit.body["MaDonVi"] for unit in units if unit.body["MaDonViCha"] == "52")
+        return [self.registration(number, commune) for number in range(len(NAMES))]
+
+    @staticmethod
+    def registration(number: int, commune: str, **changed: str) -> dict[str, Any]:
+        fields = {
+            "so": str(number + 1),
+            "quyenSo": "01/2026",
+            "ngayDangKy": "02/03/2026",
+            "noiDangKy": "UBND xã Ea Knốp",
+            "nguoiKy": "Người Ký Mẫu",
+            "nksHoTen": NAMES[number],
+            "nksNgaySinh": "25/02/2026",
+            "meHoTen": f"Trần Thị Mẫu {number:03d}",
+        }
+        content = "".join(f"<{k}>{escape(v)}</{k}>" for k, v in {**fields, **changed}.items())
+        return {
+            "maDonVi": int(commune),
+            "module": "KS",
+            "maHoSo": f"H21.129-260302-{number:04d}",
+            "ngayTiepNhan": "2026-03-02",
+            "data": f"<hotich><hoso>{content}</hoso></hotich>",
+        }
+
+    @pytest.fixture
+    def stored(self, small: Province) -> Callable[[], list[dict[str, Any]]]:
+        def read() -> list[dict[str, Any]]:
+            rows = [row.body for row in small.systems["civil_status"].store.page("hoso")]
+            return [{name: row[name] for name in row if name != "state"} for row in rows]
+
+        return read
+
+    def seen(self, record: dict[str, Any]) -> dict[str, Any]:
+        """What the registry keeps."""
+        return {
+            "maHoSo": record["maHoSo"],
+            "maDonVi": f"{record['maDonVi']:05d}",
+            "module": record["module"],
+            "digest": sha256(record["data"].encode()),
+        }
+
+    @pytest.fixture
+    def refusable(self, records: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], set[int]]:
+        commune = f"{records[0]['maDonVi']:05d}"
+        records[0] |= {"maDonVi": 99_999}
+        records[2] |= {"maDonVi": 4}
+        records[5] |= {"module": "KT"}
+        records[7] = self.registration(7, commune, meHoTen="")
+        records[9] = self.registration(9, commune, noiDangKy="xã " * 40, nksNgaySinh="31/02/2026")
+        return records, {0, 2, 5, 7, 9}
+
+    @pytest.fixture
+    def faults(self, small: Province, connection: Connection) -> Mapping[str, Any]:
+        def cut(fault: str, after: int = 0) -> Callable[[], AbstractContextManager[Connection]]:
+            @contextmanager
+            def made() -> Iterator[Connection]:
+                small.fault("civil_status", fault, after=after, operation="dangKyHoTich")
+                yield connection
+
+            return made
+
+        return {
+            **broken(connection),
+            **province_faults(small, connection, "dangKyHoTich"),
+            "cut-after-taken": cut("cut_after_taken"),
+            "cut-before-taken": cut("cut_before"),
+        }

@@ -43,7 +43,8 @@ CODES = ResultCodes(
 
 
 def fault11(code: str, text: str, detail: str = "") -> str:
-    return f"<s:Fault><faultcode>{code}</faultcode><faultstring>{text}</faultstring><detail>{detail}</detail></s:Fault>"
+    inner = f"<faultcode>{code}</faultcode><faultstring>{text}</faultstring><detail>{detail}</detail>"
+    return f"<s:Fault>{inner}</s:Fault>"
 
 
 def fault12(code: str, texts: str, sub: str = "", detail: str = "") -> str:

@@ -1,0 +1,56 @@
+"""The names that authors and connector writers rely on."""
+
+from __future__ import annotations
+
+import importlib
+
+import pytest
+
+SURFACE = {
+    "lienthong": {"Delivery", "Exchange", "Lookup", "Source", "Target", "Text", "__version__"},
+    "lienthong.airflow": {
+        "airflow_connections", "delivered", "exchange_dag", "exchange_group", "run_params"
+    },
+    "lienthong.pipeline": {
+        "STEPS", "Bus", "Part", "Plan", "RunRequest", "Settled", "compile_plan", "pull", "push",
+        "run_exchange", "settle", "transform", "validate",
+    },
+    "lienthong.connector": {
+        "Answer", "Batch", "Connection", "ConnectionField", "ConnectorDescriptor", "Context", "Finding",
+        "LookupSettings", "Malformed", "Option", "Page", "Question", "ReadRequest", "Receipt",
+        "RecordLookup", "RecordSource", "RecordTarget", "SourceCapabilities", "SourceSettings",
+        "TargetCapabilities", "TargetSettings", "connector", "connector_kinds", "option",
+    },
+    "lienthong.signing": {"KeyRing", "LocalSigner", "Signer", "TrustStore", "Verified"},
+    "lienthong.staging": {"SegmentStore"},
+    "lienthong_connectors.presets": {
+        "identity_results", "onestop_list", "register_civil_status", "shared_catalogue", "sync_dossiers",
+        "verify_citizen",
+    },
+    "lienthong_connectors.sql": {"DESCRIPTOR", "SqlSource", "SqlTarget"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("module", SURFACE)
+def test_what_is_public_is_exactly_this(module: str) -> None:
+    """A name appears or vanishes only together with this list."""
+    loaded = importlib.import_module(module)
+    assert set(loaded.__all__) == SURFACE[module]
+    for name in SURFACE[module]:
+        assert getattr(loaded, name) is not None
+
+
+@pytest.mark.parametrize("kind", ["rest", "soap", "sql"])
+def test_every_connector_describes_itself(kind: str) -> None:
+    """Descriptor, connection fields and options carry their documentation; secrets are marked."""
+    from lienthong.connector import connector
+
+    found = connector(kind)
+    assert found.kind == kind
+    assert found.connection_type == f"lienthong_{kind}"
+    assert found.title.vi
+    assert found.title.en
+    assert all(item.doc for item in found.connection)
+    assert any(item.name == "password" and item.secret for item in found.connection)
+    for role in found.settings:
+        assert all(item.doc for item in found.options(role)), role
