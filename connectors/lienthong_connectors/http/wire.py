@@ -34,24 +34,29 @@ class Deadline:
     """The seconds that one request and its answer may take together, on this thread.
 
     ``sent``: bytes of the request were given to the socket. ``expired``: the time was over and the
-    socket was shut down.
+    socket was shut down. One may begin inside another (a token fetched on the way): the outer one
+    goes on when the inner one ends.
     """
 
     def __init__(self, seconds: float) -> None:
         self.sent = False
         self.expired = False
         self._socket: socket.socket | None = None
+        self._outer: Deadline | None = None
         self._lock = threading.Lock()
         self._timer = threading.Timer(seconds, self.expire)
         self._timer.daemon = True
 
     def __enter__(self) -> Self:
+        self._outer = getattr(_current, "deadline", None)
         _current.deadline = self
         self._timer.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        _current.deadline = None
+        if getattr(_current, "deadline", None) is self:
+            _current.deadline = self._outer
+        self._outer = None
         with self._lock:
             self._socket = None
         self._timer.cancel()

@@ -1,0 +1,162 @@
+"""The commands of people who run the bus, on a home where a run has been."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from memory_bus import Bench, memory_bench, unit
+
+from lienthong import Delivery
+from lienthong.cli import main
+from lienthong.connector import TargetCapabilities
+from lienthong.errors import OutcomeUnknown
+from lienthong.pipeline import RunRequest, run_exchange
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    """A home with one settled run: nine records delivered, one in quarantine."""
+    home = tmp_path / "home"
+    monkeypatch.setenv("LIENTHONG_HOME", str(home))
+    with memory_bench(home) as found:
+        found.source.offers = [unit(n) for n in range(1, 10)] + [unit(10, MaDonVi="1x")]
+        run_exchange(found.bus, found.plan(), RunRequest("r1"))
+        yield found
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command in this process; return exit code, stdout and stderr."""
+
+    def call(*arguments: str | Path) -> tuple[int, str, str]:
+        code = main([str(item) for item in arguments])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call
+
+
+def test_quarantine_list_show_and_repair(bench: Bench, run: Run, tmp_path: Path) -> None:
+    """A steward sees the reason in either language, sees the record only when asking, and repairs it."""
+    code, out, _ = run("quarantine", "list")
+    assert code == 0
+    assert "[schema.pattern]" in out
+    assert "1 records" in out
+    _, vi, _ = run("quarantine", "list", "--vi")
+    assert "khuôn mẫu" in vi or "mẫu" in vi
+    name = out.split()[0]
+    _, shown, _ = run("quarantine", "show", name)
+    assert "1x" not in shown
+    _, shown, _ = run("quarantine", "show", name, "--record")
+    assert '"MaDonVi":"1x"' in shown
+    good, bad = tmp_path / "good.json", tmp_path / "bad.json"
+    good.write_text(json.dumps(unit(10)), encoding="utf-8")
+    bad.write_text("[1, 2", encoding="utf-8")
+    code, _, err = run("quarantine", "repair", name, "--file", bad)
+    assert (code, "no JSON record" in err) == (2, True)
+    code, out, _ = run("quarantine", "repair", name.upper(), "--file", good)
+    assert (code, "version 2" in out) == (0, True)
+    code, _, err = run("quarantine", "release", name)
+    assert code == 3
+    assert "later version" in err
+
+
+def test_evidence_runs_export_verify_and_check_ledger(bench: Bench, run: Run, tmp_path: Path) -> None:
+    """An auditor lists runs, exports one, verifies it, and checks the whole ledger."""
+    _, out, _ = run("evidence", "runs")
+    assert out.startswith("units\tr1\t")
+    bundle, trust = tmp_path / "b.zip", bench.bus.config.home / "keys" / "ca.pem"
+    assert run("evidence", "export", "--run", "r1", "-o", bundle)[0] == 0
+    code, out, _ = run("verify", bundle, "--trust", trust, "--json")
+    assert (code, json.loads(out)["ok"]) == (0, True)
+    data = bytearray(bundle.read_bytes())
+    data[len(data) // 2] ^= 1
+    bundle.write_bytes(bytes(data))
+    assert run("verify", bundle, "--trust", trust)[0] == 4
+    code, out, _ = run("evidence", "check-ledger")
+    assert (code, out) == (0, f"{bench.bus.ledger.head().sequence} entries, 0 findings\n")  # type: ignore[union-attr]
+    code, _, err = run("evidence", "export", "--run", "no-such", "-o", bundle)
+    assert (code, "no run 'no-such'" in err) == (2, True)
+
+
+def test_deliveries_are_listed_and_resolved_by_hand(bench: Bench, run: Run) -> None:
+    """An outcome that the target cannot tell is settled by a person, who is named."""
+    bench.target.can = TargetCapabilities()
+    bench.source.offers.append(unit(20))
+    bench.target.answer_with = [OutcomeUnknown("cut", taken=True)]
+    plan = bench.plan(delivery=Delivery(batch=10, attempts=1))
+    with pytest.raises(OutcomeUnknown):
+        run_exchange(bench.bus, plan, RunRequest("r2"))
+    _, out, _ = run("delivery", "list", "--state", "unknown")
+    (line,) = out.splitlines()
+    name = line.split("\t")[0]
+    assert run("delivery", "resolve", name, "--taken", "--by", "Trực ban")[0] == 0
+    assert run_exchange(bench.bus, plan, RunRequest("r2")).counts["acknowledged"] == 1
+    code, _, err = run("delivery", "resolve", name, "--taken", "--by", "Trực ban")
+    assert (code, "not in doubt" in err) == (2, True)
+
+
+def test_keys_are_made_once_and_kept_private(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`keys create` makes a CA and a key, readable by the owner alone, and keeps them when repeated."""
+    monkeypatch.setenv("LIENTHONG_HOME", str(tmp_path))
+    _, out, _ = run("keys", "create", "--agency", "H21.129")
+    assert "made" in out
+    key = tmp_path / "keys" / "H21.129" / "key.pem"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    before = key.read_bytes()
+    assert "kept" in run("keys", "create", "--agency", "H21.129")[1]
+    assert key.read_bytes() == before
+    assert run("keys", "list")[1].startswith("H21.129\tES256\t")
+    assert run("keys", "create", "--agency", "../evil")[0] == 2
+
+
+def test_connectors_are_listed_and_described(run: Run) -> None:
+    """What is installed, its connection form and its settings, from the descriptors."""
+    _, out, _ = run("connector", "list")
+    assert [line.split("\t")[0] for line in out.splitlines()] == ["rest", "soap", "sql"]
+    _, out, _ = run("connector", "describe", "soap")
+    assert "lienthong_soap" in out
+    assert "SoapLookup" in out
+    code, _, err = run("connector", "describe", "fax")
+    assert (code, "installed: rest, soap, sql" in err) == (2, True)
+
+
+def test_mistakes_are_sentences(run: Run, tmp_path: Path) -> None:
+    """A missing file, a broken file and a wrong exchange are one line each, without a traceback."""
+    broken = tmp_path / "broken.py"
+    broken.write_text("1 / 0\n", encoding="utf-8")
+    for arguments, words in (
+        (("run", tmp_path / "none.py"), "there is no such DAG file"),
+        (("run", broken), "ZeroDivisionError"),
+        (("run", "dags/dossier_sync.py", "--exchange", "x"), "no exchange 'x'"),
+    ):
+        code, _, err = run(*arguments)
+        assert code == 2
+        assert words in err
+        assert "Traceback" not in err
+
+
+def test_check_names_file_exchange_and_field(run: Run, tmp_path: Path) -> None:
+    """A personal field into an open target is found without running anything."""
+    text = Path("dags/dossier_sync.py").read_text(encoding="utf-8")
+    file = tmp_path / "leak.py"
+    file.write_text(
+        text.replace("sync_dossiers())", "replace(sync_dossiers(), open_data=True))")
+        .replace("from lienthong import", "from dataclasses import replace\n\nfrom lienthong import")
+        .replace('id="dossier_sync"', 'id="leak"'),
+        encoding="utf-8",
+    )
+    code, out, _ = run("check", file)
+    assert code == 2
+    assert "leak.py" in out
+    assert "'leak'" in out
+    assert "open data" in out
+    assert run("check", "dags")[0] == 0
