@@ -7,9 +7,11 @@ the agreement changes.
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from lienthong.errors import InvalidExchange
@@ -138,11 +140,11 @@ class Exchange:
 
     def _require(self, name: str, holds: object, wanted: str) -> None:
         if not holds:
-            raise InvalidExchange(
-                f"field {name!r} is missing or malformed",
-                where=f"exchange {self.id!r}",
-                hint=f"give {wanted}",
-            )
+            said = f"field {name!r} is missing or malformed"
+            where = f"{_defining_file()}, exchange {self.id!r}"
+            error = InvalidExchange(said, where=where, hint=f"give {wanted}")
+            # from a twin that was never raised: Airflow then shows the sentence before the traceback
+            raise error from InvalidExchange(said, where=where, hint=f"give {wanted}")
 
     def _check_delivery(self) -> None:
         delivery = self.delivery
@@ -175,6 +177,16 @@ class Exchange:
     def digest(self) -> str:
         """Return the SHA-256 (hex) of the agreement's canonical JSON."""
         return digest(self.as_dict())
+
+
+def _defining_file() -> str:
+    """Return the name of the file in which the exchange stands, for messages."""
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_globals.get("__name__") in (__name__, None):
+        frame = frame.f_back
+    while frame is not None and frame.f_code.co_filename.startswith("<"):
+        frame = frame.f_back  # the constructor that dataclasses generate
+    return Path(frame.f_code.co_filename).name if frame is not None else "DAG file"
 
 
 def _plain(value: Any) -> Any:

@@ -60,6 +60,21 @@ class Tree:
         return node.hex()
 
 
+def root_over(records: Iterable[bytes]) -> str:
+    """Return the root (hex) over records at hand: what `Tree` would say, level by level and faster."""
+    nodes = [sha256(b"\x00" + record).digest() for record in records]
+    if not nodes:
+        return EMPTY_ROOT
+    while len(nodes) > 1:
+        odd = nodes[-1:] if len(nodes) & 1 else []
+        nodes = [
+            sha256(b"\x01" + left + right).digest()
+            for left, right in zip(nodes[::2], nodes[1::2], strict=False)
+        ]
+        nodes += odd
+    return nodes[0].hex()
+
+
 def inclusion_path(leaves: Sequence[bytes], index: int) -> list[bytes]:
     """Return the audit path of one leaf (RFC 9162 section 2.1.3.1), lowest sibling first."""
     if not 0 <= index < len(leaves):

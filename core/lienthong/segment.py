@@ -14,7 +14,7 @@ from typing import Any
 import zstandard
 
 from lienthong.errors import SegmentTampered
-from lienthong.merkle import Tree
+from lienthong.merkle import root_over
 from lienthong.records import sha256
 
 #: The most bytes a segment may unfold to; larger frames are refused unread.
@@ -48,10 +48,7 @@ def pack(records: Sequence[bytes]) -> tuple[Segment, bytes]:
     """Return the segment of some canonical records and its compressed bytes."""
     plain = b"\n".join(records) + b"\n" if records else b""
     data = zstandard.ZstdCompressor(level=1, write_checksum=True).compress(plain)
-    tree = Tree()
-    for record in records:
-        tree.add(record)
-    return Segment(sha256(data), tree.root(), len(records), len(plain)), data
+    return Segment(sha256(data), root_over(records), len(records), len(plain)), data
 
 
 def unpack(data: bytes, digest: str) -> list[bytes]:
@@ -82,7 +79,4 @@ def root_of(segments: Iterable[Segment]) -> str:
     A leaf's data is the 32 bytes of one segment's root, so that a step's root follows from its
     references alone and a single record is proved by two short paths.
     """
-    tree = Tree()
-    for segment in segments:
-        tree.add(bytes.fromhex(segment.root))
-    return tree.root()
+    return root_over(bytes.fromhex(segment.root) for segment in segments)

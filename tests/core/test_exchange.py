@@ -62,7 +62,7 @@ def test_each_contradiction_names_exchange_and_field(field: str, value: object) 
         exchange(**{field: value})
     named = "mapping" if field == "produces" else field
     assert named in str(caught.value)
-    assert "exchange '" in str(caught.value)
+    assert "test_exchange.py, exchange '" in str(caught.value)
 
 
 @pytest.mark.parametrize("code", ["H21.129", "G22", "G22.01.02", "000.00.01.H29"])

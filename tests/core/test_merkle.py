@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lienthong.merkle import EMPTY_ROOT, Tree, inclusion_path, leaf_hash, verify_inclusion
+from lienthong.merkle import EMPTY_ROOT, Tree, inclusion_path, leaf_hash, root_over, verify_inclusion
 
 #: The leaves and roots with which Certificate Transparency implementations (RFC 6962, the same
 #: hashing as RFC 9162) check themselves.
@@ -42,6 +42,15 @@ def test_roots_are_those_of_certificate_transparency(size: int) -> None:
     for leaf in LEAVES[:size]:
         tree.add(leaf)
     assert tree.root() == ROOTS[size - 1]
+
+
+@given(st.lists(st.binary(max_size=6), max_size=70))
+def test_the_fast_root_is_the_same_root(records: list[bytes]) -> None:
+    """Level by level or leaf by leaf, the root is one."""
+    tree = Tree()
+    for record in records:
+        tree.add(record)
+    assert root_over(records) == tree.root()
 
 
 def test_the_empty_tree_has_the_hash_of_nothing() -> None:

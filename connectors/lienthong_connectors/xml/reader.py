@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 from xml.parsers import expat
@@ -156,20 +156,20 @@ class RecordReader:
         This is the hot loop: inside records, known elements are handled here without a call.
         """
         stack, depth, amp = self._stack, self._depth, "&" in region
+        pieces = iter(region.split("<"))
         tag, members = self._tag, self._members
         kids = tag.kids if self._inside else _NONE
-        pieces = region.split("<")
-        at, last = 1, len(pieces)
-        while at < last:
-            piece = pieces[at]
-            at += 1
+        next(pieces)
+        piece = next(pieces, None)
+        while piece is not None:
             name, _, text = piece.partition(">")
             kid = kids.get(name)
             if kid is not None:
-                if at == last:
+                following = next(pieces, None)
+                if following is None:
                     self._rest = f"<{piece}{self._rest}"
-                elif pieces[at][0] == "/":
-                    at += 1
+                    break
+                if following[0] == "/":
                     value: Any = None
                     if text:
                         if amp and "&" in text:
@@ -179,11 +179,12 @@ class RecordReader:
                         _repeat(members, kid, value)
                     elif value is not None:
                         members[kid.key] = value
+                    piece = next(pieces, None)
                 else:
                     stack.append((tag, members))
                     if len(stack) > depth:
                         self._too_deep()
-                    tag, members, kids = kid, {}, kid.kids
+                    tag, members, kids, piece = kid, {}, kid.kids, following
             elif name[:1] == "/":
                 done, value = tag, members
                 tag, members = stack.pop()
@@ -193,38 +194,35 @@ class RecordReader:
                 else:
                     members[done.key] = value
                     kids = tag.kids
+                piece = next(pieces, None)
             else:
-                tag, members, took = self._start(piece, pieces[at : at + 1], tag, members)
+                tag, members, piece = self._start(piece, pieces, tag, members)
                 kids = tag.kids if self._inside else _NONE
-                at += took
         self._tag, self._members = tag, members
 
     def _start(
-        self, piece: str, ahead: list[str], tag: Tag, members: dict[str, Any]
-    ) -> tuple[Tag, dict[str, Any], int]:
-        """Handle a start tag with attributes, a new one, or one outside records.
-
-        ``ahead`` is the piece behind it, if it is there already. Return the new state, and 1 where
-        that piece was the end tag and so is done with, too.
-        """
+        self, piece: str, pieces: Iterator[str], tag: Tag, members: dict[str, Any]
+    ) -> tuple[Tag, dict[str, Any], str | None]:
+        """Handle a start tag with attributes, a new one, or one outside records; return the new state."""
         if piece[:1] in ("?", ""):
-            return tag, members, 0
+            return tag, members, next(pieces, None)
         depth = len(self._stack)
         kid, attributes, empty, text = self._tags.start(tag, depth, piece)
-        if not ahead and not empty:
+        following = next(pieces, None)
+        if following is None and not empty:
             self._rest = f"<{piece}{self._rest}"
-            return tag, members, 0
+            return tag, members, None
         if not depth:
             self.root_tag = kid.name
         if kid.record:
             self._inside += 1
-        if empty or ahead[0][:1] == "/":
+        if empty or (following or "")[:1] == "/":
             self._end(kid, _leaf(kid, attributes, text if not empty else ""), members)
-            return tag, members, 0 if empty else 1
+            return tag, members, following if empty else next(pieces, None)
         self._stack.append((tag, members))
         if depth >= self._depth:
             self._too_deep()
-        return kid, attributes, 0
+        return kid, attributes, following
 
     def _end(self, tag: Tag, value: Any, members: dict[str, Any]) -> None:
         """Take an element that has ended: a record is given out, anything else becomes a member."""

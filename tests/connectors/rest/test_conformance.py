@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -9,7 +10,8 @@ from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, ClassVar, Self
+from urllib.parse import unquote
 
 import pytest
 
@@ -26,7 +28,7 @@ from lienthong.testing import (
 )
 from lienthong_connectors.http.auth import basic_value
 from lienthong_connectors.presets import identity_results, onestop_list, shared_catalogue, sync_dossiers
-from lienthong_connectors.rest import LinkHeaderPaging, PagePaging, RestSource, RestTarget
+from lienthong_connectors.rest import LinkHeaderPaging, PagePaging, RestSource, RestTarget, StatusLookup
 from lienthong_sandbox import Province
 
 #: Grants a token and a session to whoever asks, in the words of all dialects at once.
@@ -56,7 +58,7 @@ def denying_server() -> Iterator[int]:
             self.end_headers()
             self.wfile.write(body)
 
-        do_GET = do_OPTIONS = do_POST  # noqa: N815 - the standard library's names
+        do_GET = do_OPTIONS = do_PUT = do_POST  # noqa: N815 - the standard library's names
 
         def log_message(self, *_: Any) -> None:
             pass
@@ -70,8 +72,8 @@ def denying_server() -> Iterator[int]:
 class Sandbox:
     """One system of the province: its connection, and what its switches can break."""
 
-    system: str
-    deadline = 5
+    system: ClassVar[str]
+    deadline: ClassVar[float] = 5
 
     @pytest.fixture
     def connection(self, province: Province) -> Iterator[Connection]:
@@ -335,16 +337,133 @@ class TestCreateThenUpdateTarget(Sandbox, TargetConformance):
     def faults(
         self, province: Province, connection: Connection, breakages: Mapping[str, Any]
     ) -> Mapping[str, Any]:
-        def cut(**moment: Callable[[bytes], bool]) -> Callable[[], Any]:
+        def cut(asked: bytes = b"\0", answered: bytes = b"\0") -> Callable[[], Any]:
             @contextmanager
             def broken() -> Iterator[Connection]:
-                with CuttingProxy(("127.0.0.1", province.port), **moment) as proxy:
+                with CuttingProxy(
+                    ("127.0.0.1", province.port),
+                    asked=lambda data: asked in data,
+                    answered=lambda data: answered in data,
+                ) as proxy:
                     yield self.moved(province, connection, int(proxy.address[1]))
 
             return broken
 
         return {
             **breakages,
-            "cut-after-taken": cut(answered=lambda data: b"MaHoSo" in data),
-            "cut-before-taken": cut(asked=lambda data: b"DongBoHoSoMC" in data),
+            "cut-after-taken": cut(answered=b"MaHoSo"),
+            "cut-before-taken": cut(asked=b"DongBoHoSoMC"),
+        }
+
+
+class Register:
+    """A service that keeps one record under each address, for who has the key; some it refuses."""
+
+    KEY = "s3cret-key"
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Record] = {}
+        kept = self.kept
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def answer(self, status: int, value: Any) -> None:
+                data = json.dumps(value, ensure_ascii=False).encode()
+                known = self.headers.get("X-API-Key") == Register.KEY
+                self.send_response(status if known else 401)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def do_PUT(self) -> None:
+                record = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                if record["id"].endswith("9"):
+                    self.answer(422, {"code": "E9", "message": f"không nhận {record['name']}"})
+                    return
+                if self.headers.get("X-API-Key") == Register.KEY:
+                    kept[unquote(self.path).removeprefix("/people/")] = record
+                self.answer(200, {"number": "BN-1"})
+
+            def do_GET(self) -> None:
+                found = kept.get(unquote(self.path).removeprefix("/people/"))
+                self.answer(404 if found is None else 200, found or {})
+
+            def do_OPTIONS(self) -> None:
+                self.answer(405, {})
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+
+    def __enter__(self) -> Self:
+        Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class TestSingleTarget(TargetConformance):
+    """Records put one by one, each under an address of its own that can also be asked."""
+
+    text = "name"
+    deadline = 5
+
+    @pytest.fixture
+    def register(self) -> Iterator[Register]:
+        with Register() as running:
+            yield running
+
+    @pytest.fixture
+    def settings(self) -> RestTarget:
+        status = StatusLookup(path="/people/{key}")
+        return RestTarget(
+            path="/people/{key}", method="PUT", mode="single", status=status, repeatable=True, timeout=1
+        )
+
+    @pytest.fixture
+    def connection(self, register: Register) -> Connection:
+        extra = {"auth": "api-key", "token": Register.KEY}
+        host = f"http://127.0.0.1:{register.server.server_port}"
+        return Connection("register", "lienthong_rest", host=host, extra=extra)
+
+    @pytest.fixture
+    def records(self) -> list[Record]:
+        """Keys hold what an address cannot: it must arrive escaped."""
+        return [{"id": f"hồ sơ/{number}0?", "name": f"Nguyễn Văn Mẫu {number:03d}"} for number in range(14)]
+
+    @pytest.fixture
+    def stored(self, register: Register) -> Callable[[], list[Record]]:
+        return lambda: list(register.kept.values())
+
+    @pytest.fixture
+    def refusable(self, records: list[Record]) -> tuple[list[Record], set[int]]:
+        for number in (0, 7, 13):
+            records[number] |= {"id": f"{number}-9"}
+        return records, {0, 7, 13}
+
+    @pytest.fixture
+    def faults(self, register: Register, connection: Connection) -> Mapping[str, Any]:
+        def through(opened: Callable[[], Any]) -> Callable[[], Any]:
+            @contextmanager
+            def broken() -> Iterator[Connection]:
+                with opened() as there:
+                    port = there if isinstance(there, int) else there.address[1]
+                    yield replace(connection, host=f"http://127.0.0.1:{port}")
+
+            return broken
+
+        service = ("127.0.0.1", register.server.server_port)
+        return {
+            "unreachable": replace(connection, host=f"http://127.0.0.1:{refused_port()}"),
+            "unauthenticated": replace(connection, extra={**connection.extra, "token": "wr0ng-key"}),
+            "forbidden": through(denying_server),
+            "unresponsive": through(silent_server),
+            "cut-after-taken": through(lambda: CuttingProxy(service, answered=lambda _: True)),
+            "cut-before-taken": through(lambda: CuttingProxy(service, asked=lambda _: True)),
         }
