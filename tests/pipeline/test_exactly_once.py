@@ -10,7 +10,7 @@ from memory_bus import unit
 
 from lienthong import Delivery
 from lienthong.connector import TargetCapabilities
-from lienthong.errors import OutcomeUnknown, RequestRejected, Unavailable
+from lienthong.errors import OutcomeUnknown, RequestRejected, SignatureInvalid, Unavailable
 from lienthong.ledger import export, verify_bundle
 from lienthong.pipeline import RunRequest, run_exchange
 from lienthong.pipeline.delivering import delivery_id
@@ -46,6 +46,17 @@ def test_an_answer_lost_before_the_target_took_the_batch(bench: Bench) -> None:
     run_exchange(bench.bus, bench.plan(), RunRequest("r1"), sleep=no_sleep)
     once(bench, 5)
     assert len({batch.id for batch in bench.target.batches}) == 1
+
+
+def test_an_answer_that_was_tampered_with_says_nothing(bench: Bench) -> None:
+    """A forged answer stops the run; the next try asks the target instead of sending again."""
+    bench.source.offers = [unit(n) for n in range(1, 6)]
+    bench.target.answer_with = [SignatureInvalid("forged", taken=True)]
+    with pytest.raises(SignatureInvalid):
+        run_exchange(bench.bus, bench.plan(), RunRequest("r1"))
+    assert [item.state for item in bench.bus.journal.deliveries(exchange="units")] == ["unknown"]
+    run_exchange(bench.bus, bench.plan(), RunRequest("r1"))
+    once(bench, 5)
 
 
 def test_a_process_that_died_while_waiting(bench: Bench) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from lienthong.connector import Answer, Batch, RecordTarget
-from lienthong.errors import LienThongError, OutcomeUnknown
+from lienthong.errors import LienThongError, OutcomeUnknown, Tampered
 from lienthong.ledger import DeliveryState, Journal
 from lienthong.merkle import leaf_hash
 from lienthong.pipeline.bus import Bus
@@ -128,7 +128,7 @@ class Delivering:
         self.journal.sent(state.id)
         try:
             answer = self.target.deliver(batch)
-        except OutcomeUnknown:
+        except (OutcomeUnknown, Tampered):  # a forged answer says nothing about what was taken
             self._unknown(state, range(state.segment.count))
             raise
         except LienThongError:
