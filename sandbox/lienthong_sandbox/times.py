@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 
 VN = timezone(timedelta(hours=7), "Asia/Ho_Chi_Minh")
 """Vietnam has one zone, seven hours ahead of UTC, without summer time."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 NO_DATE = "0000-00-00T00:00:00.000+0700"
 """The literal by which the provincial one-stop family says "no date yet"."""
@@ -18,8 +20,8 @@ def now() -> datetime:
 
 
 def to_ms(moment: datetime) -> int:
-    """Return a moment as milliseconds since 1970, the form in which stores sort it."""
-    return round(moment.timestamp() * 1000)
+    """Return a moment as whole milliseconds since 1970 (cut, as texts are), by which stores sort."""
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
 def from_ms(value: int) -> datetime:
