@@ -51,7 +51,7 @@ def test_killed_in_push_after_the_portal_took_a_batch(
     province.clear_faults()
     taken = len(creations(province))
     assert 0 < taken < DOSSIERS
-    assert lienthong.count("SELECT count(*) FROM lt_delivery WHERE state = 'sent'") == 1
+    assert lienthong.count("SELECT count(*) FROM lt_delivery WHERE state = 'sent'") >= 1
     summary = lienthong.run("dossier_sync")
     assert (summary["acknowledged"], summary["refused"], summary["quarantined"]) == (DOSSIERS, 6, 8)
     assert operations(province) == {"create": DOSSIERS}

@@ -16,7 +16,10 @@ from lienthong.signing import LocalSigner, Signer, TrustStore, wsse
 from lienthong.signing._wsse.names import DS, PASSWORD_DIGEST, SOAP11, SOAP12, WSSE, WSU
 
 WSA = "http://www.w3.org/2005/08/addressing"
-NOW = datetime.now(UTC).replace(microsecond=0)
+# keys are made at their first use, minutes later than this line is read
+NOW = datetime.now(UTC).replace(microsecond=0) + timedelta(
+    minutes=30
+)
 
 
 def envelope(

@@ -6,7 +6,7 @@ import base64
 import copy
 import hashlib
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,7 +17,8 @@ from lienthong.signing import Signer, TrustStore, wsse
 from lienthong.signing._wsse.c14n import canonical
 from lienthong.signing._wsse.names import DS, EXC_C14N, WSSE, WSU
 
-NOW = datetime.now(UTC)
+# keys are made at their first use, minutes later than this line is read
+NOW = datetime.now(UTC) + timedelta(minutes=30)
 ID = f"{{{WSU}}}Id"
 
 

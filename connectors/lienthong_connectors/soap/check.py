@@ -5,9 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from lienthong.connector import Finding
-from lienthong.errors import LienThongError
+from lienthong.errors import (
+    Forbidden,
+    LienThongError,
+    ProtocolViolation,
+    RequestRejected,
+    SignatureInvalid,
+    Unauthenticated,
+    Unavailable,
+)
 from lienthong_connectors.http.probe import probe
+from lienthong_connectors.soap.auth import DancuHash
+from lienthong_connectors.soap.faults import fault_error, read_fault
 from lienthong_connectors.soap.service import Request, Service
+from lienthong_connectors.soap.transport import SPEAKING
+
+_SAYS_LITTLE = (ProtocolViolation, RequestRejected, SignatureInvalid, Unavailable)
+_STRANGER = (Unauthenticated, Forbidden)
 
 
 def findings(service: Service, *requests: Request) -> list[Finding]:
@@ -16,7 +30,9 @@ def findings(service: Service, *requests: Request) -> list[Finding]:
     found = probe(wire)
     if all(finding.ok for finding in found):
         found.append(_described(service, requests))
-    if found[-1].ok and not service.remote:
+    if found[-1].ok and service.wire.identified:
+        found.append(_known(service, requests[0]))
+    elif found[-1].ok and not service.remote:
         found.append(_answers(service))
     return found
 
@@ -39,3 +55,48 @@ def _answers(service: Service) -> Finding:
     except LienThongError as error:
         return Finding("service", ok=False, detail=error.message, hint=error.hint)
     return Finding("service", ok=True, detail=f"answers a GET with {status}")
+
+
+def _known(service: Service, request: Request) -> Finding:
+    """Call an operation that there is not, as ourselves and as nobody, and compare the answers.
+
+    Many services look at credentials only when they are sent an envelope. An answer to ourselves
+    proves that ours were accepted only where the service turns strangers away.
+    """
+    try:
+        said = _knock(service, request)
+    except LienThongError as error:
+        hint = error.hint
+        if isinstance(error, _STRANGER) and isinstance(service.wire.auth, DancuHash):
+            hint = "check login, password, sv_url and this machine's clock, then ask the agency"
+        return Finding("service", ok=False, detail=error.message, hint=hint)
+    try:
+        _knock(service, request, anonymous=True)
+    except _STRANGER:
+        return Finding("service", ok=True, detail=f"{said}; credentials accepted, a stranger is turned away")
+    except LienThongError:
+        pass
+    return Finding(
+        "service",
+        ok=True,
+        detail=f"{said}; credentials not contradicted",
+        hint="the service answers strangers as well: only a real request shows whether it knows us",
+    )
+
+
+def _knock(service: Service, request: Request, *, anonymous: bool = False) -> str:
+    """Return what a service says to a call of nothing; raise where it does not speak with us at all."""
+    answering = service.knock(request, anonymous=anonymous)
+    try:
+        answering.whole()
+    except _SAYS_LITTLE:
+        status = answering.status
+        if not status or status in SPEAKING or 300 <= status < 400:
+            raise
+        return f"answers an unknown operation with {status}"
+    if answering.fault is None:
+        return f"answers an unknown operation with {answering.status}"
+    error = fault_error(read_fault(answering.fault), service.settings.faults, where=service.where)
+    if isinstance(error, Unauthenticated):
+        raise error
+    return f"answers an unknown operation with fault {error.details['agency_code']}"

@@ -10,6 +10,7 @@ from typing import Any
 from lienthong.errors import (
     LienThongError,
     Misconfigured,
+    OutcomeUnknown,
     Reason,
     Refused,
     RequestRejected,
@@ -64,14 +65,20 @@ def read_fault(fault: Any) -> Fault:
     )
 
 
-def fault_error(fault: Fault, table: FaultTable, *, where: str, record: Any = None) -> LienThongError:
+def fault_error(
+    fault: Fault, table: FaultTable, *, where: str, record: Any = None, delivery: bool = False
+) -> LienThongError:
     """Return the error a fault stands for: by the agency's table, else by the fault code.
 
-    `Refused` carries the agency's text for the steward; every other error only the code.
+    A service that failed (Server, Receiver) without an entry in the table may have failed before or
+    after it took a ``delivery``, so that ends in `OutcomeUnknown`; anything else may be asked again,
+    `Unavailable`. `Refused` carries the agency's text for the steward; every other error only the code.
     """
     code = _SAFE.sub("-", fault.agency_code)[:40] or "Fault"
     meaning, said = _meaning(fault, table), f"the service answered with fault {code}"
-    if meaning == "transient":
+    if meaning == "failed" and delivery:
+        return OutcomeUnknown(said, where=where, hint="ask the target before repeating", agency_code=code)
+    if meaning in ("transient", "failed"):
         return Unavailable(said, where=where, agency_code=code)
     if meaning == "misconfigured":
         return Misconfigured(
@@ -107,7 +114,7 @@ def _meaning(fault: Fault, table: FaultTable) -> str:
     outer = fault.codes[0] if fault.codes else ""
     if outer in _SENDER:
         return "refused"
-    return "misconfigured" if outer in _DEPLOYMENT else "transient"
+    return "misconfigured" if outer in _DEPLOYMENT else "failed"
 
 
 def _texts(value: Any) -> Iterator[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -27,6 +28,7 @@ from lienthong_connectors.xml.shape import refuse
 _MEDIA: Final = {"1.1": "text/xml", "1.2": "application/soap+xml"}
 _ENVELOPES: Final = {f"{{{namespace}}}Envelope" for namespace in NAMESPACES.values()}
 _PARTS: Final = ("Header", "Body")
+_NOTHING: Final = ("lienthong-no-operation", "urn:lienthong:check", "urn:lienthong:check:no-operation")
 
 
 class Request:
@@ -60,6 +62,15 @@ class Request:
         """Return the envelope's bytes; raise `Refused` where the scope makes no valid request."""
         envelope = self.operation.body(self._body.fill(scope))
         return finish(envelope, self.operation.version, self._headers.fill(scope))
+
+    def nothing(self, scope: Mapping[str, Any] | None) -> tuple[Operation, bytes]:
+        """Return an operation that no service has, and the envelope that calls it.
+
+        The SOAP headers are the request's own for this scope; None leaves them out.
+        """
+        nothing = PlainOperation(*_NOTHING, self.operation.version)
+        headers = {} if scope is None else self._headers.fill(scope)
+        return nothing, finish(nothing.body({}), nothing.version, headers)
 
 
 class Service:
@@ -100,6 +111,18 @@ class Service:
         """Send a request; the answer is read by iterating over what is returned."""
         envelope = request.envelope({**scope, "connection": self.extras})
         return Answering(self, request.operation, envelope, record, delivery)
+
+    def knock(self, request: Request, *, anonymous: bool = False) -> Answering:
+        """Call an operation that no service has, which shows what the service says to who we are.
+
+        ``anonymous``: without the connection's credentials and headers.
+        """
+        service, scope = self, {"connection": self.extras, "records": []}
+        if anonymous:
+            service = copy.copy(self)
+            service.wire = self.wire.anonymous()
+        nothing, envelope = request.nothing(None if anonymous else scope)
+        return Answering(service, nothing, envelope, None, delivery=False)
 
     def close(self) -> None:
         """Close all connections."""
@@ -188,16 +211,16 @@ class Service:
 class Answering:
     """One request under way: iterate for the records, then ask for the rest.
 
-    ``body`` is the Body's first element as a JSON value (records left out), ``fault`` the Fault
-    where there was one, ``digest`` the SHA-256 (hex) of the answer's bytes, ``signed_by`` the
-    agency whose signature was verified.
+    ``delivery`` tells whether the request asks for an effect, ``body`` is the Body's first element
+    as a JSON value (records left out), ``fault`` the Fault where there was one, ``digest`` the
+    SHA-256 (hex) of the answer's bytes, ``signed_by`` the agency whose signature was verified.
     """
 
     def __init__(
         self, service: Service, operation: Operation, envelope: bytes, record: str | None, delivery: bool
     ) -> None:
         self._service, self._operation, self._record = service, operation, record
-        self._envelope, self._delivery = envelope, delivery
+        self._envelope, self.delivery = envelope, delivery
         self.body: Any = {}
         self.fault: Any = None
         self.status = 0
@@ -214,13 +237,13 @@ class Answering:
         headers = service.headers(self._operation)
         sealed = service.sealed(self._envelope)
         with service.wire.post(
-            sealed, headers, label=self._operation.name, delivery=self._delivery
+            sealed, headers, label=self._operation.name, delivery=self.delivery
         ) as incoming:
             self.status = incoming.status
             try:
                 yield from self._read(incoming)
             except ProtocolViolation as error:
-                if not self._delivery or not 200 <= self.status < 300:
+                if not self.delivery or not 200 <= self.status < 300:
                     raise
                 raise OutcomeUnknown(
                     f"the answer to a delivery cannot be read: {error.message}",
@@ -236,7 +259,7 @@ class Answering:
 
     def _read(self, incoming: Incoming) -> Iterator[list[Record]]:
         where = self._service.where
-        error = incoming.error(where=where, delivery=self._delivery)
+        error = incoming.error(where=where, delivery=self.delivery)
         if error is not None and (not incoming.is_xml or incoming.status in {401, 403, 429, 503}):
             raise error
         if not incoming.is_xml:

@@ -27,10 +27,10 @@ class FaultTable:
 
     A code is looked for in the fault's detail (any element's text) and then as the fault code
     itself, without prefix. Codes in no list: Client and Sender are refused, Server and Receiver
-    transient, MustUnderstand and VersionMismatch misconfigured.
+    transient (of unknown outcome for a delivery), MustUnderstand and VersionMismatch misconfigured.
     """
 
-    transient: tuple[str, ...] = option((), doc="try again later")
+    transient: tuple[str, ...] = option((), doc="surely not taken, try again later")
     refused: tuple[str, ...] = option((), doc="this record (a look-up, a record's delivery) is refused")
     misconfigured: tuple[str, ...] = option((), doc="the exchange or the connection is wrong")
     unauthenticated: tuple[str, ...] = option((), doc="who we are is not accepted")

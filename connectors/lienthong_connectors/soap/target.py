@@ -187,7 +187,8 @@ class OpenTarget:
         """Return what an answer says of a record; raise what a fault or a bad code means."""
         where = self._service.where
         if answering.fault is not None:
-            raise fault_error(read_fault(answering.fault), self._settings.faults, where=where, record=record)
+            fault, table = read_fault(answering.fault), self._settings.faults
+            raise fault_error(fault, table, where=where, record=record, delivery=answering.delivery)
         verdict = judge(answering.body, codes, where=where)
         open_ = verdict.meaning in ("absent", "pending") and codes is not self._settings.result
         if verdict.meaning not in _TAKEN and not open_:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import ssl
 import time
@@ -25,6 +26,7 @@ from lienthong.errors import (
     TimedOut,
     Unavailable,
 )
+from lienthong_connectors.http.auth import Dialect
 from lienthong_connectors.http.coding import ACCEPTED
 from lienthong_connectors.http.fields import base_url, join_url
 from lienthong_connectors.http.status import failure
@@ -34,7 +36,7 @@ from lienthong_connectors.soap.auth import authentication, fixed_headers
 from lienthong_connectors.xml.shape import refuse
 
 _CHUNK: Final = 1 << 16
-_SPEAKING: Final = frozenset({401, 403, 429, 502, 503, 504})
+SPEAKING: Final = frozenset({401, 403, 429, 502, 503, 504})
 _BIG_WSDL: Final = 16 << 20
 _CUTS = (OSError, HTTPException, HTTPError, requests.RequestException)
 _NOT_SENT = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
@@ -64,7 +66,7 @@ class Incoming:
 
 
 class Wire:
-    """The connection to one service."""
+    """The connection to one service; ``identified`` tells whether requests say over HTTP who we are."""
 
     def __init__(self, connection: Connection, context: Context, settings: Any) -> None:
         self.where = f"connection {connection.id!r}"
@@ -88,7 +90,9 @@ class Wire:
             proxy=proxy,
         )
         self.auth = authentication(connection, self._small)
-        self._fixed = {**fixed_headers(connection), **settings.headers}
+        fixed = fixed_headers(connection)
+        self._fixed = {**fixed, **settings.headers}
+        self.identified = bool(fixed) or str(connection.option("auth", "none")) != "none"
 
     def get(self, url: str) -> bytes:
         """Fetch a file of the service's description."""
@@ -105,7 +109,7 @@ class Wire:
         answer to a GET, which SOAP does not define.
         """
         reply = self._get(self.url)
-        if reply.status in _SPEAKING:
+        if reply.status in SPEAKING:
             error = failure(reply, where=self.where, safe=True)
             if error is not None:
                 raise error
@@ -150,6 +154,12 @@ class Wire:
                 response.close()
                 spent = round((time.monotonic() - started) * 1000)
                 self._log(f"POST {label} -> {status}, {size[0]} B, {spent} ms")
+
+    def anonymous(self) -> Wire:
+        """Return the same connection without its credentials and headers; it is closed with this one."""
+        other = copy.copy(self)
+        other.auth, other._fixed = Dialect(), dict(self._settings.headers)
+        return other
 
     @property
     def proxied(self) -> bool:

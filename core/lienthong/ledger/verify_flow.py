@@ -185,21 +185,22 @@ def run_totals(view: RunView) -> dict[str, int]:
 def time_problems(view: RunView) -> Iterator[Problem]:
     """Yield times that go backwards by more than clocks may differ."""
     for payload in view.payloads:
-        if not _in_order(payload["started"], payload["ended"], payload["recorded"]):
+        if not in_order(payload["started"], payload["ended"], payload["recorded"]):
             yield Problem(
                 named(payload), "it ended before it started or was signed before it ended", "thời gian đi lùi"
             )
     for before, after in pairwise(view.payloads):
-        if not _in_order(before["recorded"], after["recorded"]):
+        if not in_order(before["recorded"], after["recorded"]):
             yield Problem(
                 named(after), "it was signed earlier than the entry before it", "ký trước mục đứng trước"
             )
     for before, after in _producers(view):
-        if not _in_order(before["ended"], after["ended"]):
+        if not in_order(before["ended"], after["ended"]):
             yield Problem(
                 named(after), f"it ended before what it builds on ({named(before)})", "kết thúc trước đầu vào"
             )
 
 
-def _in_order(*times: str) -> bool:
+def in_order(*times: str) -> bool:
+    """Tell whether times follow one another, clocks being allowed to differ by `SKEW`."""
     return all(parse_time(one) <= parse_time(next_one) + SKEW for one, next_one in pairwise(times))

@@ -52,6 +52,10 @@ class Part:
         """How many records are still on their way."""
         return sum(segment.count for segment in self.segments)
 
+    def label(self, step: str) -> str:
+        """Return the step's name for people, with the part's number where there are several."""
+        return step if self.of == 1 else f"{step} {self.index + 1}/{self.of}"
+
     def moved(self, segments: Sequence[Segment], evidence: Mapping[str, Any], **counts: int) -> Part:
         """Return the part after a step: new segments, counts added, the step's evidence."""
         added = dict(self.counts)

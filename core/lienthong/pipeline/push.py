@@ -85,7 +85,7 @@ def _deliver_all(
         ended.append(work.deliver(state))
         _quarantine_refused(bus, plan, request, ended[-1])
         done += state.segment.count
-        bus.progress("push", done, part.records)
+        bus.progress(part.label("push"), done, part.records)
     unknown = [state for state in ended if state.unknown]
     if unknown:
         raise OutcomeUnknown(

@@ -1,15 +1,17 @@
-"""A whole run in one process: the five steps one after another, retried as Airflow would."""
+"""A whole run in one process: the five steps in order, retried as Airflow would."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 from lienthong.connector import RecordSource
 from lienthong.errors import Transient
 from lienthong.pipeline.bus import Bus
-from lienthong.pipeline.parts import RunRequest, Settled
+from lienthong.pipeline.parts import Part, RunRequest, Settled
 from lienthong.pipeline.plan import Plan
 from lienthong.pipeline.pull import pull
 from lienthong.pipeline.push import push
@@ -39,11 +41,19 @@ def run_exchange(
         return _retried(bus, step, attempts, sleep)
 
     parts = steadily(lambda: pull(bus, plan, request, source))
-    parts = [steadily(lambda part=part: validate(bus, plan, request, part)) for part in parts]  # type: ignore[misc]
-    parts = [steadily(lambda part=part: transform(bus, plan, request, part)) for part in parts]  # type: ignore[misc]
-    for part in parts:
-        steadily(lambda part=part: push(bus, plan, request, part))  # type: ignore[misc]
+    for step in (validate, transform):
+        parts = [steadily(partial(step, bus, plan, request, part)) for part in parts]
+    _push_all(parts, lambda part: steadily(partial(push, bus, plan, request, part)))
     return settle(bus, plan, request)
+
+
+def _push_all(parts: Sequence[Part], push_part: Callable[[Part], Part]) -> None:
+    """Push the parts side by side, as Airflow's mapped tasks do: targets answer while others are served."""
+    if not parts:
+        return
+    with ThreadPoolExecutor(len(parts), thread_name_prefix="push") as pool:
+        for done in [pool.submit(push_part, part) for part in parts]:
+            done.result()
 
 
 def _retried(bus: Bus, step: Callable[[], _T], attempts: int, sleep: Callable[[float], None]) -> _T:

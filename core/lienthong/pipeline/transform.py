@@ -79,7 +79,7 @@ def _transform_all(
             if mapped:
                 outputs.append(bus.store.write(mapped))
             done += segment.count
-            bus.progress("transform", done, part.records)
+            bus.progress(part.label("transform"), done, part.records)
     finally:
         if service is not None:
             service.close()

@@ -26,7 +26,7 @@ def validate(bus: Bus, plan: Plan, request: RunRequest, part: Part) -> Part:
         refusals += [Refusal(records[line], reasons) for line, reasons in refused.items()]
         kept.append(_without(bus, records, refused) if refused else segment)
         done += segment.count
-        bus.progress("validate", done, part.records)
+        bus.progress(part.label("validate"), done, part.records)
     kept = [segment for segment in kept if segment.count]
     quarantined = keep_refusals(bus, plan, request, "validate", plan.dataset, refusals)
     counts = {"valid": part.records - len(refusals), "quarantined": len(refusals)}

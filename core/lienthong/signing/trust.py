@@ -8,6 +8,7 @@ evaluated (a critical one is refused). Revocation is by removal from the store, 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -19,6 +20,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtensionOID, NameOID
 
 from lienthong.errors import Misconfigured, SignatureInvalid
@@ -179,12 +181,17 @@ def read_der(der: bytes) -> x509.Certificate:
     if len(der) > _MAX_DER:
         raise ValueError("certificate too large")
     try:
-        certificate = x509.load_der_x509_certificate(der)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CryptographyDeprecationWarning)  # refused just below
+            certificate = x509.load_der_x509_certificate(der)
+            serial = certificate.serial_number
         for part in ("subject", "issuer", "extensions", "not_valid_before_utc", "not_valid_after_utc"):
             getattr(certificate, part)  # parsed at first use, and may be malformed
         certificate.public_key()
     except _UNREADABLE:
         raise ValueError("not a readable certificate") from None
+    if serial <= 0:
+        raise ValueError("serial number not positive (RFC 5280 section 4.1.2.2)")
     return certificate
 
 

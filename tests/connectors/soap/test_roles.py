@@ -271,6 +271,85 @@ def test_a_failure_of_the_first_record_is_raised(
         target(told, status=STATUS).deliver(batch())
 
 
+SERVER_FAULTS = [
+    fault11("s:Server", "Sai"),
+    fault11("s:Server", "Sai", "<MaLoi>HT99</MaLoi>"),
+    fault11("", ""),
+    fault12("Receiver", "<s:Text xml:lang='vi'>Sai</s:Text>"),
+]
+
+
+def forgetful(told: Any, tools: Any, fault: str, status: int) -> list[str]:
+    """Serve a register that keeps each record it is given and then fails; return what it keeps."""
+    kept: list[str] = []
+    version = tools.SOAP12 if "s:Code>" in fault else tools.SOAP11
+
+    def act(handler: Any) -> None:
+        body = told.requests[-1][2].decode()
+        key, asked = re.findall("key>(.*?)<", body)[0], "ask" in body
+        if not asked:
+            kept.append(key)
+        inner = f"<r><code>{int(key in kept)}</code></r>" if asked else fault
+        answer = tools.envelope(inner, version)
+        handler.send_response(200 if asked else status)
+        handler.send_header("Content-Type", "text/xml")
+        handler.send_header("Content-Length", str(len(answer)))
+        handler.end_headers()
+        handler.wfile.write(answer)
+
+    told.act = act
+    return kept
+
+
+@pytest.mark.parametrize("status", [200, 500])
+@pytest.mark.parametrize("fault", SERVER_FAULTS)
+def test_a_service_that_failed_may_have_taken_the_record(
+    told: Any, tools: Any, fault: str, status: int
+) -> None:
+    """A service that keeps a record and then fails leaves doubt, and asking it finds the one effect."""
+    kept = forgetful(told, tools, fault, status)
+    opened = target(told, status=STATUS)
+    with pytest.raises(OutcomeUnknown, match="fault") as caught:
+        opened.deliver(batch(1))
+    assert "ask the target" in caught.value.hint
+    assert "Sai" not in str(caught.value)
+    answer = opened.lookup(batch(1))
+    assert (answer.acknowledged, answer.absent) == (1, frozenset())
+    assert len(kept) == 1
+
+
+def test_a_failed_list_is_in_doubt_as_a_whole(told: Any, tools: Any) -> None:
+    """A list that the service failed on may have been taken in part, so nothing of it is repeated unasked."""
+    answers(told, tools, fault11("s:Server", "Sai"))
+    request = {"items": {"item": {"$each": {"name": "$record.name"}}}}
+    with pytest.raises(OutcomeUnknown):
+        target(told, request=request).deliver(batch())
+
+
+def test_a_failure_in_mid_batch_leaves_the_rest_in_doubt(told: Any, tools: Any) -> None:
+    """What was taken before a fault stays acknowledged; the record it answered is in doubt, too."""
+    answers(told, tools, "00", fault11("s:Server", "Sai"), "00")
+    answer = target(told, status=STATUS).deliver(batch())
+    assert (answer.acknowledged, answer.unknown) == (1, {1, 2})
+    assert len(told.requests) == 2
+
+
+@pytest.mark.parametrize("code", ["HT01", "Server"])
+def test_a_listed_fault_surely_took_nothing(told: Any, tools: Any, code: str) -> None:
+    """A fault that the agency's table calls transient is sent again without asking."""
+    answers(told, tools, fault11("s:Server", "Sai", "<MaLoi>HT01</MaLoi>"))
+    with pytest.raises(Unavailable) as caught:
+        target(told, faults=FaultTable(transient=(code,))).deliver(batch(1))
+    assert not isinstance(caught.value, OutcomeUnknown)
+
+
+def test_a_status_query_that_failed_may_be_asked_again(told: Any, tools: Any) -> None:
+    """Asking has no effect, so the same fault is an ordinary failure there."""
+    answers(told, tools, fault11("s:Server", "Sai"))
+    with pytest.raises(Unavailable):
+        target(told, status=STATUS).lookup(batch(1))
+
+
 def test_the_status_query_settles_doubt(told: Any, tools: Any) -> None:
     """Taken, never taken, not yet known and refused are told apart by asking."""
     answers(told, tools, "1", "0", "5", "9")
@@ -392,11 +471,12 @@ def test_personal_values_are_taken_out_of_the_agency_s_words(told: Any) -> None:
     assert caught.value.reasons[0].vi == "Công dân … số … không khớp"
 
 
-def test_a_fault_on_a_read_rejects_the_request(told: Any) -> None:
-    """A source has no record to refuse."""
-    told.envelope(fault11("s:Client", "Sai"))
+@pytest.mark.parametrize(("code", "error"), [("Client", RequestRejected), ("Server", Unavailable)])
+def test_a_fault_on_a_read(told: Any, code: str, error: type[LienThongError]) -> None:
+    """A source has no record to refuse, and a read that the service failed on is simply repeated."""
+    told.envelope(fault11(f"s:{code}", "Sai"))
     settings = SoapSource(operation="get", namespace="urn:t", record_element="item")
-    with pytest.raises(RequestRejected):
+    with pytest.raises(error):
         list(settings.open_source(told.connection(), Context()).read(ReadRequest()))
 
 
