@@ -16,10 +16,7 @@ from lienthong.signing import LocalSigner, Signer, TrustStore, wsse
 from lienthong.signing._wsse.names import DS, PASSWORD_DIGEST, SOAP11, SOAP12, WSSE, WSU
 
 WSA = "http://www.w3.org/2005/08/addressing"
-# keys are made at their first use, minutes later than this line is read
-NOW = datetime.now(UTC).replace(microsecond=0) + timedelta(
-    minutes=30
-)
+NOW = datetime.now(UTC).replace(microsecond=0)
 
 
 def envelope(

@@ -6,7 +6,7 @@ import base64
 import copy
 import hashlib
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -17,8 +17,7 @@ from lienthong.signing import Signer, TrustStore, wsse
 from lienthong.signing._wsse.c14n import canonical
 from lienthong.signing._wsse.names import DS, EXC_C14N, WSSE, WSU
 
-# keys are made at their first use, minutes later than this line is read
-NOW = datetime.now(UTC) + timedelta(minutes=30)
+NOW = datetime.now(UTC)
 ID = f"{{{WSU}}}Id"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -15,8 +15,7 @@ from lienthong.signing import Signer, TrustStore, wsse
 from lienthong.signing._wsse.names import DS, SOAP11, SOAP12, WSSE, WSU
 
 WSA = "http://www.w3.org/2005/08/addressing"
-# keys are made at their first use, minutes later than this line is read
-NOW = datetime.now(UTC) + timedelta(minutes=30)
+NOW = datetime.now(UTC)
 ID = f"{{{WSU}}}Id"
 SOURCE = (
     f'<s:Envelope xmlns:s="{SOAP11}" xmlns:a="{WSA}"><s:Header><a:To>urn:to</a:To></s:Header>'
