@@ -142,7 +142,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         # modules take their moment when they are collected, which may be long before keys are made
-        patch.setattr("lienthong.signing.keys._SKEW", timedelta(days=1))
+        patch.setattr("lienthong.signing.keys._SKEW", timedelta(minutes=50))
         create_development_keys(path, AGENCY)
         create_development_keys(path, "OTHER")
     return path
