@@ -15,7 +15,7 @@ export VENV PYTHON ONCE DEMO_PORT DEMO_SANDBOX_PORT
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\): .*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
 
-demo: ## five exchanges on a real Airflow against a simulated province
+demo: ## four exchanges on a real Airflow against a simulated province
 	@tools/bootstrap run && exec $(VENV)/bin/python -m lienthong.demo
 
 test: ## lint, types, import rules and all tests

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Engine
 
 from lienthong.connector import Batch
 from lienthong.errors import Misconfigured
+from lienthong_connectors.sql._errors import DRIVER_ERRORS
 from lienthong_connectors.sql._rows import dig
 from lienthong_connectors.sql.settings import SqlTarget
 
@@ -30,7 +31,11 @@ def create_table(engine: Engine, settings: SqlTarget, batch: Batch) -> None:
         for path, name in paths.items()
     ]
     metadata = sa.MetaData(schema=settings.schema)
-    sa.Table(settings.table, metadata, *columns).create(engine, checkfirst=True)
+    try:
+        sa.Table(settings.table, metadata, *columns).create(engine, checkfirst=False)
+    except DRIVER_ERRORS:
+        if not sa.inspect(engine).has_table(settings.table, schema=settings.schema):
+            raise  # otherwise another worker was faster
 
 
 def _type(values: list[Any]) -> Any:

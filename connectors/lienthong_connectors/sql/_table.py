@@ -61,6 +61,8 @@ def reflect(
         found = inspector.get_columns(name, schema=schema)
     except sa.exc.NoSuchTableError:
         return None
+    if not found:
+        return None  # another worker made it between the inspector's two questions
     primary = tuple(inspector.get_pk_constraint(name, schema=schema)["constrained_columns"])
     return Table(
         name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -276,6 +277,20 @@ def test_create_makes_the_table_from_the_records(database: Database) -> None:
     records = [{"id": "a", "n": None, "ok": True, "x": {"y": 1}}, {"id": "b", "n": 3, "ok": False, "x": []}]
     database.deliver(SqlTarget("made", create=True), batch(*records))
     assert database.read(SqlSource("made")) == records
+
+
+def test_workers_that_create_the_table_at_the_same_time_all_deliver(database: Database) -> None:
+    """Mapped tasks meet a missing table together: one makes it, the others find it."""
+    start = threading.Barrier(6)
+
+    def work(number: int) -> None:
+        start.wait()
+        database.deliver(SqlTarget("made_together", create=True), batch({"id": f"r{number}", "v": number}))
+
+    with ThreadPoolExecutor(6) as pool:
+        for done in [pool.submit(work, number) for number in range(6)]:
+            done.result()
+    assert len(database.read(SqlSource("made_together"))) == 6
 
 
 def test_a_read_sees_one_state_while_others_write(database: Database) -> None:

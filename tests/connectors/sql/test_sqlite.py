@@ -6,6 +6,8 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +53,21 @@ def deliver(settings: SqlTarget, connection: Connection, *batches: Batch) -> lis
         return [opened.deliver(item) for item in batches]
     finally:
         opened.close()
+
+
+def test_workers_that_create_the_table_at_the_same_time_all_deliver(tmp_path: Path) -> None:
+    """Mapped tasks meet a missing table together: one makes it, the others find it."""
+    url = f"sqlite:///{tmp_path / 'made.sqlite'}"
+    connection = Connection("lite", "lienthong_sql", extra={"url": url})
+    start = threading.Barrier(4)
+
+    def work(number: int) -> int:
+        start.wait()
+        (answer,) = deliver(SqlTarget("made", create=True), connection, batch({"id": number, "v": "x"}))
+        return int(answer.acknowledged)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(work, range(4))) == 4
 
 
 def test_the_public_surface() -> None:
