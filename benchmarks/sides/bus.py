@@ -9,13 +9,26 @@ import tempfile
 import time
 from pathlib import Path
 
+# what the steps would import at their first use: the other sides import at the top, too, uncounted
+import alembic.command
+import psycopg
+import requests
+
+import lienthong_connectors.rest.source
+import lienthong_connectors.sql._postgres
+import lienthong_connectors.sql._sqlite
+import lienthong_connectors.sql._target
 from lienthong import Delivery, Exchange, Source, Target, Text
 from lienthong.config import Config
 from lienthong.connector import Connection
+from lienthong.ledger import export as _export
 from lienthong.pipeline import Bus, RunRequest, compile_plan, run_exchange
 from lienthong.signing.keys import create_development_keys
 from lienthong_connectors.rest import PagePaging, RestSource
 from lienthong_connectors.sql import SqlTarget
+
+
+IMPORTED = (alembic.command, psycopg, requests, lienthong_connectors, _export)
 
 
 def main() -> None:
