@@ -27,7 +27,6 @@ from lienthong.signing.keys import create_development_keys
 from lienthong_connectors.rest import PagePaging, RestSource
 from lienthong_connectors.sql import SqlTarget
 
-
 IMPORTED = (alembic.command, psycopg, requests, lienthong_connectors, _export)
 
 

@@ -120,10 +120,10 @@ def _progress(watched: Sequence[Watched]) -> Table:
 def result_table(watched: Sequence[Watched]) -> Table:
     """Return the table of results."""
     table = Table(title="Liên Thông")
-    table.add_column("exchange")
+    table.add_column("exchange", overflow="fold")
     for name in (*COUNTS, "seconds"):
-        table.add_column(name, justify="right")
-    table.add_column("evidence")
+        table.add_column(name, justify="right", overflow="fold")
+    table.add_column("evidence", overflow="fold")
     for item in watched:
         counts = [str(item.counts.get(name, "")) for name in COUNTS]
         evidence = {True: "verified", False: "NOT VERIFIED", None: "none"}[item.verified]
