@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 from lxml import etree
+from signing_clock import NOW
 
 from lienthong.signing import KeyRing, LocalSigner, Signer, TrustStore, wsse
 from lienthong.signing._wsse.c14n import canonical
@@ -192,4 +193,4 @@ def partner_trust(partners: dict[str, x509.Certificate]) -> TrustStore:
 @pytest.fixture
 def parts(signer: Signer) -> Parts:
     """A signed payment order, taken apart."""
-    return Parts(signer, datetime.now(UTC))
+    return Parts(signer, NOW)

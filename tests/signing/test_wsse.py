@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 from lxml import etree
+from signing_clock import NOW
 
 from lienthong.errors import Misconfigured, SignatureInvalid
 from lienthong.signing import LocalSigner, Signer, TrustStore, wsse
 from lienthong.signing._wsse.names import DS, PASSWORD_DIGEST, SOAP11, SOAP12, WSSE, WSU
 
 WSA = "http://www.w3.org/2005/08/addressing"
-NOW = datetime.now(UTC).replace(microsecond=0)
 
 
 def envelope(

@@ -6,18 +6,17 @@ import base64
 import copy
 import hashlib
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from lxml import etree
+from signing_clock import NOW
 
 from lienthong.errors import SignatureInvalid
 from lienthong.signing import Signer, TrustStore, wsse
 from lienthong.signing._wsse.c14n import canonical
 from lienthong.signing._wsse.names import DS, EXC_C14N, WSSE, WSU
 
-NOW = datetime.now(UTC)
 ID = f"{{{WSU}}}Id"
 
 

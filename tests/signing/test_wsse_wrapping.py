@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from lxml import etree
+from signing_clock import NOW
 
 from lienthong.errors import SignatureInvalid
 from lienthong.signing import Signer, TrustStore, wsse
 from lienthong.signing._wsse.names import DS, SOAP11, SOAP12, WSSE, WSU
 
 WSA = "http://www.w3.org/2005/08/addressing"
-NOW = datetime.now(UTC)
 ID = f"{{{WSU}}}Id"
 SOURCE = (
     f'<s:Envelope xmlns:s="{SOAP11}" xmlns:a="{WSA}"><s:Header><a:To>urn:to</a:To></s:Header>'
