@@ -185,9 +185,9 @@ def read_der(der: bytes) -> x509.Certificate:
             warnings.simplefilter("ignore", CryptographyDeprecationWarning)  # refused just below
             certificate = x509.load_der_x509_certificate(der)
             serial = certificate.serial_number
-        for part in ("subject", "issuer", "extensions", "not_valid_before_utc", "not_valid_after_utc"):
-            getattr(certificate, part)  # parsed at first use, and may be malformed
-        certificate.public_key()
+            for part in ("subject", "issuer", "extensions", "not_valid_before_utc", "not_valid_after_utc"):
+                getattr(certificate, part)  # parsed at first use, and may be malformed
+            certificate.public_key()
     except _UNREADABLE:
         raise ValueError("not a readable certificate") from None
     if serial <= 0:
