@@ -1,4 +1,4 @@
-"""The records of the benchmark: citizen dossiers of about 880 bytes, dataset bench.dossier/1.
+"""The records of the benchmark: citizen dossiers of about 950 bytes, dataset bench.dossier/1.
 
 All persons are made up: personal numbers begin with a province part that was never issued.
 """

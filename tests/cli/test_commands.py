@@ -102,6 +102,21 @@ def test_deliveries_are_listed_and_resolved_by_hand(bench: Bench, run: Run) -> N
     assert (code, "not in doubt" in err) == (2, True)
 
 
+def test_who_said_that_nothing_was_taken_is_kept(bench: Bench, run: Run) -> None:
+    """`--not-taken --by` leaves the person's name on the delivery, and the batch is sent again."""
+    bench.target.can = TargetCapabilities()
+    bench.source.offers.append(unit(20))
+    bench.target.answer_with = [OutcomeUnknown("cut", taken=False)]
+    plan = bench.plan(delivery=Delivery(batch=10, attempts=1))
+    with pytest.raises(OutcomeUnknown):
+        run_exchange(bench.bus, plan, RunRequest("r2"))
+    (state,) = bench.bus.journal.deliveries(exchange="units", state="unknown")
+    assert run("delivery", "resolve", state.id, "--not-taken", "--by", "Trực ban")[0] == 0
+    assert run_exchange(bench.bus, plan, RunRequest("r2")).counts["acknowledged"] == 1
+    receipts = bench.bus.journal.delivery(state.id).receipts
+    assert receipts[0]["reference"] == "Trực ban"
+
+
 def test_keys_are_made_once_and_kept_private(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

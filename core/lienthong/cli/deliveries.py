@@ -53,10 +53,11 @@ def _resolve(args: argparse.Namespace) -> int:
         raise Misconfigured(
             f"this delivery is {state.state}, its outcome is not in doubt", where=f"delivery {args.id}"
         )
+    found = "taken" if args.taken else "not taken"
+    receipt = {"status": f"{found}, resolved by hand", "at": now(), "reference": args.by}
     if args.taken:
-        receipt = {"status": "resolved by hand", "at": now(), "reference": args.by}
         journal.answered(args.id, "acknowledged", total=state.segment.count, receipts=[receipt])
     else:
-        journal.not_taken(args.id)
+        journal.not_taken(args.id, receipts=[receipt])
     sys.stdout.write("noted; retry the push task or run the exchange again\n")
     return 0

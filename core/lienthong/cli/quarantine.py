@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -130,5 +129,5 @@ def _release(args: argparse.Namespace) -> int:
     from lienthong.cli.deployment import open_bus
 
     item = open_bus().quarantine.released(args.id)
-    sys.stdout.write(f"{item.id} is {item.state} by {os.environ.get('USER', 'an unnamed user')}\n")
+    sys.stdout.write(f"{item.id} is {item.state}\n")
     return 0

@@ -92,15 +92,20 @@ class Deliveries:
             _allow(row, frozenset({"sent"}), "withdrawn")
             return change(connection, row, state=row["before"])
 
-    def not_taken(self, id: str) -> DeliveryState:  # noqa: A002 - the delivery's own word
+    def not_taken(
+        self,
+        id: str,  # noqa: A002 - the delivery's own word
+        receipts: Sequence[Mapping[str, Any]] = (),
+    ) -> DeliveryState:
         """Note that a person found out that the target has none of it: it may be sent again.
 
-        Raises `Permanent` for a delivery whose outcome is not in doubt.
+        ``receipts`` say who found out. Raises `Permanent` for a delivery whose outcome is not in doubt.
         """
         with self._database.write() as connection:
             row = find(connection, id, lock=True)
             _allow(row, _MAY_ANSWER, "intended")
-            return change(connection, row, state="intended", before="intended", unknown="[]")
+            known = dump(_joined(load(row["receipts"]), receipts))
+            return change(connection, row, state="intended", before="intended", unknown="[]", receipts=known)
 
     def answered(
         self,
