@@ -27,7 +27,13 @@ Fetch = Callable[[], tuple[str, float]]
 
 
 class Dialect(AuthBase):
-    """No authentication, and the base of all others."""
+    """No authentication, and the base of all others.
+
+    ``announced_in_body``: a refusal may hide in an answer that HTTP calls a success, so that every
+    answer is held whole before it is judged.
+    """
+
+    announced_in_body = False
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Put the credential on the request."""
@@ -111,6 +117,7 @@ class SessionAuth(Dialect):
     code inside an answer that HTTP calls a success.
     """
 
+    announced_in_body = True
     _SMALL = 4096
 
     def __init__(self, credential: Credential, dstcode: str, agency: str, expired: frozenset[str]) -> None:

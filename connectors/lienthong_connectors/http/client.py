@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urljoin, urlsplit
 from uuid import uuid4
@@ -11,11 +13,12 @@ import requests
 
 from lienthong.connector import Connection, Context
 from lienthong.errors import Misconfigured, ProtocolViolation, Unauthenticated
+from lienthong_connectors.http.auth import Dialect
 from lienthong_connectors.http.coding import ACCEPTED
 from lienthong_connectors.http.fields import base_url, join_url
 from lienthong_connectors.http.login import dialect
 from lienthong_connectors.http.signature import HttpSignature, check_keys, sign_request, verify_reply
-from lienthong_connectors.http.transport import Limits, Prepared, Reply, Transport
+from lienthong_connectors.http.transport import Incoming, Limits, Prepared, Reply, Streamed, Transport
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _AGENT = "lienthong"
@@ -26,17 +29,19 @@ class Call:
     """One request in the words of a connector.
 
     ``path`` is under the connection's host, or an absolute URL of the same origin; ``label`` is
-    what messages and logs call it. ``safe``: repeating it has no effect.
+    what messages and logs call it. ``safe``: repeating it has no effect. ``answer_bytes``: bound of
+    the answer, 0 for the client's own.
     """
 
     method: str
     path: str
     params: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | None = None
+    body: bytes | Streamed | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     label: str = ""
     safe: bool = True
     correlation: str = ""
+    answer_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,11 @@ class Answered:
 
 
 class Client:
-    """Speaks with one connection's system. Safe among threads."""
+    """Speaks with one connection's system. Safe among threads.
+
+    ``authenticate`` makes the authentication that the connection asks for, ``headers`` go with
+    every request.
+    """
 
     def __init__(
         self,
@@ -57,6 +66,8 @@ class Client:
         limits: Limits,
         signature: HttpSignature | None = None,
         *,
+        headers: Mapping[str, str] | None = None,
+        authenticate: Callable[[Connection, Transport], Dialect] = dialect,
         pool: int = 8,
     ) -> None:
         self.where = f"connection {connection.id!r} "
@@ -75,27 +86,42 @@ class Client:
             proxy=str(connection.option("proxy", "")),
             pool=pool,
         )
-        self.auth = dialect(connection, self.transport)
+        self.auth = authenticate(connection, self.transport)
         self._signature, self._context = signature, context
+        self._headers = dict(headers or {})
 
     def call(self, call: Call) -> Answered:
-        """Send a call and return its answer, whatever the status.
+        """Send a call and return its whole answer, whatever the status; raises as `stream` does."""
+        with self.stream(call) as incoming:
+            return Answered(incoming.whole(), incoming.signed_by)
+
+    @contextmanager
+    def stream(self, call: Call) -> Iterator[Incoming]:
+        """Send a call and lend its answer, whatever the status, while it is read.
 
         A credential that is refused (401, or the portal's word for it) is renewed once and the
         call repeated: by that answer the other side said that it did not process the request
-        (RFC 9110 section 15.5.2). Redirects of safe calls are followed within the same origin.
+        (RFC 9110 section 15.5.2). Redirects of safe calls are followed within the same origin. An
+        answer that must be signed is held whole until its signature was verified.
 
-        Raises what `Transport.send` raises, `Unauthenticated` and `SignatureInvalid`.
+        Raises what `Transport.open` raises, `Unauthenticated` and `SignatureInvalid`.
         """
-        reply, request = self._accepted(call)
-        signed_by = ""
-        if self._signature is not None and self._signature.verify:
-            signed_by = verify_reply(reply, request, self._signature, self._context)
-        return Answered(reply, signed_by)
+        with ExitStack() as stack:
+            incoming, request = self._accepted(call, stack)
+            if self._signature is not None and self._signature.verify:
+                incoming.signed_by = verify_reply(incoming.whole(), request, self._signature, self._context)
+            yield incoming
 
     def touch(self, call: Call) -> Reply:
         """Send a call as `call` does, but ask for no signature on its answer: for checks."""
-        return self._accepted(call)[0]
+        with ExitStack() as stack:
+            return self._accepted(call, stack)[0].whole()
+
+    def anonymous(self, headers: Mapping[str, str]) -> Client:
+        """Return this client without its credentials, with other headers; it is closed with this one."""
+        other = copy.copy(self)
+        other.auth, other._headers = Dialect(), dict(headers)
+        return other
 
     def close(self) -> None:
         """Close all connections."""
@@ -112,37 +138,45 @@ class Client:
             )
         return url
 
-    def _accepted(self, call: Call) -> tuple[Reply, requests.PreparedRequest]:
-        reply, request = self._send(call)
-        if self.auth.refused(reply.status, reply.body) and self.auth.renew(request):
-            reply, request = self._send(call)
-        if self.auth.refused(reply.status, reply.body):
+    def _accepted(self, call: Call, stack: ExitStack) -> tuple[Incoming, requests.PreparedRequest]:
+        incoming, request = self._send(call, stack)
+        if self._refused(incoming) and self.auth.renew(request):
+            stack.close()
+            incoming, request = self._send(call, stack)
+        if self._refused(incoming):
             raise Unauthenticated(
                 "the other side does not accept who we are",
                 where=f"{self.where}{call.label or call.path}",
                 hint="check the connection's credentials and auth",
             )
-        return reply, request
+        return incoming, request
 
-    def _send(self, call: Call) -> tuple[Reply, requests.PreparedRequest]:
+    def _refused(self, incoming: Incoming) -> bool:
+        if incoming.status == 401 or self.auth.announced_in_body:
+            return self.auth.refused(incoming.status, incoming.whole().body)
+        return False
+
+    def _send(self, call: Call, stack: ExitStack) -> tuple[Incoming, requests.PreparedRequest]:
         url = self.url(call.path)
-        reply, request = self._once(call, url, call.params)
+        incoming, request = self._once(call, url, call.params, stack)
         for _ in range(3):
-            if reply.status not in _REDIRECTS or call.method not in {"GET", "HEAD"}:
+            if incoming.status not in _REDIRECTS or call.method not in {"GET", "HEAD"}:
                 break
-            url = self.url(_resolve(request.url or url, reply.header("Location")))
-            reply, request = self._once(call, url, {})
-        return reply, request
+            url = self.url(_resolve(request.url or url, incoming.header("Location")))
+            stack.close()
+            incoming, request = self._once(call, url, {}, stack)
+        return incoming, request
 
     def _once(
-        self, call: Call, url: str, params: Mapping[str, str]
-    ) -> tuple[Reply, requests.PreparedRequest]:
+        self, call: Call, url: str, params: Mapping[str, str], stack: ExitStack
+    ) -> tuple[Incoming, requests.PreparedRequest]:
         correlation = call.correlation or uuid4().hex
         headers = {
             "User-Agent": _AGENT,
             "Accept": "application/json",
             "Accept-Encoding": ACCEPTED,
             "X-Request-Id": correlation,
+            **self._headers,
             **call.headers,
         }
         try:
@@ -156,11 +190,13 @@ class Client:
                 hint="check host and path, and the headers of the settings",
             ) from None
         self.auth(request)
-        request.prepare_content_length(request.body)
+        if not isinstance(request.body, Streamed):
+            request.prepare_content_length(request.body)
         if self._signature is not None and self._signature.sign:
             sign_request(request, self._signature, self._context)
         label = call.label or "/" + call.path.lstrip("/")
-        return self.transport.send(Prepared(request, label, call.safe, correlation)), request
+        prepared = Prepared(request, label, call.safe, correlation, call.answer_bytes)
+        return stack.enter_context(self.transport.open(prepared)), request
 
 
 def _resolve(base: str, link: str) -> str:

@@ -86,4 +86,9 @@ def verify_reply(reply: Reply, request: PreparedRequest, signature: HttpSignatur
 
 def _body(request: PreparedRequest) -> bytes:
     body = request.body or b""
-    return body.encode() if isinstance(body, str) else bytes(body)
+    if not isinstance(body, (bytes, str)):
+        raise Misconfigured(
+            "a body that is written as a stream cannot be signed",
+            hint="send it whole, or without a signature",
+        )
+    return body.encode() if isinstance(body, str) else body

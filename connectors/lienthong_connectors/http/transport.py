@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from typing import NoReturn
@@ -14,7 +15,6 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError
 
 from lienthong.errors import (
-    LienThongError,
     Misconfigured,
     OutcomeUnknown,
     ProtocolViolation,
@@ -24,8 +24,8 @@ from lienthong.errors import (
 from lienthong_connectors.http.coding import decoded
 from lienthong_connectors.http.wire import Deadline, WatchedAdapter
 
-_CHUNK = 1 << 20
-_CUTS = (OSError, HTTPException, HTTPError, requests.RequestException, ValueError)
+_CHUNK = 1 << 16
+_CUTS = (OSError, EOFError, HTTPException, HTTPError, requests.RequestException, ValueError)
 _NOT_SENT = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
 
 
@@ -45,13 +45,32 @@ class Prepared:
 
     ``label`` stands for the path in messages and log lines, because a path can hold a key.
     ``safe``: repeating it has no effect at the other side, so a cut is an ordinary failure.
-    ``correlation`` ties log lines on both sides together.
+    ``correlation`` ties log lines on both sides together. ``answer_bytes``: bound of the answer,
+    0 for the transport's own.
     """
 
     request: requests.PreparedRequest = field(repr=False)
     label: str
     safe: bool
     correlation: str = ""
+    answer_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """A request's body in pieces, written as they come; ``length`` in bytes, None for chunked transfer.
+
+    ``pieces`` is called once for every try.
+    """
+
+    pieces: Callable[[], Iterator[bytes]]
+    length: int | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self.pieces()
+
+    def __len__(self) -> int:
+        return self.length or 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +87,73 @@ class Reply:
     def header(self, name: str) -> str:
         """Return a header's value, empty where it is absent."""
         return self.headers.get(name, "")
+
+
+class Incoming:
+    """An answer whose body is still to be read, once: in `chunks`, or as a `whole` which is kept.
+
+    ``signed_by`` is the agency whose signature on it was verified (empty without one).
+    """
+
+    def __init__(
+        self,
+        response: requests.Response,
+        limit: int,
+        where: str,
+        fail: Callable[[Exception], NoReturn],
+        deadline: Deadline,
+    ) -> None:
+        self.status = response.status_code
+        self.headers = response.headers
+        self.url = response.request.url or ""
+        self.pairs = tuple((str(k), str(v)) for k, v in response.raw.headers.items())
+        self.signed_by = ""
+        self.size = 0
+        self._response, self._limit, self._where = response, limit, where
+        self._fail, self._deadline = fail, deadline
+        self._reply: Reply | None = None
+
+    def header(self, name: str) -> str:
+        """Return a header's value, empty where it is absent."""
+        return self.headers.get(name, "")
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the decoded body piece by piece; raises as `Transport.open` says."""
+        if self._reply is not None:
+            yield self._reply.body
+            return
+        yield from self._guarded(decoded(self._raw(), self._coding, self._limit, where=self._where))
+
+    def whole(self) -> Reply:
+        """Return the complete answer, reading it at the first call; raises as `chunks`."""
+        if self._reply is None:
+            content = b"".join(self._guarded(decoded(self._raw(), "", self._limit, where=self._where)))
+            body = content
+            if self._coding:
+                plain = decoded(iter((content,)), self._coding, self._limit, where=self._where)
+                body = b"".join(self._guarded(plain))
+            self._reply = Reply(self.status, self.headers, content, body, self.url, self.pairs)
+        return self._reply
+
+    @property
+    def _coding(self) -> str:
+        return self.header("Content-Encoding")
+
+    def _raw(self) -> Iterator[bytes]:
+        while part := self._response.raw.read(_CHUNK, decode_content=False):
+            self.size += len(part)
+            yield part
+        if self._deadline.expired:  # the socket was shut down, which can look like the end
+            raise TimeoutError
+
+    def _guarded(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        """Hand pieces on; whatever goes wrong while they are read becomes an error of the bus."""
+        try:
+            yield from pieces
+        except (ProtocolViolation, *_CUTS) as error:
+            if isinstance(error, ProtocolViolation) and 300 <= self.status < 500:
+                raise  # a refusal, however badly written
+            self._fail(error)
 
 
 class Transport:
@@ -95,30 +181,43 @@ class Transport:
         self._adapter = WatchedAdapter(pool_connections=4, pool_maxsize=pool)
 
     def send(self, prepared: Prepared) -> Reply:
-        """Send once and return the whole answer, whatever its status.
+        """Send once and return the whole answer, whatever its status; raises as `open` does."""
+        with self.open(prepared) as incoming:
+            return incoming.whole()
 
-        Raises `Unavailable` where nothing left, or where an answer to a safe request was cut;
-        `TimedOut` where a safe request ran out of time; `OutcomeUnknown` where any other request
-        left and no whole answer came back; `ProtocolViolation` for an answer that is too large or
-        badly coded; `Misconfigured` where TLS does not hold.
+    @contextmanager
+    def open(self, prepared: Prepared) -> Iterator[Incoming]:
+        """Send once and lend the answer, whatever its status, while its body is read.
+
+        Raises, here or while the body is read: `Unavailable` where nothing left, or where an answer
+        to a safe request was cut; `TimedOut` where a safe request ran out of time; `OutcomeUnknown`
+        where any other request left and no whole, readable answer came back; `ProtocolViolation`
+        for an answer to a safe request that is too large or badly coded; `Misconfigured` where TLS
+        does not hold.
         """
         started = time.monotonic()
+        incoming, outcome = None, "cut"
         with Deadline(self._limits.total) as deadline:
             self._under_way.add(deadline)
-            try:
-                reply = self._exchange(prepared.request)
-                if deadline.expired:
-                    raise TimeoutError
-            except LienThongError:
-                self._note(prepared, "bad answer", 0, started)
-                raise
-            except _CUTS as error:
-                self._note(prepared, "cut", 0, started)
+
+            def fail(error: Exception) -> NoReturn:
+                nonlocal outcome
+                outcome = "bad answer" if isinstance(error, ProtocolViolation) else "cut"
                 self._fail(prepared, error, deadline)
+
+            try:
+                response = self._respond(prepared.request, fail)
+                try:
+                    outcome = str(response.status_code)
+                    limit = prepared.answer_bytes or self._limits.answer_bytes
+                    place = f"{self._where}{prepared.label}"
+                    incoming = Incoming(response, limit, place, fail, deadline)
+                    yield incoming
+                finally:
+                    response.close()
             finally:
                 self._under_way.discard(deadline)
-        self._note(prepared, str(reply.status), len(reply.content), started)
-        return reply
+                self._note(prepared, outcome, incoming.size if incoming else 0, started)
 
     def close(self) -> None:
         """Close all connections, and end what is under way on other threads."""
@@ -126,37 +225,20 @@ class Transport:
             deadline.expire()
         self._adapter.close()
 
-    def _exchange(self, request: requests.PreparedRequest) -> Reply:
-        response = self._adapter.send(
-            request,
-            stream=True,
-            timeout=(self._limits.connect, self._limits.idle),
-            verify=self._verify,
-            cert=self._certificate,
-            proxies=self._proxies,
-        )
+    def _respond(
+        self, request: requests.PreparedRequest, fail: Callable[[Exception], NoReturn]
+    ) -> requests.Response:
         try:
-            content = self._read(response)
-        finally:
-            response.close()
-        coding = response.headers.get("Content-Encoding", "")
-        body = decoded(content, coding, self._limits.answer_bytes, where=self._where) if coding else content
-        pairs = tuple((str(k), str(v)) for k, v in response.raw.headers.items())
-        return Reply(response.status_code, response.headers, content, body, request.url or "", pairs)
-
-    def _read(self, response: requests.Response) -> bytes:
-        parts: list[bytes] = []
-        size = 0
-        while part := response.raw.read(_CHUNK, decode_content=False):
-            size += len(part)
-            if size > self._limits.answer_bytes:
-                raise ProtocolViolation(
-                    f"the answer is larger than {self._limits.answer_bytes} bytes",
-                    where=self._where,
-                    hint="ask for smaller pages, or raise max_answer_bytes",
-                )
-            parts.append(part)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+            return self._adapter.send(
+                request,
+                stream=True,
+                timeout=(self._limits.connect, self._limits.idle),
+                verify=self._verify,
+                cert=self._certificate,
+                proxies=self._proxies,
+            )
+        except _CUTS as error:
+            fail(error)
 
     def _fail(self, prepared: Prepared, error: Exception, deadline: Deadline) -> NoReturn:
         place = f"{self._where}{prepared.label}"
@@ -176,6 +258,8 @@ class Transport:
                 where=place,
                 hint="check the address, the client certificate's files and the proxy",
             ) from None
+        if isinstance(error, ProtocolViolation):
+            _unreadable(prepared, error)
         timed_out = (
             deadline.expired or isinstance(error, (requests.Timeout, TimeoutError)) or _is_timeout(cause)
         )
@@ -194,6 +278,17 @@ class Transport:
         self._log(
             f"{prepared.request.method} {prepared.label} -> {outcome}, {size} B, {spent} ms{correlation}"
         )
+
+
+def _unreadable(prepared: Prepared, error: ProtocolViolation) -> NoReturn:
+    """Raise what an answer that cannot be read means: a delivery may have been taken all the same."""
+    if prepared.safe:
+        raise error
+    raise OutcomeUnknown(
+        f"the answer to a delivery cannot be read: {error.message}",
+        where=error.where,
+        hint="ask the target before repeating",
+    ) from None
 
 
 def _cause(error: BaseException) -> BaseException:

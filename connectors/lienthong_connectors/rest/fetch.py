@@ -144,7 +144,8 @@ def _validator(reply: Reply) -> dict[str, Any]:
 
 def _validator_key(call: Call) -> str:
     """Name a page's request without its query values, which may be personal."""
-    text = orjson.dumps([call.method, call.path, dict(call.params), (call.body or b"").hex()])
+    body = call.body if isinstance(call.body, bytes) else b""
+    text = orjson.dumps([call.method, call.path, dict(call.params), body.hex()])
     return hashlib.sha256(text).hexdigest()[:32]
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from lienthong.connector import Finding
 from lienthong.errors import (
     Forbidden,
@@ -26,8 +24,7 @@ _STRANGER = (Unauthenticated, Forbidden)
 
 def findings(service: Service, *requests: Request) -> list[Finding]:
     """Return findings up to the first step that fails; no operation is called."""
-    wire: Any = service.wire
-    found = probe(wire)
+    found = probe(service.wire.client)
     if all(finding.ok for finding in found):
         found.append(_described(service, requests))
     if found[-1].ok and service.wire.identified:
@@ -67,7 +64,7 @@ def _known(service: Service, request: Request) -> Finding:
         said = _knock(service, request)
     except LienThongError as error:
         hint = error.hint
-        if isinstance(error, _STRANGER) and isinstance(service.wire.auth, DancuHash):
+        if isinstance(error, _STRANGER) and isinstance(service.wire.client.auth, DancuHash):
             hint = "check login, password, sv_url and this machine's clock, then ask the agency"
         return Finding("service", ok=False, detail=error.message, hint=hint)
     try:

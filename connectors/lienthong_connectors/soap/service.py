@@ -20,7 +20,7 @@ from lienthong_connectors.soap.envelope import (
     finish,
 )
 from lienthong_connectors.soap.template import Template
-from lienthong_connectors.soap.transport import Incoming, Wire
+from lienthong_connectors.soap.transport import Heard, Wire
 from lienthong_connectors.soap.wsdl import find_binding, load, locate, reader
 from lienthong_connectors.xml.reader import RecordReader, XmlLimits
 from lienthong_connectors.xml.shape import refuse
@@ -192,7 +192,7 @@ class Service:
     def _document(self) -> Any:
         if not self.location:
             return None
-        return load(self.location, reader(self.location, self.wire.base, self.wire.get))
+        return load(self.location, reader(self.location, self.wire.client.base, self.wire.get))
 
     def _check_security(self) -> None:
         security = self.settings.security
@@ -236,12 +236,10 @@ class Answering:
         service = self._service
         headers = service.headers(self._operation)
         sealed = service.sealed(self._envelope)
-        with service.wire.post(
-            sealed, headers, label=self._operation.name, delivery=self.delivery
-        ) as incoming:
-            self.status = incoming.status
+        with service.wire.post(sealed, headers, label=self._operation.name, delivery=self.delivery) as heard:
+            self.status = heard.status
             try:
-                yield from self._read(incoming)
+                yield from self._read(heard)
             except ProtocolViolation as error:
                 if not self.delivery or not 200 <= self.status < 300:
                     raise
@@ -257,22 +255,22 @@ class Answering:
             pass
         return self
 
-    def _read(self, incoming: Incoming) -> Iterator[list[Record]]:
+    def _read(self, heard: Heard) -> Iterator[list[Record]]:
         where = self._service.where
-        error = incoming.error(where=where, delivery=self.delivery)
-        if error is not None and (not incoming.is_xml or incoming.status in {401, 403, 429, 503}):
+        error = heard.error(where=where, delivery=self.delivery)
+        if error is not None and (not heard.is_xml or heard.status in {401, 403, 429, 503}):
             raise error
-        if not incoming.is_xml:
+        if not heard.is_xml:
             raise ProtocolViolation(
-                f"the answer is not XML but {incoming.media[:60] or 'untyped'} (status {incoming.status})",
+                f"the answer is not XML but {heard.media[:60] or 'untyped'} (status {heard.status})",
                 where=where,
                 hint="check the connection's host and path",
             )
         settings = self._service.settings
         limits = XmlLimits(settings.max_answer_bytes, settings.max_record_bytes, settings.max_depth)
         shapes = self._operation.shapes(self._record)
-        parser = RecordReader(self._record, shapes, limits, incoming.charset, frozenset(settings.lists))
-        for data in self._pieces(incoming):
+        parser = RecordReader(self._record, shapes, limits, heard.charset, frozenset(settings.lists))
+        for data in self._pieces(heard):
             records = parser.feed(data)
             if records:
                 _check_root(parser.root_tag)
@@ -281,18 +279,18 @@ class Answering:
         if error is not None and self.fault is None:
             raise error
 
-    def _pieces(self, incoming: Incoming) -> Iterator[bytes]:
+    def _pieces(self, heard: Heard) -> Iterator[bytes]:
         """Yield the answer's bytes, hashed; a signed one only once it is verified."""
         state = hashlib.sha256()
         security = self._service.settings.security
         if security is None or not security.verify:
-            for data in incoming.chunks:
+            for data in heard.incoming.chunks():
                 state.update(data)
                 yield data
         else:
             held: list[bytes] = []
             size = 0
-            for data in incoming.chunks:
+            for data in heard.incoming.chunks():
                 size += len(data)
                 if size > security.max_bytes:
                     refuse(f"a signed answer is larger than {security.max_bytes} bytes", "size")

@@ -34,7 +34,9 @@ from lienthong.errors import (
     Unauthenticated,
     Unavailable,
 )
+from lienthong_connectors.http.client import Call, Client
 from lienthong_connectors.http.fields import base_url
+from lienthong_connectors.http.transport import Limits, Streamed
 from lienthong_connectors.rest import RestSource, RestTarget
 
 ROWS = [{"id": n} for n in range(50)]
@@ -191,6 +193,41 @@ def test_too_large_too_short_and_unknown_codings_are_refused(
     agency.default = agency.response(raw=raw, headers={"Content-Encoding": coding})
     with pytest.raises(kind):
         agency.read(RestSource(path="rows", max_answer_bytes=10_000))
+
+
+@pytest.mark.parametrize(
+    ("raw", "coding"),
+    [
+        (gzip.compress(b" " * 5_000_000, mtime=0), "gzip"),
+        (gzip.compress(b"[]" * 100, mtime=0)[:-9], "gzip"),
+        (b"not compressed", "gzip"),
+        (b" " * 20_000, ""),
+    ],
+)
+@pytest.mark.parametrize("status", [200, 500])
+def test_an_unreadable_answer_to_a_delivery_leaves_it_in_doubt(
+    agency: Any, status: int, raw: bytes, coding: str
+) -> None:
+    """A success, or a failure half way, that cannot be read does not say that nothing was taken."""
+    agency.default = agency.response(raw=raw, status=status, headers={"Content-Encoding": coding})
+    with pytest.raises(OutcomeUnknown):
+        agency.target(RestTarget(path="rows", max_answer_bytes=10_000)).deliver(agency.batch(*ROWS))
+
+
+def test_a_body_can_be_written_as_a_stream(agency: Any) -> None:
+    """Pieces of known length travel with Content-Length; a renewed credential writes them anew."""
+    token = agency.response({"access_token": "t", "expires_in": 60})
+    agency.steps = [token, agency.response({}, status=401), token, agency.response([])]
+    connection = agency.connection(auth="oauth2", token_url="/token", login="id", password="secret")
+    client = Client(connection, agency.context(), Limits())
+    body = Streamed(lambda: iter((b"<a>", b"1" * 100_000, b"</a>")), length=100_007)
+    with client.stream(Call("POST", "in", body=body, safe=False)) as incoming:
+        assert incoming.status == 200
+        assert b"".join(incoming.chunks()) == b"[]"
+    client.close()
+    sent = [asked for asked in agency.asked if asked.path == "/api/in"]
+    assert [asked.body for asked in sent] == [b"<a>" + b"1" * 100_000 + b"</a>"] * 2
+    assert all(asked.headers["content-length"] == "100007" for asked in sent)
 
 
 def test_redirects_are_followed_on_the_same_host_only(agency: Any) -> None:
