@@ -21,6 +21,10 @@ def add_commands(commands: Any) -> None:
     describe = verbs.add_parser("describe", help="print a connector's connection form and settings")
     describe.add_argument("kind")
     describe.set_defaults(handler=_describe)
+    new = verbs.add_parser("new", help="write the package of a new connector, with its tests")
+    new.add_argument("name", help="lower-case words joined by underscores, such as land_registry")
+    new.add_argument("--to", type=Path, default=Path(), help="folder to make the package's folder in (.)")
+    new.set_defaults(handler=_new)
     check = verbs.add_parser(
         "check", help="test the endpoints of a DAG file's exchanges, without side effects"
     )
@@ -74,6 +78,22 @@ def _settings_table(found: ConnectorDescriptor, role: Any) -> Any:
     for item in found.options(role):
         table.add_row(item.name, item.type, "required" if item.required else item.default, item.doc)
     return table
+
+
+def _new(args: argparse.Namespace) -> int:
+    from lienthong.scaffold import write_connector
+
+    written = write_connector(args.name, args.to)
+    for path in written.files:
+        sys.stdout.write(f"{path}\n")
+    sys.stdout.write(
+        f"\nIt works as it is, on a folder of JSON files. Next:\n"
+        f"  cd {written.folder}\n"
+        "  python -m pip install -e .\n"
+        "  python -m pytest\n"
+        "then put your own system in the place of system.py.\n"
+    )
+    return 0
 
 
 def _check(args: argparse.Namespace) -> int:
