@@ -97,7 +97,7 @@ class Control:
 
     def _fault(self, asked: Asked) -> JSONResponse:
         if asked.request.method == "POST":
-            asked.system.board.add(fault_from(asked.body))
+            asked.system.await_fault(fault_from(asked.body))
         elif asked.request.method == "DELETE":
             asked.system.board.clear()
         names = ("name", "times", "after", "operation", "seconds")

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-
-import uvicorn
 
 from lienthong_sandbox import connections, credentials, warehouse
 from lienthong_sandbox.catalogue import UNITS, Catalogue
@@ -24,6 +20,7 @@ from lienthong_sandbox.notary import Notary
 from lienthong_sandbox.onestop import OneStop
 from lienthong_sandbox.population import Population
 from lienthong_sandbox.portal import Portal
+from lienthong_sandbox.serving import Serving, bound
 from lienthong_sandbox.store import Store
 from lienthong_sandbox.system import System
 from lienthong_sandbox.tokens import Issuer
@@ -31,7 +28,6 @@ from lienthong_sandbox.wss import Seal
 
 PROVINCE_CODE = "52"
 """The province that the sandbox plays (Gia Lai), in the codes in force since 1 July 2025."""
-_START_SECONDS = 20.0
 
 
 class Province:
@@ -76,15 +72,12 @@ class Province:
         self._host, self._name = host, name or "127.0.0.1"
         self.systems: dict[str, System] = {}
         self.port = 0
-        self._server: uvicorn.Server | None = None
-        self._thread: threading.Thread | None = None
+        self._serving: Serving | None = None
 
     def __enter__(self) -> Self:
         """Bind the port, seed what is not seeded yet, start to serve."""
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener = bound(self._host, self._wanted)
         try:
-            listener.bind((self._host, self._wanted))
             self.port = listener.getsockname()[1]
             self.home.mkdir(parents=True, exist_ok=True)
             self._secrets = credentials.load(self.home)
@@ -103,9 +96,8 @@ class Province:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop serving and close the files."""
-        if self._server is not None and self._thread is not None:
-            self._server.should_exit = True
-            self._thread.join(timeout=_START_SECONDS)
+        if self._serving is not None:
+            self._serving.stop()
         self._close_stores()
 
     def _store(self, name: str) -> Store:
@@ -149,26 +141,7 @@ class Province:
 
     def _serve(self, listener: socket.socket) -> None:
         gate = Gate([*self.systems.values()], Control(self.systems).app(), self._name)
-        config = uvicorn.Config(
-            gate,
-            log_level="warning",
-            access_log=False,
-            lifespan="off",
-            ws="none",
-            proxy_headers=False,
-            timeout_graceful_shutdown=2,
-        )
-        self._server = uvicorn.Server(config)
-        run = {"sockets": [listener]}
-        self._thread = threading.Thread(
-            target=self._server.run, kwargs=run, name="lienthong-sandbox", daemon=True
-        )
-        self._thread.start()
-        deadline = time.monotonic() + _START_SECONDS
-        while not self._server.started:
-            if time.monotonic() > deadline or not self._thread.is_alive():
-                raise RuntimeError("the sandbox did not start")
-            time.sleep(0.01)
+        self._serving = Serving(gate, listener)
 
     def _close_stores(self) -> None:
         for system in self.systems.values():
@@ -198,7 +171,7 @@ class Province:
         seconds: float = 1.0,
     ) -> None:
         """Put a fault in wait at a system; see :class:`lienthong_sandbox.faults.Fault`."""
-        self.systems[system].board.add(Fault(name, times, after, operation, seconds))
+        self.systems[system].await_fault(Fault(name, times, after, operation, seconds))
 
     def clear_faults(self) -> None:
         """Take the faults of all systems away."""

@@ -112,6 +112,12 @@ class Store:
             ).fetchone()
         return Row(*found) if found else None
 
+    def delete(self, collection: str, key: str) -> bool:
+        """Remove one document; tell whether there was one."""
+        with self._lock:
+            found = self._db.execute("DELETE FROM document WHERE collection=? AND key=?", (collection, key))
+        return found.rowcount > 0
+
     def _where(
         self, collection: str, kind: str | None, since: int | None, after: tuple[int, str] | None
     ) -> tuple[str, list[Any]]:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
-from lienthong_sandbox.faults import Board
+from lienthong_sandbox.faults import INNER, Board, Fault
 from lienthong_sandbox.store import Store
 from lienthong_sandbox.tokens import unauthorized
 
@@ -28,11 +28,15 @@ class Call:
 
 
 class System(ABC):
-    """One agency system: a name (its connection id), a path prefix, a store and its faults."""
+    """One agency system: a name (its connection id), a path prefix, a store and its faults.
+
+    ``inner`` are those faults of :data:`lienthong_sandbox.faults.INNER` that it can act out.
+    """
 
     name: str
     prefix: str
     title: str
+    inner: frozenset[str] = INNER
 
     def __init__(self, store: Store) -> None:
         """Build the system over its store and make sure that it is seeded."""
@@ -53,6 +57,12 @@ class System(ABC):
     @abstractmethod
     def operation(self, call: Call) -> str:
         """Name the operation of a request, for faults and for the log."""
+
+    def await_fault(self, fault: Fault) -> None:
+        """Put a fault in wait; raises ``ValueError`` for one that this system cannot act out."""
+        if fault.name in INNER - self.inner:
+            raise ValueError(f"{self.name} cannot act out {fault.name}")
+        self.board.add(fault)
 
     def expired(self) -> Response:
         """Answer as if the caller's token had run out."""

@@ -1,0 +1,127 @@
+"""A counterpart made from a description, started in a background thread of this process."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import yaml
+
+from lienthong.errors import Misconfigured
+from lienthong_sandbox import credentials
+from lienthong_sandbox.control import Control
+from lienthong_sandbox.faults import Fault
+from lienthong_sandbox.gate import Gate
+from lienthong_sandbox.made.openapi import from_schema
+from lienthong_sandbox.made.rest import MadeRest
+from lienthong_sandbox.serving import Serving, bound
+from lienthong_sandbox.store import Store
+
+CONNECTION = "made"
+"""The id of the counterpart's connection."""
+
+
+class Counterpart:
+    """A running counterpart; use it as a context manager. Listens on 127.0.0.1.
+
+    ``file`` is an OpenAPI 3 document or a JSON Schema (JSON or YAML). ``records`` made-up records
+    are in every list, ``fixed`` gives members by name a value. What it is sent is kept in ``home``,
+    or forgotten at the end where there is none. Raises `Misconfigured` for a file that is neither.
+    """
+
+    def __init__(
+        self,
+        file: Path,
+        *,
+        records: int = 50,
+        port: int = 0,
+        home: Path | None = None,
+        fixed: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Read the description; nothing listens before it is entered."""
+        self._file, self._records, self._wanted = file, records, port
+        self._home, self._fixed = home, fixed
+        self._described = _read(file)
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        self.port = 0
+
+    def __enter__(self) -> Self:
+        """Make the records and start to serve."""
+        listener = bound("127.0.0.1", self._wanted)
+        try:
+            self.port = listener.getsockname()[1]
+            self.system = self._build()
+            app = Control({self.system.name: self.system}).app()
+            self._serving = Serving(Gate([self.system], app), listener)
+        except BaseException:
+            listener.close()
+            self._forget()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop serving and close the files."""
+        self._serving.stop()
+        self.system.store.close()
+        self._forget()
+
+    @property
+    def url(self) -> str:
+        """Address of the counterpart, without a slash at the end."""
+        return f"http://127.0.0.1:{self.port}{self.system.prefix}"
+
+    def connections(self) -> dict[str, dict[str, Any]]:
+        """Return the Airflow connection that reaches it."""
+        kind = "lienthong_rest"
+        return {CONNECTION: {"conn_type": kind, "host": self.url, "extra": {"auth": "none"}}}
+
+    def write_connections(self, path: Path) -> None:
+        """Write the connection as Airflow's local filesystem backend reads it, mode 0600."""
+        credentials.write_private(path, json.dumps(self.connections(), indent=2))
+
+    def fault(self, name: str, **how: Any) -> None:
+        """Put a fault in wait; see :class:`lienthong_sandbox.faults.Fault`."""
+        self.system.await_fault(Fault(name, **how))
+
+    def _forget(self) -> None:
+        if self._temporary is not None:
+            self._temporary.cleanup()
+
+    def _build(self) -> MadeRest:
+        home = self._home
+        if home is None:
+            self._temporary = tempfile.TemporaryDirectory(prefix="lienthong-made-")
+            home = Path(self._temporary.name)
+        home.mkdir(parents=True, exist_ok=True)
+        store = Store(home / "made.sqlite")
+        try:
+            return MadeRest(store, self._described, self._records, self._fixed)
+        except ValueError as error:
+            store.close()
+            raise Misconfigured(str(error), where=str(self._file)) from None
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        found = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeError, yaml.YAMLError) as error:
+        raise Misconfigured(
+            f"the description cannot be read ({type(error).__name__})", where=str(file)
+        ) from None
+    if isinstance(found, dict) and str(found.get("openapi", "")).startswith("3."):
+        return found
+    if isinstance(found, dict) and "swagger" in found:
+        raise Misconfigured(
+            "the description is of Swagger 2", where=str(file), hint="convert it to OpenAPI 3 first"
+        )
+    if isinstance(found, dict) and {"$schema", "properties", "type", "$ref", "allOf"} & found.keys():
+        return from_schema(found)
+    raise Misconfigured(
+        "this is neither an OpenAPI 3 document nor a JSON Schema", where=str(file), hint="see docs/sandbox.md"
+    )

@@ -1,0 +1,203 @@
+"""Plausible values for a JSON Schema: Vietnamese persons and places where a name says so, else by type.
+
+Every person is one of `lienthong_sandbox.people`, who do not exist. The same seed makes the same values.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import unicodedata
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from lienthong_sandbox.made.patterns import matching
+from lienthong_sandbox.people import SEED, Person, person
+from lienthong_sandbox.times import VN
+
+Schema = Mapping[str, Any]
+_PEOPLE = 900_000
+_DEEPEST = 12
+_OPTIONAL = 0.8
+_FIRST_DAY = date(2025, 7, 1)
+
+#: What a member's name says of its value; names are compared without accents, case and separators.
+_BY_NAME: tuple[tuple[str, Callable[[Person], str]], ...] = (
+    (r"(hovaten|hoten|fullname|tencongdan|nguoinop|applicantname|personname)$", lambda p: p.name),
+    (r"(sodinhdanh(canhan)?|socccd|cccd|personalnumber|identitynumber|citizenid)$", lambda p: p.number),
+    (r"(dienthoai|sodienthoai|sdt|phone(number)?|mobile|telno)$", lambda p: p.phone),
+    (r"(email|thudientu|mail)$", lambda p: p.email),
+    (r"(ngaysinh|ngaythangnamsinh|dateofbirth|birthdate|dob)$", lambda p: p.born.isoformat()),
+    (r"(diachi|noiohientai|thuongtru|address)$", lambda p: p.street),
+    (r"(maphuongxa|maxa|mapx|communecode)$", lambda p: p.commune),
+    (r"(matinh|matinhthanh|provincecode)$", lambda _: "52"),
+    (r"(hocha|tencha|fathername)$", lambda p: p.father),
+    (r"(tenme|mothername)$", lambda p: p.mother),
+)
+
+
+class Maker:
+    """Makes values for schemas of one document; ``root`` resolves its local references.
+
+    ``fixed`` gives members by name a value of the caller's choice.
+    """
+
+    def __init__(
+        self, root: Schema, *, seed: int = SEED, fixed: Mapping[str, Any] | None = None, rows: int = 3
+    ) -> None:
+        self._root, self._rng, self._fixed = root, random.Random(seed), dict(fixed or {})
+        self._rows = rows
+        self._person = self._someone()
+
+    def record(self, schema: Any) -> Any:
+        """Return a value about another person than the one before."""
+        self._person = self._someone()
+        return self.value(schema)
+
+    def value(self, schema: Any, name: str = "", depth: int = 0) -> Any:
+        """Return a value that the schema allows, as far as its keywords are known here."""
+        schema = self.resolved(schema)
+        if name in self._fixed:
+            return self._fixed[name]
+        for word in ("const", "example", "default"):
+            if word in schema:
+                return schema[word]
+        if "enum" in schema:
+            return self._rng.choice(schema["enum"])
+        for word in ("oneOf", "anyOf"):
+            if schema.get(word):
+                rest = {key: item for key, item in schema.items() if key != word}
+                return self.value(_merged(rest, self.resolved(schema[word][0])), name, depth)
+        return self._typed(schema, name, depth)
+
+    def resolved(self, schema: Any) -> dict[str, Any]:
+        """Return a schema with its own reference and ``allOf`` put in place."""
+        found: dict[str, Any] = dict(schema) if isinstance(schema, Mapping) else {}
+        for _ in range(_DEEPEST):
+            if "$ref" not in found:
+                break
+            target = self._pointed(str(found.pop("$ref")))
+            found = _merged(dict(target), found)
+        for part in found.pop("allOf", ()):
+            found = _merged(found, self.resolved(part))
+        return found
+
+    def _pointed(self, reference: str) -> Schema:
+        target: Any = self._root
+        for part in reference.removeprefix("#").strip("/").split("/"):
+            step = part.replace("~1", "/").replace("~0", "~")
+            target = target.get(step, {}) if isinstance(target, Mapping) else {}
+        return target if isinstance(target, Mapping) else {}
+
+    def _typed(self, schema: Schema, name: str, depth: int) -> Any:
+        kind = schema.get("type") or ("object" if "properties" in schema else "string")
+        if isinstance(kind, list):
+            kind = next((item for item in kind if item != "null"), "null")
+        match kind:
+            case "object":
+                return self._object(schema, depth)
+            case "array":
+                return self._array(schema, name, depth)
+            case "integer" | "number":
+                return self._number(schema, whole=kind == "integer")
+            case "boolean":
+                return self._rng.random() < 0.5
+            case "null":
+                return None
+        return self._string(schema, name)
+
+    def _object(self, schema: Schema, depth: int) -> dict[str, Any]:
+        needed = set(schema.get("required", ()))
+        made: dict[str, Any] = {}
+        for name, part in schema.get("properties", {}).items():
+            wanted = name in needed or name in self._fixed
+            if wanted or (depth < _DEEPEST and self._rng.random() < _OPTIONAL):
+                made[name] = self.value(part, name, depth + 1)
+        return made
+
+    def _array(self, schema: Schema, name: str, depth: int) -> list[Any]:
+        low, high = int(schema.get("minItems", 0)), int(schema.get("maxItems", 1 << 30))
+        count = 0 if depth >= _DEEPEST else min(max(low, self._rows), high)
+        return [self.value(schema.get("items", {}), name, depth + 1) for _ in range(max(count, low))]
+
+    def _number(self, schema: Schema, *, whole: bool) -> int | float:
+        low = float(schema.get("minimum", schema.get("exclusiveMinimum", 0)))
+        high = float(schema.get("maximum", schema.get("exclusiveMaximum", max(low, 0) + 1000)))
+        step = float(schema.get("multipleOf", 1 if whole else 0.01))
+        first = -(-low // step) + (1 if schema.get("exclusiveMinimum") == low else 0)
+        last = high // step - (1 if schema.get("exclusiveMaximum") == high else 0)
+        made = self._rng.randint(int(first), max(int(first), int(last))) * step
+        return int(made) if whole else round(made, 6)
+
+    def _string(self, schema: Schema, name: str) -> str:
+        for made in self._candidates(schema, name):
+            if _fits(made, schema):
+                return made
+        low, high = int(schema.get("minLength", 1)), int(schema.get("maxLength", 40))
+        text = f"{name or 'giá trị'} {self._rng.randrange(10_000)}"
+        return text[:high] + "x" * (low - len(text[:high]))
+
+    def _candidates(self, schema: Schema, name: str) -> list[str]:
+        """Return what the string may be, the most plausible first."""
+        plain = _plain(name)
+        found = [make(self._person) for words, make in _BY_NAME if re.search(words, plain)]
+        if "format" in schema:
+            found.insert(0, self._formatted(str(schema["format"])))
+        if "pattern" in schema:
+            found += self._by_pattern(str(schema["pattern"]))
+        elif re.match(r"(ngay|thoidiem|date|time)|.*(date|at)$", plain) and "format" not in schema:
+            found.append(self._day().isoformat())
+        return found
+
+    def _by_pattern(self, pattern: str) -> list[str]:
+        try:
+            return [matching(pattern, self._rng) for _ in range(4)]
+        except ValueError:
+            return []
+
+    def _formatted(self, name: str) -> str:
+        moment = datetime.combine(self._day(), datetime.min.time(), VN) + timedelta(
+            seconds=self._rng.randrange(86_400)
+        )
+        made = {
+            "date": self._day().isoformat(),
+            "date-time": moment.isoformat(),
+            "time": f"{moment:%H:%M:%S}+07:00",
+            "email": self._person.email,
+            "uuid": str(uuid.UUID(int=self._rng.getrandbits(128), version=4)),
+            "uri": f"https://example.com/{self._rng.randrange(10_000)}",
+            "ipv4": f"192.0.2.{self._rng.randrange(1, 255)}",
+        }
+        return made.get(name, "")
+
+    def _day(self) -> date:
+        return _FIRST_DAY + timedelta(days=self._rng.randrange(365))
+
+    def _someone(self) -> Person:
+        return person(self._rng.randrange(_PEOPLE))
+
+
+def _fits(text: str, schema: Schema) -> bool:
+    if not int(schema.get("minLength", 0)) <= len(text) <= int(schema.get("maxLength", 1 << 30)):
+        return False
+    try:
+        return re.search(str(schema.get("pattern", "")), text) is not None and text != ""
+    except re.error:
+        return True
+
+
+def _merged(one: dict[str, Any], other: Schema) -> dict[str, Any]:
+    """Return both schemas' demands in one; the second's words win where they clash."""
+    both = {**one, **other}
+    if "properties" in one and "properties" in other:
+        both["properties"] = {**one["properties"], **other["properties"]}
+    if "required" in one and "required" in other:
+        both["required"] = [*one["required"], *other["required"]]
+    return both
+
+
+def _plain(name: str) -> str:
+    text = unicodedata.normalize("NFD", name.replace("Đ", "D").replace("đ", "d"))
+    return re.sub(r"[^a-z0-9]", "", "".join(c for c in text if not unicodedata.combining(c)).lower())
