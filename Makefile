@@ -20,6 +20,7 @@ demo: ## four exchanges on a real Airflow against a simulated province
 
 test: ## lint, types, import rules and all tests
 	@tools/bootstrap dev
+	@tools/counterparts
 	@$(MAKE) --no-print-directory lint types
 	$(VENV)/bin/python -m pytest -n auto --dist loadgroup
 

@@ -1,0 +1,121 @@
+"""The script that installs the counterparts: nothing done twice, one sentence for what is missing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+#: what the script calls besides the programs that it installs
+TOOLS = ("sh", "cat", "cksum", "cut", "dirname", "id", "mkdir", "paste", "rm", "sed")
+#: writes its arguments down; "ci" leaves what npm leaves
+FAKE = """#!/bin/sh
+echo "$(basename "$0") $*" >>"{log}"
+case "$1" in ci) mkdir -p "$3/node_modules" ;; esac
+exit {status}
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project folder with the script, locked packages, and a PATH of its own without any counterpart."""
+    for folder in ("tools", "tests/counterparts", "bin"):
+        (tmp_path / folder).mkdir(parents=True)
+    text = (ROOT / "tools" / "counterparts").read_text()
+    # no folder of this machine behind the PATH that the test gives
+    script = tmp_path / "tools" / "counterparts"
+    script.write_text(text.replace("PATH=$PATH:/usr/sbin:/sbin", ""))
+    script.chmod(0o755)
+    for name in ("package.json", "package-lock.json"):
+        (tmp_path / "tests/counterparts" / name).write_text("{}")
+    for name in (*TOOLS, "basename"):
+        (tmp_path / "bin" / name).symlink_to(shutil.which(name) or "")
+    _fake(tmp_path, "id", "echo 1000")
+    return tmp_path
+
+
+def _fake(project: Path, name: str, text: str = "", status: int = 0) -> None:
+    path = project / "bin" / name
+    path.unlink(missing_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n" if text else FAKE.format(log=project / "calls", status=status))
+    path.chmod(0o755)
+
+
+def _install(project: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    env = {"PATH": str(project / "bin")} | variables
+    script = str(project / "tools" / "counterparts")
+    return subprocess.run([script], env=env, capture_output=True, text=True, check=False)  # noqa: S603  # ours
+
+
+def _all_there(project: Path) -> None:
+    for name in ("nginx", "xmlsec1", "node", "npm"):
+        _fake(project, name)
+
+
+def test_packages_are_installed_once_and_again_when_the_lock_changes(project: Path) -> None:
+    _all_there(project)
+    assert _install(project).returncode == 0
+    calls = (project / "calls").read_text()
+    assert "npm ci --prefix tests/counterparts --ignore-scripts" in calls
+    again = _install(project)
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+    (project / "tests/counterparts/package-lock.json").write_text("{ }")
+    assert "Installing the packages" in _install(project).stdout
+
+
+def test_without_root_one_line_says_what_to_install(project: Path) -> None:
+    """The tests that need it are skipped with the same reason, so the set-up itself succeeds."""
+    done = _install(project)
+    assert done.returncode == 0
+    assert done.stderr.count("\n") == 1
+    assert "nginx: not installed (Debian 12: apt-get install nginx xmlsec1 nodejs npm)" in done.stderr
+    assert "npm packages: not installed, because there is no node or no npm" in done.stderr
+    assert "Tests that need them are skipped." in done.stderr
+    missing = (project / ".cache/counterparts/missing").read_text().splitlines()
+    assert [line.split("\t")[0] for line in missing] == ["nginx", "xmlsec1", "node", "npm", "npm packages"]
+
+
+def test_where_counterparts_are_required_a_missing_one_is_a_failure(project: Path) -> None:
+    assert _install(project, LIENTHONG_COUNTERPARTS="required").returncode == 1
+    _all_there(project)
+    assert _install(project, LIENTHONG_COUNTERPARTS="required").returncode == 0
+
+
+def test_no_network_is_one_sentence_and_is_tried_again(project: Path) -> None:
+    _all_there(project)
+    _fake(project, "npm", status=1)
+    done = _install(project)
+    assert done.returncode == 0
+    assert "npm packages: could not be downloaded" in done.stderr
+    _fake(project, "npm")
+    assert _install(project).stderr == ""
+    assert (project / ".cache/counterparts/missing").read_text() == ""
+
+
+def test_an_old_node_is_named(project: Path) -> None:
+    _all_there(project)
+    _fake(project, "node", status=1)
+    assert "because node is older than 18.20" in _install(project).stderr
+
+
+@pytest.mark.skipif(not os.access("/usr/sbin", os.W_OK), reason="needs root")
+def test_as_root_the_debian_packages_are_installed_and_no_service_starts(project: Path) -> None:
+    """Exactly what is missing is asked for, while the file that forbids services is there."""
+    _all_there(project)
+    (project / "bin" / "nginx").unlink()
+    _fake(project, "id", "echo 0")
+    for name in ("chmod", "printf"):
+        (project / "bin" / name).symlink_to(shutil.which(name) or "")
+    apt = f'echo "apt $*" >>"{project}/calls"; test -e /usr/sbin/policy-rc.d && echo held >>"{project}/calls"'
+    _fake(project, "apt-get", apt)
+    held_before = Path("/usr/sbin/policy-rc.d").exists()
+    done = _install(project)
+    calls = (project / "calls").read_text()
+    assert "install --yes --no-install-recommends nginx\nheld" in calls
+    assert "nginx: could not be installed, see .cache/counterparts/install.log" in done.stderr
+    assert Path("/usr/sbin/policy-rc.d").exists() == held_before
