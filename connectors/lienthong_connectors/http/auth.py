@@ -1,4 +1,4 @@
-"""Authentication dialects met among agencies, each a `requests.auth.AuthBase`.
+"""What authenticates a request: the base of all dialects, fixed headers, tokens that are fetched.
 
 A dialect puts its credential on a prepared request. `Dialect.renew` is asked after the other side
 said that it does not know us: it returns whether a fresh credential is at hand, so that the caller
@@ -10,14 +10,16 @@ from __future__ import annotations
 import base64
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
-import orjson
 from requests import PreparedRequest
 from requests.auth import AuthBase
 
-from lienthong.connector import Connection
-from lienthong.errors import Misconfigured
+from lienthong_connectors.http.transport import Streamed
+
+if TYPE_CHECKING:
+    from lienthong_connectors.http.tokens import SharedToken
 
 SKEW = 30.0
 """Seconds before its expiry at which a token is no longer used."""
@@ -29,10 +31,11 @@ Fetch = Callable[[], tuple[str, float]]
 class Dialect(AuthBase):
     """No authentication, and the base of all others.
 
-    ``announced_in_body``: a refusal may hide in an answer that HTTP calls a success, so that every
-    answer is held whole before it is judged.
+    ``stamped``: the credential carries the time, so that a clock that is off gets it refused.
+    ``announced_in_body``: a refusal can stand in an answer that HTTP calls a success.
     """
 
+    stamped = False
     announced_in_body = False
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
@@ -53,134 +56,142 @@ class Dialect(AuthBase):
 
 
 class HeaderAuth(Dialect):
-    """A fixed header: basic, bearer, API key and the first half of lgsp."""
+    """Fixed headers: basic, bearer, API key, and lgsp without a token step."""
 
-    def __init__(self, name: str, value: str) -> None:
-        self._name, self._value = name, value
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self._headers = dict(headers)
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
-        """Set the header."""
-        request.headers[self._name] = self._value
+        """Set the headers."""
+        request.headers.update(self._headers)
         return request
 
 
 class Credential:
-    """A credential that is fetched, kept until shortly before its expiry, and shared among threads."""
+    """A credential that is fetched, kept until shortly before its expiry, and shared.
 
-    def __init__(self, fetch: Fetch) -> None:
-        self._fetch = fetch
+    Threads share it in memory; ``shared`` is its place among the tasks of the deployment, None
+    where it has none. Only a credential whose end is known is shared among tasks.
+    """
+
+    def __init__(self, fetch: Fetch, shared: SharedToken | None = None) -> None:
+        self._fetch, self._shared = fetch, shared
         self._lock = threading.Lock()
         self._text, self._until = "", 0.0
+        self._doubtful = False
 
     def get(self) -> str:
         """Return the credential, fetching it where there is none that is still good."""
         with self._lock:
             if not self._text or time.monotonic() >= self._until:
-                self._text, life = self._fetch()
-                # a life shorter than the skew is used for half its time
-                good = max(life - SKEW, life / 2) if life > 0 else float("inf")
-                self._until = time.monotonic() + good
+                found = self._shared.load() if self._shared and not self._doubtful else None
+                self._keep(*(found or self._fetched()))
+            return self._text
+
+    def fresh(self) -> str:
+        """Fetch the credential now, whatever is kept; for checks."""
+        with self._lock:
+            self._keep(*self._fetched())
             return self._text
 
     def forget(self, text: str) -> None:
-        """Drop the credential, unless another thread has renewed it in the meantime."""
+        """Drop a credential that was refused, unless another thread has renewed it meanwhile.
+
+        The next one is asked for, not taken from another task: that one may be just as old.
+        """
         with self._lock:
             if self._text == text:
-                self._text = ""
+                self._text, self._doubtful = "", True
+        if self._shared:
+            self._shared.remove(text)
+
+    def _keep(self, text: str, good: float) -> None:
+        self._text, self._until, self._doubtful = text, time.monotonic() + good, False
+
+    def _fetched(self) -> tuple[str, float]:
+        """Ask for a credential; return it and the seconds for which it is to be used."""
+        text, life = self._fetch()
+        if life <= 0:
+            return text, float("inf")
+        good = max(life - SKEW, life / 2)  # a life shorter than the skew is used for half its time
+        if self._shared:
+            self._shared.store(text, good)
+        return text, good
 
 
-class BearerAuth(Dialect):
-    """OAuth2 bearer tokens (RFC 6750) from a `Credential`: auth dialect A."""
+class TokenAuth(Dialect):
+    """A token from a `Credential` in a header: OAuth2 bearer tokens (RFC 6750), and their kin.
 
-    def __init__(self, credential: Credential, extra: Dialect | None = None) -> None:
-        self._credential, self._extra = credential, extra
+    ``beneath`` is a dialect whose headers go with it; ``stamped`` says that the token itself is
+    asked for with the time.
+    """
+
+    def __init__(
+        self,
+        credential: Credential,
+        beneath: Dialect | None = None,
+        *,
+        header: str = "Authorization",
+        scheme: str = "Bearer ",
+        stamped: bool = False,
+    ) -> None:
+        self._credential, self._beneath = credential, beneath
+        self._header, self._scheme = header, scheme
+        self.stamped = stamped
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
-        """Set ``Authorization``, and the headers of the dialect beneath."""
-        request.headers["Authorization"] = f"Bearer {self._credential.get()}"
-        return self._extra(request) if self._extra else request
+        """Set the token's header, and those of the dialect beneath."""
+        request.headers[self._header] = self._scheme + self._credential.get()
+        return self._beneath(request) if self._beneath else request
 
     def renew(self, used: PreparedRequest) -> bool:
         """Forget the token that the refused request carried."""
-        self._credential.forget(str(used.headers.get("Authorization", "")).removeprefix("Bearer "))
+        self._credential.forget(str(used.headers.get(self._header, "")).removeprefix(self._scheme))
         return True
 
     def prove(self) -> bool:
         """Fetch a token."""
-        return bool(self._credential.get())
+        return bool(self._credential.fresh())
 
 
-class SessionAuth(Dialect):
-    """A session of the national portal (auth dialect D): in every body, beside the agency's code.
+class BodyAuth(Dialect):
+    """The base of dialects whose credential travels in a JSON body."""
 
-    Only bodies that are JSON objects can carry it. An expired session is announced by an error
-    code inside an answer that HTTP calls a success.
-    """
-
-    announced_in_body = True
-    _SMALL = 4096
-
-    def __init__(self, credential: Credential, dstcode: str, agency: str, expired: frozenset[str]) -> None:
-        self._credential, self._dstcode, self._agency = credential, dstcode, agency
-        self._expired = expired
+    def __init__(self, credential: Credential) -> None:
+        self._credential = credential
         self._used = threading.local()
 
-    def __call__(self, request: PreparedRequest) -> PreparedRequest:
-        """Set ``Charset`` and ``dstcode``; put ``session`` and ``madonvi`` at the front of the body."""
-        request.headers.update(portal_headers(self._dstcode))
-        body = request.body or b"{}"
-        data = body.encode() if isinstance(body, str) else body
-        if not isinstance(data, bytes) or not data.startswith(b"{"):
-            raise Misconfigured(
-                "a session can only travel in a body that is a JSON object",
-                hint="use mode batch or single with a wrap",
-            )
+    def fetched(self) -> str:
+        """Return the credential and remember, for this thread, that this one was used."""
         self._used.text = self._credential.get()
-        front = orjson.dumps({"session": self._used.text, "madonvi": self._agency})
-        rest = data[1:].lstrip()
-        request.body = front[:-1] + (b"," if rest != b"}" else b"") + rest
+        return str(self._used.text)
+
+    @staticmethod
+    def write(request: PreparedRequest, body: bytes) -> None:
+        """Put a JSON body in the place of the request's own."""
+        request.body = body
         request.headers["Content-Type"] = "application/json; charset=utf-8"
-        return request
+        request.headers.pop("Transfer-Encoding", None)
 
-    def refused(self, status: int, body: bytes) -> bool:
-        """Tell whether the portal said that the session is over."""
-        if status == 401:
-            return True
-        if status != 200 or len(body) > self._SMALL:
-            return False
-        try:
-            answer = orjson.loads(body)
-        except ValueError:
-            return False
-        return isinstance(answer, dict) and str(answer.get("error_code")) in self._expired
-
-    def renew(self, used: PreparedRequest) -> bool:  # noqa: ARG002 - the session is remembered by thread
-        """Forget the session that the refused request carried."""
+    def renew(self, used: PreparedRequest) -> bool:  # noqa: ARG002 - the credential is remembered by thread
+        """Forget the credential that the refused request carried."""
         self._credential.forget(getattr(self._used, "text", ""))
         return True
 
     def prove(self) -> bool:
-        """Log in."""
-        return bool(self._credential.get())
+        """Fetch the credential."""
+        return bool(self._credential.fresh())
 
 
-def portal_headers(dstcode: str) -> dict[str, str]:
-    """Return the headers of every call to the national portal's adapter."""
-    return {"Charset": "utf-8", "dstcode": dstcode}
+def body_bytes(request: PreparedRequest) -> bytes:
+    """Return a prepared request's body, whole even where it was to be streamed."""
+    body: Any = request.body
+    if isinstance(body, Streamed):
+        return b"".join(body)
+    body = body or b""
+    return body.encode() if isinstance(body, str) else bytes(body)
 
 
 def basic_value(login: str, password: str) -> str:
     """Return the value of a Basic ``Authorization`` header (RFC 7617), in UTF-8."""
     return "Basic " + base64.b64encode(f"{login}:{password}".encode()).decode()
-
-
-def lgsp_header(connection: Connection) -> HeaderAuth:
-    """Return the ``lgspaccesstoken`` header (auth dialect B): five names in their fixed order."""
-    fields = {
-        "AccessKey": connection.require("login"),
-        "SecretKey": connection.require("password"),
-        "AppName": connection.require("app_name"),
-        "PartnerCode": connection.require("partner_code"),
-        "PartnerCodeCus": connection.option("partner_code_cus", connection.option("partner_code")),
-    }
-    return HeaderAuth("lgspaccesstoken", base64.b64encode(orjson.dumps(fields)).decode())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urljoin, urlsplit
@@ -14,8 +14,9 @@ import requests
 from lienthong.connector import Connection, Context
 from lienthong.errors import Misconfigured, ProtocolViolation, Unauthenticated
 from lienthong_connectors.http.auth import Dialect
+from lienthong_connectors.http.clock import clock_hint
 from lienthong_connectors.http.coding import ACCEPTED
-from lienthong_connectors.http.fields import base_url, join_url
+from lienthong_connectors.http.fields import base_url, fixed_headers, join_url
 from lienthong_connectors.http.login import dialect
 from lienthong_connectors.http.signature import HttpSignature, check_keys, sign_request, verify_reply
 from lienthong_connectors.http.transport import Incoming, Limits, Prepared, Reply, Streamed, Transport
@@ -55,8 +56,8 @@ class Answered:
 class Client:
     """Speaks with one connection's system. Safe among threads.
 
-    ``authenticate`` makes the authentication that the connection asks for, ``headers`` go with
-    every request.
+    ``headers`` go with every request, after those of the connection; ``identified`` tells whether
+    requests say over HTTP who we are.
     """
 
     def __init__(
@@ -67,7 +68,6 @@ class Client:
         signature: HttpSignature | None = None,
         *,
         headers: Mapping[str, str] | None = None,
-        authenticate: Callable[[Connection, Transport], Dialect] = dialect,
         pool: int = 8,
     ) -> None:
         self.where = f"connection {connection.id!r} "
@@ -86,9 +86,11 @@ class Client:
             proxy=str(connection.option("proxy", "")),
             pool=pool,
         )
-        self.auth = authenticate(connection, self.transport)
+        self.auth = dialect(connection, context, self.transport)
+        fixed = fixed_headers(connection)
+        self.identified = bool(fixed) or type(self.auth) is not Dialect
         self._signature, self._context = signature, context
-        self._headers = dict(headers or {})
+        self._headers = {**fixed, **(headers or {})}
 
     def call(self, call: Call) -> Answered:
         """Send a call and return its whole answer, whatever the status; raises as `stream` does."""
@@ -144,10 +146,12 @@ class Client:
             stack.close()
             incoming, request = self._send(call, stack)
         if self._refused(incoming):
+            clock = clock_hint(incoming.headers) if self.auth.stamped else ""
             raise Unauthenticated(
                 "the other side does not accept who we are",
                 where=f"{self.where}{call.label or call.path}",
-                hint="check the connection's credentials and auth",
+                hint="; ".join(filter(None, ("check the connection's credentials and auth", clock))),
+                clock=clock,
             )
         return incoming, request
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from lienthong.connector import Connection, ConnectionField
 from lienthong.errors import Misconfigured
 from lienthong.exchange import Text
+from lienthong_connectors.http.auth_fields import AUTH_FIELDS, field
 
-AUTH_KINDS = ("none", "basic", "bearer", "api-key", "oauth2", "lgsp", "dvcqg-session")
-"""Values of the connection extra ``auth``."""
-
-
-def _field(
-    name: str, vi: str, en: str, doc: str, *, secret: bool = False, default: str = ""
-) -> ConnectionField:
-    return ConnectionField(name=name, title=Text(vi, en), doc=doc, secret=secret, default=default or None)
-
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"[!-~]([ \t!-~]*[!-~])?|")
+_OF_HTTP = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding", "te"})
 
 HTTP_FIELDS: tuple[ConnectionField, ...] = (
     ConnectionField(
@@ -25,38 +24,11 @@ HTTP_FIELDS: tuple[ConnectionField, ...] = (
         doc="https://api.example.gov.vn/prefix; paths of the settings are appended to it",
         required=True,
     ),
-    _field("login", "Tài khoản hoặc mã ứng dụng", "User or client id", "basic, oauth2 and dvcqg-session"),
-    _field("password", "Mật khẩu hoặc khóa ứng dụng", "Password or client secret", "as login", secret=True),
-    ConnectionField(
-        name="auth",
-        title=Text("Cách xác thực", "Authentication"),
-        doc="none; basic; bearer (fixed token); api-key; oauth2 (client credentials, as WSO2 gateways "
-        "grant them); lgsp (header lgspaccesstoken); dvcqg-session (session of the national portal)",
-        default="none",
-        choices=AUTH_KINDS,
-    ),
-    _field("token", "Mã truy cập", "Token or key", "bearer and api-key: the token itself", secret=True),
-    _field(
-        "api_key_header", "Tên header khóa", "Key header", "api-key: the header's name", default="X-API-Key"
-    ),
-    _field("token_url", "Địa chỉ lấy mã truy cập", "Token or login URL", "absolute, or a path under host"),
-    ConnectionField(
-        name="token_credentials",
-        title=Text("Cách gửi khóa ứng dụng", "Client credentials in"),
-        doc="oauth2: in the Authorization header (basic) or in the form (post)",
-        default="basic",
-        choices=("basic", "post"),
-    ),
-    _field("scope", "Phạm vi", "Scope", "oauth2: blank-separated scopes"),
-    _field("app_name", "Tên ứng dụng", "AppName", "lgsp: AppName as issued"),
-    _field("partner_code", "Mã đối tác", "PartnerCode", "lgsp: PartnerCode as issued"),
-    _field("partner_code_cus", "Mã đối tác cấp dưới", "PartnerCodeCus", "lgsp: PartnerCodeCus as issued"),
-    _field("dstcode", "Mã hệ thống đích", "Destination code", "dvcqg-session: header dstcode of every call"),
-    _field("madonvi", "Mã đơn vị", "Agency code", "dvcqg-session: madonvi in every body"),
-    _field("ca_file", "Tệp CA", "CA file", "PEM of the authorities to trust instead of the public ones"),
-    _field("client_certificate", "Chứng thư máy khách", "Client certificate", "PEM file for mutual TLS"),
-    _field("client_key", "Khóa máy khách", "Client key", "PEM file; empty where it is in the certificate's"),
-    _field("proxy", "Proxy", "Proxy", "http://host:port through which the system is reached"),
+    *AUTH_FIELDS,
+    field("ca_file", "Tệp CA", "CA file", "PEM of the authorities to trust instead of the public ones"),
+    field("client_certificate", "Chứng thư máy khách", "Client certificate", "PEM file for mutual TLS"),
+    field("client_key", "Khóa máy khách", "Client key", "PEM file; empty where it is in the certificate's"),
+    field("proxy", "Proxy", "Proxy", "http://host:port through which the system is reached"),
 )
 """Standard and extra fields of an HTTP connection, in the order of the form."""
 
@@ -80,6 +52,34 @@ def base_url(connection: Connection) -> str:
         raise _malformed(connection, "carries credentials, a query or a fragment")
     name = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return f"{parts.scheme}://{name}{f':{port}' if port else ''}{parts.path.rstrip('/')}"
+
+
+def fixed_headers(connection: Connection) -> dict[str, str]:
+    """Return the connection's own headers (X-Road-Client, ApiKey), from an object or its JSON text.
+
+    Raises `Misconfigured` where they are no object of texts, or name a header that belongs to HTTP
+    itself; values are never shown.
+    """
+    given: Any = connection.option("headers", {})
+    if isinstance(given, str):
+        try:
+            given = json.loads(given)
+        except ValueError:
+            given = None
+    if not isinstance(given, Mapping):
+        raise _bad_headers(connection, "is not a JSON object", 'give {"X-Road-Client": "VN/GOV/1/LGSP"}')
+    for name, value in given.items():
+        if not _HEADER_NAME.fullmatch(str(name)) or str(name).lower() in _OF_HTTP:
+            raise _bad_headers(connection, f"may not name {str(name)[:60]!r}", "leave this header out")
+        if not isinstance(value, (str, int)) or not _HEADER_VALUE.fullmatch(str(value)):
+            raise _bad_headers(connection, f"has no usable value for {name!r}", "give one line of text")
+    return {str(name): str(value) for name, value in given.items()}
+
+
+def _bad_headers(connection: Connection, what: str, hint: str) -> Misconfigured:
+    return Misconfigured(
+        f"connection extra 'headers' {what}", where=f"connection {connection.id!r}", hint=hint
+    )
 
 
 def join_url(base: str, path: str) -> str:

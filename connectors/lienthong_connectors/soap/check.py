@@ -12,8 +12,8 @@ from lienthong.errors import (
     Unauthenticated,
     Unavailable,
 )
+from lienthong_connectors.http.dialects import DancuHash
 from lienthong_connectors.http.probe import probe
-from lienthong_connectors.soap.auth import DancuHash
 from lienthong_connectors.soap.faults import fault_error, read_fault
 from lienthong_connectors.soap.service import Request, Service
 from lienthong_connectors.soap.transport import SPEAKING
@@ -66,6 +66,7 @@ def _known(service: Service, request: Request) -> Finding:
         hint = error.hint
         if isinstance(error, _STRANGER) and isinstance(service.wire.client.auth, DancuHash):
             hint = "check login, password, sv_url and this machine's clock, then ask the agency"
+            hint = "; ".join(filter(None, (hint, error.details.get("clock", ""))))
         return Finding("service", ok=False, detail=error.message, hint=hint)
     try:
         _knock(service, request, anonymous=True)

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lienthong.connector import ConnectionField, ConnectorDescriptor
 from lienthong.exchange import Text
+from lienthong_connectors.http.auth_fields import AUTH_FIELDS
 from lienthong_connectors.soap.settings import SoapLookup, SoapSource, SoapTarget
 
-#: Values of the connection extra ``auth``; ``bearer-oauth2`` is another name of ``oauth2``.
-AUTH_KINDS = ("none", "basic", "bearer", "oauth2", "bearer-oauth2", "dancu-hash", "lgsp")
+#: Fields that only requests with JSON bodies can use.
+_JSON_ONLY = frozenset({"dstcode"})
+
+
+def _soap(field: ConnectionField) -> ConnectionField:
+    """Return a field of the common form without the choices that need a JSON body."""
+    return replace(field, choices=tuple(one for one in field.choices if one != "dvcqg-session"))
+
 
 _CONNECTION = (
     ConnectionField(
@@ -16,25 +25,7 @@ _CONNECTION = (
         "address that requests are posted to; the address inside a WSDL is never used",
         required=True,
     ),
-    ConnectionField("login", Text("Tài khoản", "Login"), "user name or client id"),
-    ConnectionField("password", Text("Mật khẩu", "Password"), "password or client secret", secret=True),
-    ConnectionField(
-        "auth",
-        Text("Cách xác thực", "Authentication"),
-        "none; basic; bearer (fixed token); oauth2 (client credentials); dancu-hash (population data); lgsp",
-        default="none",
-        choices=AUTH_KINDS,
-    ),
-    ConnectionField(
-        "sv_url",
-        Text("Đường dẫn dịch vụ (sv_url)", "Service path (sv_url)"),
-        "dancu-hash: the path agreed with the provider; empty: the path of host",
-    ),
-    ConnectionField("token", Text("Mã truy cập", "Token"), "bearer: the token itself", secret=True),
-    ConnectionField(
-        "token_url", Text("Địa chỉ lấy mã truy cập", "Token URL"), "oauth2: absolute, or under host"
-    ),
-    ConnectionField("scope", Text("Phạm vi", "Scope"), "oauth2: blank-separated scopes"),
+    *(_soap(field) for field in AUTH_FIELDS if field.name not in _JSON_ONLY),
     ConnectionField(
         "wsdl",
         Text("WSDL", "WSDL"),
@@ -46,13 +37,6 @@ _CONNECTION = (
         "where neither the settings nor the WSDL say it",
         choices=("1.1", "1.2"),
     ),
-    ConnectionField(
-        "headers",
-        Text("Header HTTP cố định", "Fixed HTTP headers"),
-        'JSON object such as {"X-Road-Client": "VN/GOV/1/LGSP", "ApiKey": "..."}',
-        secret=True,
-    ),
-    ConnectionField("madonvi", Text("Mã đơn vị", "Agency code"), "for requests, as $connection.madonvi"),
     ConnectionField(
         "officer", Text("Tài khoản cán bộ", "Officer account"), "for requests, as $connection.officer"
     ),

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from lienthong.connector import Connection, Context
-from lienthong.errors import LienThongError
+from lienthong.errors import LienThongError, Misconfigured
 from lienthong_connectors.http.client import Call, Client
 from lienthong_connectors.http.status import failure
 from lienthong_connectors.http.transport import Incoming, Limits, Reply, Streamed
-from lienthong_connectors.soap.auth import authentication, fixed_headers
 
 SPEAKING: Final = frozenset({401, 403, 429, 502, 503, 504})
 _BIG_WSDL: Final = 16 << 20
@@ -52,19 +51,17 @@ class Wire:
         limits = Limits(
             settings.connect_timeout, settings.read_timeout, settings.deadline, settings.max_answer_bytes
         )
-        fixed = fixed_headers(connection)
+        if connection.option("auth") == "dvcqg-session":
+            raise Misconfigured(
+                "connection extra 'auth' is 'dvcqg-session', which travels in JSON bodies only",
+                where=f"connection {connection.id!r}",
+                hint="use the rest connector for the national portal",
+            )
         self._plain = dict(settings.headers)
-        self.client = Client(
-            connection,
-            context,
-            limits,
-            headers={**fixed, **self._plain},
-            authenticate=authentication,
-            pool=2,
-        )
+        self.client = Client(connection, context, limits, headers=self._plain, pool=2)
         self.where = f"connection {connection.id!r}"
         self.path: str = settings.path
-        self.identified = bool(fixed) or str(connection.option("auth", "none")) != "none"
+        self.identified = self.client.identified
 
     @property
     def url(self) -> str:

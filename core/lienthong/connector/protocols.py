@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from lienthong.connector.connection import Connection
@@ -28,12 +29,15 @@ class Context:
 
     ``signer`` signs what leaves where the settings ask for it, ``trust`` holds the certificates
     against which answers are verified; ``log`` takes audit lines (never a payload or a secret).
+    ``cache`` is a private folder for what tasks of this deployment may share, encrypted: access
+    tokens; None where nothing may be kept.
     """
 
     exchange: str = ""
     run: str = ""
     signer: Signer | None = None
     trust: TrustStore | None = None
+    cache: Path | None = None
     log: Callable[[str], None] = field(default=_LOG.info)
 
 

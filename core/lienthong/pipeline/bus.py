@@ -99,7 +99,12 @@ class Bus:
     def context(self, plan: Plan, run: str) -> Context:
         """Return what a connector is lent."""
         return Context(
-            exchange=plan.exchange.id, run=run, signer=self.signer(plan), trust=self.trust, log=_LOG.info
+            exchange=plan.exchange.id,
+            run=run,
+            signer=self.signer(plan),
+            trust=self.trust,
+            cache=self.config.home / "cache",
+            log=_LOG.info,
         )
 
     def audit(self, step: str, line: str) -> None:

@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, Protocol
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -52,6 +52,30 @@ class Verified:
     agency: str
 
 
+class KeyHolder(Protocol):
+    """A key that signs; every :class:`Signer` is one, a bare key without a certificate too."""
+
+    @property
+    def key_id(self) -> str:
+        """Hex SHA-256 of the public key's DER SubjectPublicKeyInfo."""
+
+    @property
+    def algorithm(self) -> str:
+        """JOSE name of the algorithm."""
+
+    def sign(self, data: bytes) -> bytes:
+        """Return the signature over ``data``."""
+
+
+def sign_by_key(payload: bytes, key: KeyHolder, *, typ: str, key_id: str) -> str:
+    """Return the compact JWS of ``payload`` for a reader who holds the public key already.
+
+    The protected header carries ``alg``, ``kid`` and ``typ``, no certificate: client assertions
+    (RFC 7523) are checked against keys that were registered beforehand under ``key_id``.
+    """
+    return _signed(payload, key, {"alg": key.algorithm, "kid": key_id, "typ": typ})
+
+
 def sign(payload: bytes, signer: Signer, *, typ: str, headers: Mapping[str, Any] | None = None) -> str:
     """Return the compact JWS of ``payload`` (RFC 7515 section 3.1).
 
@@ -69,9 +93,7 @@ def sign(payload: bytes, signer: Signer, *, typ: str, headers: Mapping[str, Any]
         "x5c": [base64.b64encode(one.public_bytes(Encoding.DER)).decode() for one in chain],
         **(headers or {}),
     }
-    encoded = json.dumps(header, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
-    signing_input = f"{_encode(encoded)}.{_encode(payload)}"
-    return f"{signing_input}.{_encode(signer.sign(signing_input.encode()))}"
+    return _signed(payload, signer, header)
 
 
 def verify(
@@ -100,6 +122,12 @@ def verify(
     signature, signing_input = _decode(tail), token[: len(head) + 1 + len(body)].encode()
     _algorithms.verify(certificate.public_key(), algorithm, signature, signing_input, where="JWS")
     return Verified(_decode(body), header, certificate, trust.agency_of(certificate))
+
+
+def _signed(payload: bytes, key: KeyHolder, header: Mapping[str, Any]) -> str:
+    encoded = json.dumps(header, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    signing_input = f"{_encode(encoded)}.{_encode(payload)}"
+    return f"{signing_input}.{_encode(key.sign(signing_input.encode()))}"
 
 
 def _split(token: str) -> tuple[str, str, str]:

@@ -124,12 +124,7 @@ class LocalSigner:
         """
         path = Path(path)
         secret = password.encode() if isinstance(password, str) else password
-        try:
-            key, leaf, others = pkcs12.load_key_and_certificates(read_private(path), secret)
-        except ValueError:
-            raise Misconfigured(
-                "not a PKCS#12 file, or the password is wrong", where=str(path), hint="check the password"
-            ) from None
+        key, leaf, others = _open_pkcs12(path, secret)
         if leaf is None:
             raise Misconfigured(
                 "the PKCS#12 file holds no certificate",
@@ -188,6 +183,59 @@ class LocalSigner:
 
     def __reduce__(self) -> tuple[object, ...]:
         raise TypeError("a signer holds a private key and is not pickled; pass the agency code instead")
+
+
+class BareKey:
+    """A private key without a certificate, for readers who registered the public key beforehand.
+
+    ``algorithm`` is chosen by the key (``ES256`` or ``PS256``) unless one is asked for. Raises
+    :class:`Misconfigured` for the keys that :class:`LocalSigner` refuses, and for an algorithm that
+    does not fit the key.
+    """
+
+    __slots__ = ("_key", "algorithm", "key_id")
+
+    def __init__(self, key: PrivateKey, *, algorithm: str = "", where: str = "") -> None:
+        usual = _algorithms.default_algorithm(key, where=where)
+        if algorithm and (algorithm == "RS1" or not _algorithms.fits(key.public_key(), algorithm)):
+            raise Misconfigured(
+                f"the key cannot sign with {algorithm}",
+                where=where,
+                hint="ES256 needs a P-256 key; PS256, PS512 and RS256 need an RSA key",
+            )
+        self._key = key
+        self.algorithm = algorithm or usual
+        self.key_id = _algorithms.key_id(key.public_key())
+
+    @classmethod
+    def read(cls, path: Path, *, password: bytes | None = None, algorithm: str = "") -> Self:
+        """Read a key from a PEM file, or from a PKCS#12 file by its ending (``.p12``, ``.pfx``)."""
+        if path.suffix.lower() in {".p12", ".pfx"}:
+            key = _supported(_open_pkcs12(path, password)[0], str(path))
+        else:
+            key = load_private_key(path, password=password)
+        return cls(key, algorithm=algorithm, where=str(path))
+
+    def sign(self, data: bytes) -> bytes:
+        """Return the signature over ``data``; for ``ES256`` 64 bytes ``r || s``."""
+        return _algorithms.sign(self._key, self.algorithm, data)
+
+    def __repr__(self) -> str:
+        return f"BareKey(algorithm={self.algorithm!r}, key_id={self.key_id!r})"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        raise TypeError("a private key is not pickled")
+
+
+def _open_pkcs12(
+    path: Path, password: bytes | None
+) -> tuple[object, x509.Certificate | None, list[x509.Certificate]]:
+    try:
+        return pkcs12.load_key_and_certificates(read_private(path), password)
+    except ValueError:
+        raise Misconfigured(
+            "not a PKCS#12 file, or the password is wrong", where=str(path), hint="check the password"
+        ) from None
 
 
 def read_private(path: Path) -> bytes:

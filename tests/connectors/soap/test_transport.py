@@ -322,7 +322,7 @@ def test_oauth2_token_is_renewed_once(told: Any, tools: Any) -> None:
         (200, json, b'{"access_token": "t2"}'),
         (200, xml, tools.envelope(OK)),
     ]
-    extra = {"auth": "bearer-oauth2", "token_url": f"{told.url}/token", "login": "id", "password": "secret"}
+    extra = {"auth": "oauth2", "token_url": f"{told.url}/token", "login": "id", "password": "secret"}
     assert read(told, extra=extra)[0].records == [{"id": "1"}]
     assert [r[1].get("authorization") for r in told.requests][1::2] == ["Bearer t1", "Bearer t2"]
     told.answers = [token, (401, json, b"{}"), token, (401, json, b"{}")]

@@ -1,0 +1,32 @@
+"""How far this machine's clock is from the other side's, by the ``Date`` of its answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+
+NOTICED = 5.0
+"""Seconds of difference from which a clock is worth a word; ``Date`` counts whole seconds."""
+
+
+def clock_difference(headers: Mapping[str, str]) -> float | None:
+    """Return by how many seconds our clock is ahead (below zero: behind), None where nothing says it.
+
+    ``Date`` is when the answer was made (RFC 9110 section 6.6.1). ``headers`` finds names whatever
+    their case.
+    """
+    try:
+        theirs = parsedate_to_datetime(headers.get("Date", "")).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return time.time() - theirs
+
+
+def clock_hint(headers: Mapping[str, str]) -> str:
+    """Return a sentence about a clock that is off, empty where it is not."""
+    ahead = clock_difference(headers)
+    if ahead is None or abs(ahead) < NOTICED:
+        return ""
+    way = "ahead of" if ahead > 0 else "behind"
+    return f"this machine's clock is {abs(ahead):.0f} s {way} the other side's"
