@@ -21,7 +21,7 @@ from lienthong_connectors.soap.envelope import (
 )
 from lienthong_connectors.soap.template import Template
 from lienthong_connectors.soap.transport import Heard, Wire
-from lienthong_connectors.soap.wsdl import find_binding, load, locate, reader
+from lienthong_connectors.soap.wsdl import describe, find_binding, locate
 from lienthong_connectors.xml.reader import RecordReader, XmlLimits
 from lienthong_connectors.xml.shape import refuse
 
@@ -192,7 +192,8 @@ class Service:
     def _document(self) -> Any:
         if not self.location:
             return None
-        return load(self.location, reader(self.location, self.wire.client.base, self.wire.get))
+        pin = self.settings.wsdl_digest
+        return describe(self.location, self.wire.client.base, self.wire.get, pin=pin).document
 
     def _check_security(self) -> None:
         security = self.settings.security

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lienthong_connectors.soap.target import OpenTarget
 
 Version = Literal["", "1.1", "1.2"]
+_HEX = frozenset("0123456789abcdef")
 
 
 @dataclass(frozen=True)
@@ -100,8 +101,9 @@ class _Service:
 
     operation: str = option(doc="operation to call")
     wsdl: str = option(
-        "", doc="file, package:name/path or path under the host; empty: the connection's, else no WSDL"
+        "", doc="file, catalogue folder, package:name/path or URL; empty: the connection's, else no WSDL"
     )
+    wsdl_digest: str = option("", doc="digest of the WSDL with all its documents: no other one is used")
     service: str = option("", doc="service of the WSDL; empty: the first")
     port: str = option("", doc="port of the service; empty: the first that fits soap_version")
     namespace: str = option("", doc="namespace of the request where there is no WSDL")
@@ -125,6 +127,10 @@ class _Service:
     def _check(self) -> None:
         require(bool(self.operation), "operation", "the name of an operation")
         require(self.soap_version in ("", "1.1", "1.2"), "soap_version", "1.1 or 1.2")
+        pinned = self.wsdl_digest.lower()
+        require(
+            not pinned or (set(pinned) <= _HEX and len(pinned) == 64), "wsdl_digest", "64 hexadecimal digits"
+        )
         times = (self.connect_timeout, self.read_timeout, self.deadline)
         require(all(seconds > 0 for seconds in times), "deadline", "timeouts above 0 seconds")
         require(self.max_depth >= 3, "max_depth", "3 or more")

@@ -1,13 +1,14 @@
-"""A service's description: read by zeep from a file, a package or the service's own host.
+"""A service's description: read by zeep from a catalogue, a file, a package or the service's own host.
 
-Nothing is fetched from any other host: a WSDL that imports from elsewhere needs a local copy.
+Nothing is fetched from any other host: a WSDL that imports from elsewhere needs a catalogue.
 Parsed descriptions are kept per process, as long as every file they were made of stays the same.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,12 @@ from zeep.transports import Transport
 from zeep.wsdl import Document
 from zeep.wsdl.bindings.soap import Soap12Binding, SoapBinding
 
-from lienthong.errors import LienThongError, Misconfigured
-from lienthong.records import sha256
+from lienthong.errors import Misconfigured
+from lienthong_connectors.soap.catalogue import is_catalogue, open_catalogue
+from lienthong_connectors.soap.documents import Documents, Fetch, collect
+from lienthong_connectors.soap.redefine import prepared
 
-Fetch = Callable[[str], bytes]
-_CACHE: dict[tuple[str, str], tuple[Document, Mapping[str, str]]] = {}
+_CACHE: dict[str, Description] = {}
 _MOST_CACHED = 64
 _LOCK = threading.Lock()
 _BROKEN = (
@@ -38,23 +40,29 @@ _BROKEN = (
 )
 
 
-class _Loader(Transport):
-    """Gives zeep the files of one description and remembers their digests."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Description:
+    """A WSDL as its documents, as their XML made ready (`redefine.prepared`), and as zeep reads it."""
 
-    def __init__(self, fetch: Fetch, first: tuple[str, bytes]) -> None:
+    documents: Documents
+    roots: Mapping[str, etree._Element]
+    document: Document
+
+
+class _Loader(Transport):
+    """Gives zeep the documents of one description, and nothing else."""
+
+    def __init__(self, roots: Mapping[str, etree._Element]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # zeep is half typed
-        self._fetch, self._first = fetch, first
-        self.digests: dict[str, str] = {}
+        self._roots = roots
 
     def load(self, url: str) -> bytes:
-        """Return the content at a URL or path."""
-        data = self._first[1] if str(url) == self._first[0] else self._fetch(str(url))
-        self.digests[str(url)] = sha256(data)
-        return data
+        """Return the document of that name."""
+        return etree.tostring(self._roots[str(url)])
 
 
 def locate(name: str, base: str) -> str:
-    """Return where a WSDL is: an absolute path, or a URL under the connection's address."""
+    """Return where a WSDL is: the absolute path of a file or catalogue, or a URL under the address."""
     if name.startswith("package:"):
         package, _, path = name.removeprefix("package:").partition("/")
         return str(files(package).joinpath(path))
@@ -68,8 +76,8 @@ def locate(name: str, base: str) -> str:
 def reader(location: str, base: str, get: Fetch) -> Fetch:
     """Return the function that reads files of a description at ``location``, and nothing else.
 
-    Local descriptions read files below their own folder; remote ones only from the connection's
-    own scheme, host and port.
+    Local descriptions read files below their own folder and of packages; remote ones only from the
+    connection's own scheme, host and port.
     """
     folder = Path(location).parent
 
@@ -78,6 +86,8 @@ def reader(location: str, base: str, get: Fetch) -> Fetch:
             if _origin(url) != _origin(base):
                 raise _outside(url)
             return get(url)
+        if url.startswith("package:"):
+            return Path(locate(url, base)).read_bytes()
         path = Path(url.removeprefix("file://")).resolve()
         if location.startswith(("http://", "https://")) or not path.is_relative_to(folder.resolve()):
             raise _outside(url)
@@ -86,37 +96,64 @@ def reader(location: str, base: str, get: Fetch) -> Fetch:
     return fetch
 
 
-def load(location: str, fetch: Fetch) -> Document:
-    """Return the parsed description, from the cache where none of its files has changed.
+def describe(location: str, base: str, get: Fetch, *, pin: str = "") -> Description:
+    """Return the description at a location (see `locate`); a pinned one is read without any network.
 
-    Raises `Misconfigured` where it is missing, broken or refers to another host, and what the
-    transport raises for a remote one.
+    Raises `Misconfigured` where it is missing or broken, refers to another host, or is not the one
+    whose digest ``pin`` is; and what the transport raises for a remote one.
     """
+    if pin and location.startswith(("http://", "https://")):
+        raise Misconfigured(
+            "a pinned WSDL is read from a file, but this one is at an address",
+            where="option wsdl",
+            hint=f"make a catalogue with: lienthong wsdl {location} --fetch FOLDER; then name the folder",
+        )
+    documents = gather(location, base, get)
+    if pin and documents.digest != pin.lower():
+        raise Misconfigured(
+            f"the WSDL ({len(documents.files)} documents) is not the one that wsdl_digest pins",
+            where=documents.main,
+            hint=f"its digest is {documents.digest}; compare both with: lienthong wsdl OLD --compare NEW",
+        )
+    return understood(documents)
+
+
+def gather(location: str, base: str, get: Fetch) -> Documents:
+    """Return the documents of the description at a location, unparsed; raises as `describe` does."""
+    if is_catalogue(location):
+        catalogue = open_catalogue(location)
+        return collect(catalogue.main, catalogue.fetch)
+    return collect(location, reader(location, base, get))
+
+
+def understood(documents: Documents) -> Description:
+    """Return what documents describe, from the cache where they were parsed before."""
+    key = f"{documents.main} {documents.digest}"
+    with _LOCK:
+        known = _CACHE.get(key)
+    if known is not None:
+        return known
     try:
-        main = fetch(location)
-        digest = sha256(main)
-        with _LOCK:
-            known = _CACHE.get((location, digest))
-        if known is not None and all(
-            url == location or sha256(fetch(url)) == seen for url, seen in known[1].items()
-        ):
-            return known[0]
-        loader = _Loader(fetch, (location, main))
+        name, roots = prepared(documents)
         options = {"strict": True, "forbid_dtd": True, "forbid_entities": True, "force_https": False}
-        document = Document(location, _as_any(loader), settings=zeep.Settings(**options))
-    except LienThongError:
-        raise
+        document = Document(name, _as_any(_Loader(roots)), settings=zeep.Settings(**options))
     except _BROKEN as error:
         raise Misconfigured(
             f"the WSDL cannot be used ({type(error).__name__})",
-            where=location,
-            hint="check that it exists, is a WSDL 1.1 with SOAP bindings and has all its imports beside it",
+            where=documents.main,
+            hint="check that it is a WSDL 1.1 with SOAP bindings, and that all its schemas are sound",
         ) from None
+    found = Description(documents, roots, document)
     with _LOCK:
         if len(_CACHE) >= _MOST_CACHED:
             _CACHE.clear()
-        _CACHE[location, digest] = (document, dict(loader.digests))
-    return document
+        _CACHE[key] = found
+    return found
+
+
+def load(location: str, fetch: Fetch) -> Document:
+    """Return zeep's view of the description at a location, all of whose files ``fetch`` reads."""
+    return understood(collect(location, fetch)).document
 
 
 def _as_any(value: Any) -> Any:
@@ -157,6 +194,15 @@ def find_binding(document: Document, operation: str, service: str, port: str, ve
     )
 
 
+def operations_of(document: Document) -> Iterator[tuple[str, Any, str]]:
+    """Yield (port, operation, SOAP version) of every SOAP operation, in the order of the WSDL."""
+    for service in document.services.values():
+        for port in service.ports.values():
+            if isinstance(port.binding, SoapBinding):
+                for operation in _as_any(port.binding).all().values():
+                    yield str(port.name), operation, version_of(port.binding)
+
+
 def version_of(binding: Any) -> str:
     """Return a binding's SOAP version, ``1.1`` or ``1.2``."""
     return "1.2" if isinstance(binding, Soap12Binding) else "1.1"
@@ -176,5 +222,5 @@ def _outside(url: str) -> Misconfigured:
     return Misconfigured(
         f"the WSDL refers to {host}",
         where="WSDL",
-        hint="keep a local copy of the WSDL with all its imports in one folder",
+        hint="make a catalogue with: lienthong wsdl URL --fetch FOLDER --host NAME",
     )

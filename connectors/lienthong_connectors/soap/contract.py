@@ -1,0 +1,166 @@
+"""A message as a JSON Schema: the shape that the reader gives records and that requests take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from lienthong_connectors.soap.documents import XSD
+from lienthong_connectors.soap.facets import Schema, can_be_empty, restricted, simple
+from lienthong_connectors.soap.xsd import Content, Member, Node, Schemas
+from lienthong_connectors.xml.shape import TEXT_MEMBER
+
+_LONGEST_TEXT: Final = 200
+_DEEPEST: Final = 12
+
+
+class Contracts:
+    """JSON Schemas of the messages of one description."""
+
+    def __init__(self, schemas: Schemas) -> None:
+        self._schemas = schemas
+
+    def message(self, message: Any) -> tuple[str, Schema]:
+        """Return the name of a message's Body element (zeep's input or output) and its schema.
+
+        A message without parts has the schema of an empty object.
+        """
+        if message is None or message.body is None or message.abstract is None:
+            return "", {"type": "object", "properties": {}}
+        parts = message.abstract.parts
+        qname = message.body.qname
+        element = self._schemas.find("element", qname.text)
+        if element is not None and any(part.element is not None for part in parts.values()):
+            return qname.localname, self._element(element, ())
+        properties: dict[str, Schema] = {}
+        for name, part in parts.items():
+            kind = part.element.qname.text if part.element is not None else part.type.qname.text
+            properties[name] = self._part(part, kind)
+        required = [name for name, schema in properties.items() if _surely_there(schema)]
+        return qname.localname, _object(properties, required)
+
+    def _part(self, part: Any, name: str) -> Schema:
+        if part.element is not None:
+            element = self._schemas.find("element", name)
+            return {} if element is None else self._element(element, ())
+        return self._type(name, self._schemas.find("type", name), ())
+
+    def _element(self, node: Node, around: tuple[str, ...]) -> Schema:
+        name, definition = self._schemas.type_of(node)
+        schema = self._type(name, definition, around)
+        if node.documentation:
+            schema = {"description": node.documentation[:_LONGEST_TEXT], **schema}
+        return schema
+
+    def _type(self, name: str, definition: Node | None, around: tuple[str, ...]) -> Schema:
+        if definition is None or definition.kind != "complexType":
+            known = definition is not None or name.startswith(f"{{{XSD}}}")
+            return simple(self._schemas, name, definition) if known else {}
+        if (name and name in around) or len(around) > _DEEPEST:
+            return {"type": "object"}  # a type within itself has no end: its inside is not described
+        return self._complex(definition, (*around, name))
+
+    def _complex(self, definition: Node, around: tuple[str, ...]) -> Schema:
+        content = self._schemas.content(definition)
+        if content.text is not None and not content.elements:
+            return self._text(content)
+        properties: dict[str, Schema] = {}
+        required: list[str] = []
+        for member in (*content.elements, *content.attributes):
+            if "." in member.name or member.name in properties:
+                continue  # no path could name it
+            schema = self._member(member, around)
+            properties[member.name] = schema
+            if member.least and _surely_there(schema) and member.node.get("nillable") not in ("true", "1"):
+                required.append(member.name)
+        return _object(properties, required)
+
+    def _text(self, content: Content) -> Schema:
+        """Return the schema of a text with attributes: the text alone where none of them comes."""
+        assert content.text is not None  # noqa: S101 - asked before
+        text = restricted(self._schemas, content.text)
+        if not content.attributes:
+            return text
+        properties = {member.name: self._member(member, ()) for member in content.attributes}
+        required = [member.name for member in content.attributes if member.least]
+        whole = _object({TEXT_MEMBER: text, **properties}, required)
+        return whole if required else {**whole, "type": ["object", *_types(text)]}
+
+    def _member(self, member: Member, around: tuple[str, ...]) -> Schema:
+        schema = self._element(member.node, around)
+        if member.most == 1:
+            return schema
+        nothing = can_be_empty(schema) or not _surely_there(schema) or member.node.get("nillable") == "true"
+        items = _nullable(schema) if nothing else schema
+        bounds = {"minItems": member.least or None, "maxItems": member.most}
+        return {"type": "array", "items": items} | {word: most for word, most in bounds.items() if most}
+
+
+def leaves(schema: Schema, path: str = "", *, required: bool = True) -> Iterator[tuple[str, Schema, bool]]:
+    """Yield (dotted path, schema, whether every record has it) of all members that have no members.
+
+    A list is one leaf; what is inside it stands in its schema.
+    """
+    for name, child in schema.get("properties", {}).items():
+        below = f"{path}.{name}" if path else name
+        has = required and name in schema.get("required", ())
+        if child.get("properties") and child.get("type") == "object":
+            yield from leaves(child, below, required=has)
+        else:
+            yield below, child, has
+
+
+def lists(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:
+    """Yield (dotted path, schema of an item) of all lists, outer ones first."""
+    inner: list[tuple[str, Schema]] = []
+    for name, child in schema.get("properties", {}).items():
+        below = f"{path}.{name}" if path else name
+        if child.get("type") == "array":
+            yield below, child["items"]
+            inner.append((below, child["items"]))
+        else:
+            inner.append((below, child))
+    for below, child in inner:
+        yield from lists(child, below)
+
+
+def in_words(schema: Schema) -> str:
+    """Return a leaf's type in a few words: ``string, maxLength 20``."""
+    shown = {
+        word: value for word, value in schema.items() if word not in ("description", "items", "properties")
+    }
+    kinds = "/".join(_types(schema)) or "anything"
+    check = shown.pop("x-lienthong", {}).get("check", "")
+    rest = [f"{word} {_short(value)}" for word, value in shown.items() if word not in ("type", "required")]
+    inside = f" of {in_words(schema['items'])}" if "items" in schema else ""
+    return ", ".join(filter(None, [kinds + inside, check, *rest]))
+
+
+def _short(value: Any) -> str:
+    said = "/".join(map(str, value)) if isinstance(value, list) else str(value)
+    return said if len(said) <= 40 else f"{said[:37]}..."
+
+
+def _object(properties: dict[str, Schema], required: list[str]) -> Schema:
+    schema: Schema = {"type": "object", "properties": properties}
+    return {**schema, "required": required} if required else schema
+
+
+def _surely_there(schema: Schema) -> bool:
+    """Tell whether a member that must come also has content: an element of optional parts may be empty."""
+    return schema.get("type") != "object" or bool(schema.get("required"))
+
+
+def _types(schema: Schema) -> list[str]:
+    kinds = schema.get("type", [])
+    return [kinds] if isinstance(kinds, str) else list(kinds)
+
+
+def _nullable(schema: Schema) -> Schema:
+    kinds = _types(schema)
+    if not kinds or "null" in kinds:
+        return schema
+    widened = {**schema, "type": [*kinds, "null"]}
+    if "enum" in widened:
+        widened["enum"] = [*widened["enum"], None]
+    return widened

@@ -1,0 +1,144 @@
+"""Everything that a WSDL is made of: the document itself and whatever it imports, includes, redefines.
+
+References are followed here, once, before zeep sees anything. So a description can come from files,
+a package, a catalogue or a service alike, is bounded, and has one digest.
+"""
+
+from __future__ import annotations
+
+import os.path
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+from urllib.parse import urldefrag, urljoin
+
+from lxml import etree
+
+from lienthong.errors import LienThongError, Misconfigured
+from lienthong.records import digest, sha256
+
+Fetch = Callable[[str], bytes]
+WSDL: Final = "http://schemas.xmlsoap.org/wsdl/"
+XSD: Final = "http://www.w3.org/2001/XMLSchema"
+REFERENCES: Final = {
+    f"{{{WSDL}}}import": "location",
+    f"{{{XSD}}}import": "schemaLocation",
+    f"{{{XSD}}}include": "schemaLocation",
+    f"{{{XSD}}}redefine": "schemaLocation",
+}
+"""Elements that refer to another document, and the attribute that says where it is."""
+_SCHEMES: Final = ("http://", "https://", "package:")
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much a description may be: documents, bytes of one and of all, steps from the first."""
+
+    documents: int = 500
+    document_bytes: int = 16 << 20
+    all_bytes: int = 64 << 20
+    depth: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """A resolved description: every document's bytes by location, in the order of first reach."""
+
+    main: str
+    files: Mapping[str, bytes] = field(repr=False)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) over the SHA-256 of every document in its order; locations are no part of it."""
+        return digest([sha256(data) for data in self.files.values()])
+
+
+def collect(main: str, fetch: Fetch, bounds: Bounds | None = None) -> Documents:
+    """Follow all references of a WSDL.
+
+    Raises what ``fetch`` raises, and `Misconfigured`, naming the document, for one that is missing,
+    is no XML, has a document type declaration, or goes beyond the bounds.
+    """
+    bounds = bounds or Bounds()
+    files: dict[str, bytes] = {}
+    waiting, size = [(main, 0)], 0
+    while waiting:
+        location, depth = waiting.pop(0)
+        if location in files:
+            continue
+        data = _read(location, fetch)
+        size += len(data)
+        _check_bounds(location, len(files) + 1, len(data), size, depth, bounds)
+        files[location] = data
+        waiting += [(absolute(said, location), depth + 1) for _, said in references(parse(data, location))]
+    return Documents(main, files)
+
+
+def references(root: etree._Element) -> Iterator[tuple[etree._Element, str]]:
+    """Yield every element that refers to another document, with what it says."""
+    for element in root.iter(*REFERENCES):
+        said = element.get(REFERENCES[str(element.tag)], "").strip()
+        if said:
+            yield element, said
+
+
+def absolute(said: str, base: str) -> str:
+    """Return where a reference inside the document at ``base`` leads: URL, ``package:`` name or path."""
+    said = urldefrag(said)[0]
+    if said.startswith("file://"):
+        return str(Path(said.removeprefix("file://")).resolve())
+    if said.startswith(_SCHEMES):
+        return said
+    if base.startswith("package:"):
+        return "package:" + os.path.normpath(Path(base.removeprefix("package:")).parent / said)
+    if base.startswith(_SCHEMES):
+        return urljoin(base, said)
+    return str((Path(base).parent / said).resolve())
+
+
+def parse(data: bytes, location: str) -> etree._Element:
+    """Return a document's root; `Misconfigured` for what is no XML or has a document type declaration."""
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True
+    )
+    try:
+        root = etree.fromstring(data, parser)
+    except (etree.XMLSyntaxError, ValueError):
+        raise broken(location, "is no well-formed XML") from None
+    if root.getroottree().docinfo.doctype:
+        raise broken(location, "has a document type declaration")
+    return root
+
+
+def broken(location: str, what: str) -> Misconfigured:
+    """Return the error of a document that cannot be used."""
+    return Misconfigured(
+        f"a document of the WSDL {what}",
+        where=location,
+        hint="ask the agency for a sound copy, or look at what really answers at this address",
+    )
+
+
+def _read(location: str, fetch: Fetch) -> bytes:
+    try:
+        return fetch(location)
+    except LienThongError:
+        raise
+    except (OSError, LookupError, ValueError, ImportError):
+        raise Misconfigured(
+            "the WSDL, or a document it refers to, cannot be read",
+            where=location,
+            hint="keep the WSDL with all its imports in one folder or catalogue",
+        ) from None
+
+
+def _check_bounds(location: str, count: int, one: int, every: int, depth: int, bounds: Bounds) -> None:
+    for found, most, what in (
+        (count, bounds.documents, "is one of more than {} documents"),
+        (one, bounds.document_bytes, "is larger than {} bytes"),
+        (every, bounds.all_bytes, "makes the whole larger than {} bytes"),
+        (depth, bounds.depth, "is referred to over more than {} steps"),
+    ):
+        if found > most:
+            raise broken(location, what.format(most))
