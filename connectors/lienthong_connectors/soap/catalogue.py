@@ -10,6 +10,7 @@ The idea is that of OASIS XML Catalogs 1.1 (a location stands for a local file).
 from __future__ import annotations
 
 import json
+import os.path
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -74,20 +75,34 @@ def open_catalogue(location: str) -> Catalogue:
 
 
 def write_catalogue(folder: Path, documents: Documents) -> None:
-    """Write documents and their index into a folder, which is made where it is missing."""
+    """Write documents and their index into a folder, which is made where it is missing.
+
+    Local files are named by their place relative to each other, not by where they happen to lie.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    names = _names(documents)
     taken: set[str] = set()
     entries: dict[str, dict[str, str]] = {}
     for location, data in documents.files.items():
         name = _file_name(location, data, taken)
         (folder / name).write_bytes(data)
-        entries[location] = {"file": name, "sha256": sha256(data)}
-    index = {"main": documents.main, "documents": entries}
+        entries[names[location]] = {"file": name, "sha256": sha256(data)}
+    index = {"main": names[documents.main], "documents": entries}
     (folder / INDEX).write_text(json.dumps(index, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _entry(value: Any) -> tuple[str, str]:
     return str(value["file"]), str(value["sha256"])
+
+
+def _names(documents: Documents) -> dict[str, str]:
+    """Return what each location is called in the index."""
+    paths = [location for location in documents.files if location.startswith("/")]
+    root = os.path.commonpath([str(Path(path).parent) for path in paths]) if paths else ""
+    return {
+        location: f"catalogue:{Path(location).relative_to(root)}" if location in paths else location
+        for location in documents.files
+    }
 
 
 def _file_name(location: str, data: bytes, taken: set[str]) -> str:

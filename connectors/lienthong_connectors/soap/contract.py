@@ -12,6 +12,7 @@ from lienthong_connectors.xml.shape import TEXT_MEMBER
 
 _LONGEST_TEXT: Final = 200
 _DEEPEST: Final = 12
+_INT: Final = (-(2**31), 2**31 - 1)
 
 
 class Contracts:
@@ -130,6 +131,8 @@ def in_words(schema: Schema) -> str:
         word: value for word, value in schema.items() if word not in ("description", "items", "properties")
     }
     kinds = "/".join(_types(schema)) or "anything"
+    if (shown.get("minimum"), shown.get("maximum")) == _INT:
+        kinds, shown = "int", {word: shown[word] for word in shown if word not in ("minimum", "maximum")}
     check = shown.pop("x-lienthong", {}).get("check", "")
     rest = [f"{word} {_short(value)}" for word, value in shown.items() if word not in ("type", "required")]
     inside = f" of {in_words(schema['items'])}" if "items" in schema else ""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from lienthong.connector import ConnectionField, ConnectorDescriptor
 from lienthong.exchange import Text
 from lienthong_connectors.http.auth_fields import AUTH_FIELDS
+from lienthong_connectors.soap.commands import add_commands
 from lienthong_connectors.soap.settings import SoapLookup, SoapSource, SoapTarget
 
 #: Fields that only requests with JSON bodies can use.
@@ -63,4 +64,5 @@ DESCRIPTOR = ConnectorDescriptor(
     connection_type="lienthong_soap",
     connection=_CONNECTION,
     settings={"source": SoapSource, "target": SoapTarget, "lookup": SoapLookup},
+    commands=add_commands,
 )

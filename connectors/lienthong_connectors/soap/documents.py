@@ -28,7 +28,7 @@ REFERENCES: Final = {
     f"{{{XSD}}}redefine": "schemaLocation",
 }
 """Elements that refer to another document, and the attribute that says where it is."""
-_SCHEMES: Final = ("http://", "https://", "package:")
+_SCHEMES: Final = ("http://", "https://", "package:", "catalogue:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +84,19 @@ def references(root: etree._Element) -> Iterator[tuple[etree._Element, str]]:
 
 
 def absolute(said: str, base: str) -> str:
-    """Return where a reference inside the document at ``base`` leads: URL, ``package:`` name or path."""
+    """Return where a reference inside the document at ``base`` leads: a URL, a path, or a name.
+
+    Names are ``package:package/path`` and ``catalogue:path`` (what was a local file when it was put
+    into a catalogue).
+    """
     said = urldefrag(said)[0]
     if said.startswith("file://"):
         return str(Path(said.removeprefix("file://")).resolve())
     if said.startswith(_SCHEMES):
         return said
-    if base.startswith("package:"):
-        return "package:" + os.path.normpath(Path(base.removeprefix("package:")).parent / said)
+    if base.startswith(("package:", "catalogue:")):
+        scheme, _, path = base.partition(":")
+        return f"{scheme}:{os.path.normpath(Path(path).parent / said)}"
     if base.startswith(_SCHEMES):
         return urljoin(base, said)
     return str((Path(base).parent / said).resolve())

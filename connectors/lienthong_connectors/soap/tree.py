@@ -21,9 +21,8 @@ def draw(description: Description, only: str = "") -> Tree:
 
     documents = description.documents
     contracts = Contracts(Schemas(description.roots))
-    root = Tree(
-        f"[bold]{escape(documents.main)}[/]  {len(documents.files)} documents, digest {documents.digest}"
-    )
+    root = Tree(f"[bold]{escape(documents.main)}[/]")
+    root.add(f"{len(documents.files)} documents, digest {documents.digest}")
     for service in description.document.services.values():
         branch = root.add(f"service [bold]{escape(service.name)}[/]")
         for port in service.ports.values():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from lienthong import __version__
 from lienthong.cli.logs import show_audit_lines
@@ -14,8 +15,8 @@ from lienthong.errors import LienThongError, Misconfigured, Permanent, Tampered,
 EXIT_CODES: dict[type[LienThongError], int] = {Misconfigured: 2, Permanent: 3, Tampered: 4, Transient: 75}
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser with every command."""
+def build_parser(wanted: str = "") -> argparse.ArgumentParser:
+    """Return the parser with every command; connectors' own only where ``wanted`` is none of ours."""
     from lienthong.cli import (
         catalogue,
         connectors,
@@ -35,12 +36,25 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for module in (run, catalogue, connectors, quarantine, deliveries, evidence, keys, sandbox):
         module.add_commands(commands)
+    if wanted not in commands.choices:
+        _add_connectors_commands(commands)
     return parser
+
+
+def _add_connectors_commands(commands: Any) -> None:
+    """Let installed connectors add their commands; evidence can be verified without loading any."""
+    from lienthong.connector import connector, connector_kinds
+
+    for kind in connector_kinds():
+        add = connector(kind).commands
+        if add is not None:
+            add(commands)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    args = build_parser().parse_args(argv)
+    given = sys.argv[1:] if argv is None else argv
+    args = build_parser(next((word for word in given if word[:1] != "-"), "")).parse_args(argv)
     show_audit_lines(verbose=args.verbose)
     try:
         return int(args.handler(args) or 0)

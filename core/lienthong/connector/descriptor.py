@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -44,7 +44,12 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class ConnectorDescriptor:
-    """What a connector is: its kind, its connection form and its settings per role."""
+    """What a connector is: its kind, its connection form and its settings per role.
+
+    ``commands`` adds commands of its own to ``lienthong``: it is given what `argparse` calls the
+    subparsers, and each parser it adds sets ``handler``, which takes the arguments and returns the
+    exit code. It imports what is heavy only when a command runs.
+    """
 
     kind: str
     title: Text
@@ -52,6 +57,7 @@ class ConnectorDescriptor:
     connection_type: str
     connection: tuple[ConnectionField, ...]
     settings: Mapping[Role, type] = field(default_factory=dict)
+    commands: Callable[[Any], None] | None = None
 
     def options(self, role: Role) -> list[Option]:
         """Return the options of the role's settings class in their order."""
