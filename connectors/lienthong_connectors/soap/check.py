@@ -19,6 +19,7 @@ from lienthong_connectors.soap.service import Request, Service
 from lienthong_connectors.soap.transport import SPEAKING
 
 _SAYS_LITTLE = (ProtocolViolation, RequestRejected, SignatureInvalid, Unavailable)
+_MOST_LINES = 40
 _STRANGER = (Unauthenticated, Forbidden)
 
 
@@ -31,6 +32,8 @@ def findings(service: Service, *requests: Request) -> list[Finding]:
         found.append(_known(service, requests[0]))
     elif found[-1].ok and not service.remote:
         found.append(_answers(service))
+    if service.pinned and any(finding.check == "description" and finding.ok for finding in found):
+        found.append(_drift(service))
     return found
 
 
@@ -43,6 +46,36 @@ def _described(service: Service, requests: tuple[Request, ...]) -> Finding:
     source = "WSDL" if service.location else "no WSDL, requests are built plainly"
     names = ", ".join(f"{one.name} (SOAP {one.version})" for one in operations)
     return Finding("description", ok=True, detail=f"{source}: {names}")
+
+
+def _drift(service: Service) -> Finding:
+    """Compare the pinned description with the one that the service offers today."""
+    from lienthong_connectors.soap.drift import changes, live
+    from lienthong_connectors.soap.wsdl import understood
+
+    pinned = service.description
+    assert pinned is not None  # noqa: S101 - asked for pinned descriptions only
+    try:
+        offered = live(pinned.documents, service.wire.url, service.wire.get)
+        lines = changes(pinned, understood(offered))
+    except LienThongError as error:
+        said = f"not compared, the service's own WSDL cannot be used: {error.message}"
+        return Finding("drift", ok=True, detail=said)
+    if lines:
+        detail = "\n       ".join(
+            [f"the service's WSDL differs in {len(lines)} points:", *lines[:_MOST_LINES]]
+        )
+        hint = (
+            "ask the agency what is planned; then keep the new WSDL (lienthong wsdl URL --fetch) and pin it"
+        )
+        return Finding("drift", ok=False, detail=detail, hint=hint)
+    same = offered.digest == pinned.documents.digest
+    said = (
+        "the service offers the pinned WSDL"
+        if same
+        else "the service's WSDL is written anew, and says the same"
+    )
+    return Finding("drift", ok=True, detail=said)
 
 
 def _answers(service: Service) -> Finding:

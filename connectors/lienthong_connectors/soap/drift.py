@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from lienthong_connectors.soap.contract import Contracts, in_words
+from lienthong_connectors.soap.documents import Documents, Fetch, collect
 from lienthong_connectors.soap.facets import Schema
 from lienthong_connectors.soap.wsdl import Description, operations_of
 from lienthong_connectors.soap.xsd import Schemas
@@ -79,3 +81,24 @@ def _differences(old: _Outline, new: _Outline) -> Iterator[str]:
             yield f"{name} was {before}, is {words}"
         if needed != required:
             yield f"{name} is {'required now' if required else 'no longer required'}"
+
+
+def live(pinned: Documents, url: str, get: Fetch) -> Documents:
+    """Return the documents that the service at ``url`` offers today in place of the pinned ones.
+
+    The WSDL is asked for where it was fetched from, on the host of ``url``; for a WSDL that came
+    from a file it is ``url`` with ``?wsdl``. Only that host is asked: documents of other hosts are
+    taken as they are pinned. Raises what ``get`` raises, and `Misconfigured` for a broken one.
+    """
+    known = urlsplit(pinned.main)
+    here = urlsplit(url)
+    if known.scheme not in ("http", "https"):
+        return collect(f"{url}?wsdl", get)
+
+    def fetch(location: str) -> bytes:
+        parts = urlsplit(location)
+        if parts.netloc not in (known.netloc, here.netloc):
+            return pinned.files.get(location, b"")
+        return get(parts._replace(scheme=here.scheme, netloc=here.netloc).geturl())
+
+    return collect(pinned.main, fetch)

@@ -11,6 +11,7 @@ from typing import Any, Final
 from lienthong.connector import Connection, Context
 from lienthong.errors import Misconfigured, OutcomeUnknown, ProtocolViolation, SignatureInvalid
 from lienthong.records import Record
+from lienthong_connectors.soap.catalogue import is_catalogue
 from lienthong_connectors.soap.envelope import (
     NAMESPACES,
     DescribedOperation,
@@ -21,7 +22,7 @@ from lienthong_connectors.soap.envelope import (
 )
 from lienthong_connectors.soap.template import Template
 from lienthong_connectors.soap.transport import Heard, Wire
-from lienthong_connectors.soap.wsdl import describe, find_binding, locate
+from lienthong_connectors.soap.wsdl import Description, describe, find_binding, locate
 from lienthong_connectors.xml.reader import RecordReader, XmlLimits
 from lienthong_connectors.xml.shape import refuse
 
@@ -180,20 +181,26 @@ class Service:
         """Return an operation as the description has it, or a plain one where there is none."""
         settings = self.settings
         version = settings.soap_version or str(self._connection.option("soap_version", ""))
-        if self._document is not None:
+        if self.description is not None:
             wanted = settings.soap_version
-            binding = find_binding(self._document, name, settings.service, settings.port, wanted)
+            binding = find_binding(self.description.document, name, settings.service, settings.port, wanted)
             return DescribedOperation.of(binding, name, settings.action)
         return PlainOperation(
             name, settings.namespace, settings.action, version or "1.1", frozenset(settings.lists)
         )
 
+    @property
+    def pinned(self) -> bool:
+        """Whether the description is one that was kept: by its digest, or in a catalogue."""
+        return bool(self.location) and (bool(self.settings.wsdl_digest) or is_catalogue(self.location))
+
     @cached_property
-    def _document(self) -> Any:
+    def description(self) -> Description | None:
+        """The service's description, None where there is none; raises as `describe` does."""
         if not self.location:
             return None
         pin = self.settings.wsdl_digest
-        return describe(self.location, self.wire.client.base, self.wire.get, pin=pin).document
+        return describe(self.location, self.wire.client.base, self.wire.get, pin=pin)
 
     def _check_security(self) -> None:
         security = self.settings.security
