@@ -182,7 +182,7 @@ def test_compressed_answers_are_read(agency: Any, coding: str) -> None:
         (gzip.compress(b" " * 50_000_000, mtime=0), "gzip", ProtocolViolation),
         (gzip.compress(b"[]" * 100, mtime=0)[:-9], "gzip", Unavailable),
         (b"not compressed", "gzip", ProtocolViolation),
-        (b"[]", "br", ProtocolViolation),
+        (b"[]", "compress", ProtocolViolation),
         (b"[" + b" " * 20_000 + b"]", "", ProtocolViolation),
     ],
 )
