@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -59,13 +59,15 @@ class Batch:
     """The records of one delivery.
 
     ``id`` is the idempotency key (64 hexadecimal digits): the same on every try. ``records`` are
-    canonical record bytes, ``key`` the dataset's key fields (dotted paths).
+    canonical record bytes, ``key`` the dataset's key fields (dotted paths). ``receipts`` are those
+    that the target gave for this delivery before, oldest first: what `RecordTarget.lookup` asks with.
     """
 
     id: str
     records: Sequence[bytes]
     key: tuple[str, ...] = ()
     dataset: str = ""
+    receipts: tuple[Receipt, ...] = ()
 
     def objects(self) -> list[Record]:
         """Return the records decoded."""
@@ -79,7 +81,8 @@ class Receipt:
     ``status`` is the protocol's own status (``200``, ``00``), ``digest`` the SHA-256 (hex) of the
     answer's bytes, ``reference`` the target's own number for the delivery where it gives one,
     ``at`` the time of the answer (RFC 3339, UTC), ``signed_by`` the subject of the certificate
-    that signed the answer where one did and it was verified.
+    that signed the answer where one did and it was verified, ``lines`` the records of the batch that
+    it speaks of (empty: all).
     """
 
     status: str
@@ -87,11 +90,22 @@ class Receipt:
     at: str
     reference: str = ""
     signed_by: str = ""
+    lines: tuple[int, ...] = ()
 
-    def as_dict(self) -> dict[str, str]:
+    def as_dict(self) -> dict[str, Any]:
         """Return the receipt as a JSON-ready object without empty members."""
         names = ("status", "digest", "at", "reference", "signed_by")
-        return {name: getattr(self, name) for name in names if getattr(self, name)}
+        found: dict[str, Any] = {name: getattr(self, name) for name in names if getattr(self, name)}
+        return found | ({"lines": list(self.lines)} if self.lines else {})
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Receipt:
+        """Return the receipt that `as_dict` described."""
+        return cls(**{**value, "lines": tuple(value.get("lines", ()))})
+
+    def within(self, lines: Sequence[int]) -> Receipt:
+        """Return the receipt for a larger batch, of which the batch it answers was these lines."""
+        return replace(self, lines=tuple(lines[line] for line in self.lines or range(len(lines))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +114,8 @@ class Answer:
 
     Whatever is neither refused, absent nor unknown is acknowledged. ``absent`` is only for
     `RecordTarget.lookup`: the target has never taken these, so sending them is safe. ``unknown``:
-    the target cannot tell (yet).
+    the target cannot tell (yet). ``ask_after`` is set where the target has accepted unknown ones and
+    is at work on them: the seconds after which asking again makes sense.
     """
 
     total: int
@@ -108,6 +123,7 @@ class Answer:
     absent: frozenset[int] = frozenset()
     unknown: frozenset[int] = frozenset()
     receipts: tuple[Receipt, ...] = ()
+    ask_after: float | None = None
 
     @property
     def acknowledged(self) -> int:

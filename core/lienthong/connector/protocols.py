@@ -55,12 +55,16 @@ class TargetCapabilities:
 
     ``repeatable``: sending the same batch with the same id again has no second effect.
     ``lookup``: the target can be asked what became of a batch. ``max_batch``: the most records
-    it takes at once, 0 for no limit.
+    it takes at once, 0 for no limit. ``patience`` and ``questions`` bound how long one try of push
+    waits for a target that works on what it accepted (`Answer.ask_after`): seconds, and how often
+    it is asked (0 for no limit).
     """
 
     repeatable: bool = False
     lookup: bool = False
     max_batch: int = 0
+    patience: float = 3600.0
+    questions: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +120,16 @@ class RecordTarget(Protocol):
         """Send a batch once.
 
         Raises `OutcomeUnknown` where the request may have been taken, another `Transient` only
-        where it surely was not, `Permanent` or `Misconfigured` where the whole batch is refused.
+        where it surely was not, `Permanent` or `Misconfigured` where the whole batch is refused. A
+        target that accepts now and works later answers with all records unknown and ``ask_after``.
         """
         ...
 
     def lookup(self, batch: Batch) -> Answer:
-        """Ask what became of a batch (only with the ``lookup`` capability)."""
+        """Ask what became of a batch (only with the ``lookup`` capability).
+
+        ``batch.receipts`` are the target's earlier ones, with the references that it gave.
+        """
         ...
 
     def check(self) -> list[Finding]:
