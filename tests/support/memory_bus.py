@@ -57,6 +57,9 @@ class System:
     refuse: Callable[[Record], bool] = lambda record: False
     can: TargetCapabilities = TargetCapabilities(repeatable=False, lookup=True)
     closed: int = 0
+    works: int | None = None
+    jobs: dict[str, list[bytes]] = field(default_factory=dict)
+    asked_for: list[list[str]] = field(default_factory=list)
 
 
 SYSTEMS: dict[str, System] = {}
@@ -117,6 +120,8 @@ class OpenMemory:
         error = system.answer_with.pop(0) if system.answer_with else None
         if error is not None and not error.details.get("taken"):
             raise error
+        if system.works is not None:
+            return self._accept(batch, error)
         refused = {}
         for line, record in enumerate(batch.objects()):
             if system.refuse(record):
@@ -129,8 +134,35 @@ class OpenMemory:
         receipt = Receipt("200", sha256(b"taken"), "2026-01-01T00:00:00Z")
         return Answer(len(batch.records), refused=refused, receipts=(receipt,))
 
+    def _accept(self, batch: Batch, error: LienThongError | None) -> Answer:
+        """Accept a batch as a job, to be worked on for as many questions as the test says."""
+        name = f"job-{len(self.system.jobs) + 1}"
+        self.system.jobs[name] = list(batch.records)
+        if error is not None:
+            raise error
+        receipt = Receipt("202", sha256(name.encode()), "2026-01-01T00:00:00Z", name)
+        everything = frozenset(range(len(batch.records)))
+        return Answer(len(batch.records), unknown=everything, receipts=(receipt,), ask_after=7.0)
+
+    def _at_work(self, batch: Batch) -> Answer:
+        """Answer a question about jobs, named by the references that the target gave."""
+        system = self.system
+        names = [receipt.reference for receipt in batch.receipts]
+        system.asked_for.append(names)
+        everything = frozenset(range(len(batch.records)))
+        if not names:
+            return Answer(len(batch.records), unknown=everything)
+        if system.works:
+            system.works -= 1
+            return Answer(len(batch.records), unknown=everything, ask_after=3.0)
+        for data in system.jobs.pop(names[-1], []):
+            system.effects[data] = system.effects.get(data, 0) + 1
+        return Answer(len(batch.records))
+
     def lookup(self, batch: Batch) -> Answer:
         """Tell which records were taken."""
+        if self.system.works is not None:
+            return self._at_work(batch)
         absent = frozenset(line for line, data in enumerate(batch.records) if data not in self.system.effects)
         return Answer(len(batch.records), absent=absent)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from lienthong.connector import Answer, Batch, RecordTarget
+from lienthong.connector import Answer, Batch, Receipt, RecordTarget
 from lienthong.errors import LienThongError, OutcomeUnknown, Tampered
 from lienthong.ledger import DeliveryState, Journal
 from lienthong.merkle import leaf_hash
@@ -33,7 +33,9 @@ def delivery_id(exchange: str, target: str, epoch: str, segment: Segment, copy: 
 class Delivering:
     """The deliveries of one part of a run towards an open target.
 
-    ``known`` holds leaf hashes of records which an earlier, unsettled run has already delivered.
+    ``known`` holds leaf hashes of records which an earlier, unsettled run has already delivered;
+    ``doubts`` the deliveries of which the target cannot tell yet, each with the seconds after which
+    it wants to be asked again, None where it is not at work on them.
     """
 
     bus: Bus
@@ -41,6 +43,7 @@ class Delivering:
     key: tuple[str, ...]
     dataset: str
     known: set[bytes] = field(default_factory=set)
+    doubts: dict[str, float | None] = field(default_factory=dict)
 
     @property
     def journal(self) -> Journal:
@@ -48,7 +51,10 @@ class Delivering:
         return self.bus.journal
 
     def deliver(self, state: DeliveryState) -> DeliveryState:
-        """Bring a delivery to an end, or raise `OutcomeUnknown` where the target cannot tell yet."""
+        """Bring a delivery to an end, or note a doubt where the target cannot tell yet.
+
+        Raises `OutcomeUnknown` where an answer was lost, or where the target cannot be asked.
+        """
         if state.state in _DONE:
             self.bus.audit("push", f"delivery {state.id}: {state.state} before, not sent again")
             return state
@@ -60,10 +66,13 @@ class Delivering:
         return self._record(state, answer)
 
     def settle_outstanding(self, state: DeliveryState) -> None:
-        """Settle an earlier run's delivery and remember which of its records were taken."""
+        """Settle an earlier run's delivery and remember which of its records were taken.
+
+        Where that cannot be told yet a doubt is noted: its records must not be sent under new keys.
+        """
         records = self.bus.store.read(state.segment)
         if state.state in ("sent", "unknown"):
-            state = self._record(state, self._ask(state, records))
+            state = self._record(state, self._ask_or_repeat(state, records))
         if state.state in ("acknowledged", "unknown"):
             refused = set(state.refused) | set(state.unknown)
             self.known.update(leaf_hash(data) for line, data in enumerate(records) if line not in refused)
@@ -83,10 +92,18 @@ class Delivering:
 
     def _resolve(self, state: DeliveryState, records: Sequence[bytes]) -> Answer:
         """Find out what became of a request without an answer, and send only what was not taken."""
-        if self.target.capabilities.lookup:
+        found = self._ask_or_repeat(state, records)
+        return self._send_lines(state, records, sorted(found.absent), found)
+
+    def _ask_or_repeat(self, state: DeliveryState, records: Sequence[bytes]) -> Answer:
+        """Ask the target; where it knows nothing or cannot be asked, repeat if that is declared safe."""
+        can = self.target.capabilities
+        if can.lookup:
             found = self._ask(state, records)
-            return self._send_lines(state, records, sorted(found.absent), found)
-        if self.target.capabilities.repeatable:
+            lost = len(found.unknown) == found.total and found.ask_after is None
+            if not (lost and can.repeatable):
+                return found
+        if can.repeatable:
             self.bus.audit("push", f"delivery {state.id}: outcome unknown, repeated under the same key")
             return self._send(state, self._batch(state.id, records))
         raise OutcomeUnknown(
@@ -96,10 +113,8 @@ class Delivering:
         )
 
     def _ask(self, state: DeliveryState, records: Sequence[bytes]) -> Answer:
-        if not self.target.capabilities.lookup:
-            everything = frozenset(range(len(records)))
-            return Answer(len(records), unknown=everything)
-        found = self.target.lookup(self._batch(state.id, records))
+        batch = replace(self._batch(state.id, records), receipts=_given(state))
+        found = self.target.lookup(batch)
         self.bus.audit(
             "push",
             f"delivery {state.id}: asked the target, {found.acknowledged} taken, "
@@ -120,7 +135,11 @@ class Delivering:
             len(records),
             refused={**found.refused, **{lines[line]: why for line, why in answer.refused.items()}},
             unknown=found.unknown | {lines[line] for line in answer.unknown},
-            receipts=(*found.receipts, *answer.receipts),
+            receipts=(
+                *found.receipts,
+                *(one if whole else one.within(lines) for one in answer.receipts),
+            ),
+            ask_after=_sooner(found.ask_after, answer.ask_after),
         )
 
     def _send(self, state: DeliveryState, batch: Batch) -> Answer:
@@ -144,6 +163,8 @@ class Delivering:
 
     def _record(self, state: DeliveryState, answer: Answer) -> DeliveryState:
         open_lines = answer.unknown | answer.absent
+        if answer.unknown:
+            self.doubts[state.id] = answer.ask_after
         refused_all = answer.total > 0 and len(answer.refused) == answer.total
         outcome = "unknown" if open_lines else "refused" if refused_all else "acknowledged"
         self.journal.answered(
@@ -168,3 +189,12 @@ class Delivering:
 def _rest_id(whole: str, rest: Sequence[bytes]) -> str:
     leaves = b"".join(leaf_hash(data) for data in rest)
     return sha256(whole.encode() + leaves)
+
+
+def _given(state: DeliveryState) -> tuple[Receipt, ...]:
+    """Return the target's own receipts so far; those without a digest are a person's word."""
+    return tuple(Receipt.from_dict(item) for item in state.receipts if item.get("digest"))
+
+
+def _sooner(one: float | None, other: float | None) -> float | None:
+    return min((wait for wait in (one, other) if wait is not None), default=None)

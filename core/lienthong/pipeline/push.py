@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,20 +19,34 @@ from lienthong.pipeline.plan import Plan
 from lienthong.pipeline.pull import pulled
 from lienthong.pipeline.refusals import Refusal, check_share, index_refusals
 from lienthong.pipeline.transform import earlier
+from lienthong.pipeline.waiting import Patience, Pause, Waiting, pause_here
 from lienthong.segment import Segment
+
+_HERE = pause_here(time.sleep)
 
 
 @calm
-def push(bus: Bus, plan: Plan, request: RunRequest, part: Part) -> Part:
+def push(
+    bus: Bus,
+    plan: Plan,
+    request: RunRequest,
+    part: Part,
+    *,
+    pause: Pause = _HERE,
+    waited: Waiting | None = None,
+) -> Part:
     """Deliver a part; a second call delivers only what the first did not.
 
-    Raises `TooManyQuarantined` before anything is sent, `OutcomeUnknown` where the target cannot
-    tell yet what became of a request.
+    Where the target accepts now and works later, everything is sent first; then ``pause`` is called
+    before each question. It may raise in order to wait elsewhere: the next call, given how long it
+    ``waited``, goes on with a question. Raises `TooManyQuarantined` before anything is sent,
+    `OutcomeUnknown` where the target cannot tell (in time) what became of a request.
     """
     started = now()
     found = pulled(bus, plan, request)
     check_share(plan, found.malformed + earlier(bus, plan, request, "transform", part.of), found.count)
-    states = [] if request.dry_run else _deliver(bus, plan, request, part)
+    patience = Patience(bus, pause, waited)
+    states = [] if request.dry_run else _deliver(bus, plan, request, part, patience)
     refused = sum(len(state.refused) for state in states)
     acknowledged = sum(state.acknowledged for state in states)
     counts = {
@@ -54,7 +69,9 @@ def _sentence(request: RunRequest, counts: Mapping[str, int]) -> str:
     return dry + ", ".join(f"{count} {name}" for name, count in counts.items())
 
 
-def _deliver(bus: Bus, plan: Plan, request: RunRequest, part: Part) -> list[DeliveryState]:
+def _deliver(
+    bus: Bus, plan: Plan, request: RunRequest, part: Part, patience: Patience
+) -> list[DeliveryState]:
     if not part.segments:
         return []
     exchange = plan.exchange
@@ -65,10 +82,30 @@ def _deliver(bus: Bus, plan: Plan, request: RunRequest, part: Part) -> list[Deli
         _check_batch(plan, target, part)
         work = Delivering(bus, target, plan.produces.key, plan.produces.ref)
         states = _intend(bus, plan, request, part)
-        _settle_earlier(bus, plan, request, work, {state.id for state in states})
-        return _deliver_all(bus, plan, request, part, work, states)
+        while True:
+            states = _deliver_all(bus, plan, request, part, work, states)
+            if not work.doubts:
+                return states
+            _wait(bus, plan, part, work, patience)
     finally:
         target.close()
+
+
+def _wait(bus: Bus, plan: Plan, part: Part, work: Delivering, patience: Patience) -> None:
+    """Wait where the target is at work on all that is in doubt; else, or at last, raise `OutcomeUnknown`."""
+    waits = [seconds for seconds in work.doubts.values() if seconds is not None]
+    records = sum(len(work.journal.delivery(key).unknown) for key in work.doubts)
+    at_work = len(waits) == len(work.doubts)
+    bus.progress(f"{part.label('push')}, target at work", part.records - records, part.records)
+    if at_work and patience.wait(work.target.capabilities, min(waits), records):
+        return
+    said = "the target is still at work on" if at_work else "the target gave no clear answer about"
+    raise OutcomeUnknown(
+        f"{said} {records} records in {len(work.doubts)} deliveries",
+        where=f"exchange {plan.exchange.id!r}, target {plan.exchange.target.connection!r}",
+        hint="the next try asks the target again",
+        retry_after=min(waits, default=None),
+    )
 
 
 def _deliver_all(
@@ -79,21 +116,18 @@ def _deliver_all(
     work: Delivering,
     states: Sequence[DeliveryState],
 ) -> list[DeliveryState]:
+    """Bring every delivery as far as it goes now; what stays in doubt is in ``work.doubts``."""
+    work.doubts.clear()
+    _settle_earlier(bus, plan, request, work, {state.id for state in states})
+    if work.doubts:
+        return list(states)  # what an earlier run sent may be the very same records
     ended: list[DeliveryState] = []
     done = 0
     for state in states:
         ended.append(work.deliver(state))
         _quarantine_refused(bus, plan, request, ended[-1])
-        done += state.segment.count
+        done += state.segment.count - len(ended[-1].unknown)
         bus.progress(part.label("push"), done, part.records)
-    unknown = [state for state in ended if state.unknown]
-    if unknown:
-        raise OutcomeUnknown(
-            f"{sum(len(state.unknown) for state in unknown)} records in {len(unknown)} deliveries are "
-            "without a clear answer",
-            where=f"exchange {plan.exchange.id!r}, target {plan.exchange.target.connection!r}",
-            hint="the next try asks the target again",
-        )
     return ended
 
 

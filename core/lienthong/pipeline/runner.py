@@ -18,6 +18,7 @@ from lienthong.pipeline.push import push
 from lienthong.pipeline.settle import settle
 from lienthong.pipeline.transform import transform
 from lienthong.pipeline.validate import validate
+from lienthong.pipeline.waiting import pause_here
 
 _T = TypeVar("_T")
 
@@ -35,7 +36,7 @@ def run_exchange(
     sleep: Callable[[float], None] = time.sleep,
 ) -> Settled:
     """Run an exchange from pull to settle; `Transient` errors are retried ``delivery.attempts`` times."""
-    attempts = plan.exchange.delivery.attempts
+    attempts, pause = plan.exchange.delivery.attempts, pause_here(sleep)
 
     def steadily(step: Callable[[], _T]) -> _T:
         return _retried(bus, step, attempts, sleep)
@@ -43,7 +44,7 @@ def run_exchange(
     parts = steadily(lambda: pull(bus, plan, request, source))
     for step in (validate, transform):
         parts = [steadily(partial(step, bus, plan, request, part)) for part in parts]
-    _push_all(parts, lambda part: steadily(partial(push, bus, plan, request, part)))
+    _push_all(parts, lambda part: steadily(partial(push, bus, plan, request, part, pause=pause)))
     return settle(bus, plan, request)
 
 
