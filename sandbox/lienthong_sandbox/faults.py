@@ -24,11 +24,16 @@ NAMES = frozenset(
         "malformed_body",
         "partial_acceptance",
         "error_in_200",
+        "job_pending",
+        "job_lost",
+        "job_failed",
     }
 )
 """Every fault there is."""
 
-INNER = frozenset({"duplicate_page", "malformed_record", "partial_acceptance"})
+INNER = frozenset(
+    {"duplicate_page", "malformed_record", "partial_acceptance", "job_pending", "job_lost", "job_failed"}
+)
 """Faults that only the system itself can act out."""
 
 

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from lienthong_sandbox import applicants, dossiers, registrations
+from lienthong_sandbox import applicants, dossiers, jobs, registrations
 from lienthong_sandbox.notary import Notary
 from lienthong_sandbox.store import Row, Store, document
 from lienthong_sandbox.system import Call, System, fault_of
@@ -39,6 +39,7 @@ class OneStop(System):
         """Seed with persons living in ``communes``, the first ``population`` of whom are registered."""
         self._issuer, self._communes, self._population = issuer, communes, population
         super().__init__(store)
+        self._jobs = jobs.Jobs(store, "/motcua/api/viec", self._work)
 
     def seed(self) -> None:
         """Store dossiers, applicants and registrations."""
@@ -51,7 +52,7 @@ class OneStop(System):
         return {**dossiers.defects(), **applicants.defects(), **registrations.defects()}
 
     def operation(self, call: Call) -> str:
-        """``token``, ``hoso``, ``nguoinop``, ``hotich``, ``xacthuc`` or ``xacthuc-status``."""
+        """``token``, ``hoso``, ``nguoinop``, ``hotich``, ``xacthuc``, ``xacthuc-status`` or ``viec``."""
         if call.path.endswith("/token"):
             return "token"
         name = call.path.removeprefix("/motcua/api/").split("/")[0]
@@ -64,6 +65,7 @@ class OneStop(System):
                 Route("/motcua/oauth2/token", self._issuer.grant, methods=["POST"]),
                 Route("/motcua/api/xacthuc", self._take, methods=["POST"]),
                 Route("/motcua/api/xacthuc/{key}", self._status, methods=["GET"]),
+                Route("/motcua/api/viec/{name}", self._job, methods=["GET"]),
                 Route("/motcua/api/{list}", self._list, methods=["GET"]),
             ]
         )
@@ -137,6 +139,8 @@ class OneStop(System):
         if not isinstance(batch, list) or not 0 < len(batch) <= _MAX_BATCH:
             message = f"Nội dung phải là mảng từ 1 đến {_MAX_BATCH} kết quả"
             return JSONResponse({"Status": 400, "Message": message}, 400)
+        if jobs.wanted(request):
+            return self._jobs.accept(request, batch, key)
         busy = fault_of(request) == "partial_acceptance"
         with self.store.transaction():
             answers = [self._one(i, item, key, busy and i % 2 == 1) for i, item in enumerate(batch)]
@@ -144,6 +148,13 @@ class OneStop(System):
             if key:
                 self.store.save_answer(key, digest, body)
         return Response(body, 200, media_type="application/json")
+
+    async def _job(self, request: Request) -> Response:
+        return self._jobs.answer(request) if self._issuer.accepts(request) else unauthorized()
+
+    def _work(self, batch: list[Any], key: str | None) -> list[Record]:
+        """Do what `_take` does, later."""
+        return [self._one(index, item, key, busy=False) for index, item in enumerate(batch)]
 
     def _one(self, index: int, item: object, key: str | None, busy: bool) -> Record:
         """Take one verification result; the answer says what became of it."""

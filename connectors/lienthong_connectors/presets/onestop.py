@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lienthong_connectors.rest import (
+    Accepted,
     CursorPaging,
     HttpSignature,
     RestSource,
@@ -22,13 +25,14 @@ def onestop_list(name: str, *, size: int = 200) -> RestSource:
     )
 
 
-def identity_results() -> RestTarget:
+def identity_results(*, later: bool = False) -> RestTarget:
     """Return the target for results of identity checks.
 
     Requests are signed by the sealing agency (RFC 9421). The system keeps the answer of each
-    ``Idempotency-Key``, so a batch may be repeated and asked for.
+    ``Idempotency-Key``, so a batch may be repeated and asked for. With ``later`` the system is asked
+    to accept now and work later (RFC 7240), which large batches need.
     """
-    return RestTarget(
+    settings = RestTarget(
         path="/api/xacthuc",
         results=_results(""),
         status=StatusLookup(path="/api/xacthuc/{id}", per="batch", results=_results("Results")),
@@ -36,6 +40,16 @@ def identity_results() -> RestTarget:
         max_batch=1000,
         signature=HttpSignature(sign=True),
     )
+    if not later:
+        return settings
+    jobs = Accepted(
+        state_path="State",
+        done=("HOAN_THANH",),
+        refused=("THAT_BAI",),
+        pending=("DANG_XU_LY",),
+        results=_results("Results"),
+    )
+    return replace(settings, headers={"Prefer": "respond-async"}, accepted=jobs, status=None)
 
 
 def _results(path: str) -> Results:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lienthong_connectors.http.signature import HttpSignature
+    from lienthong_connectors.rest.accepted import Accepted
     from lienthong_connectors.rest.descriptor import DESCRIPTOR
     from lienthong_connectors.rest.envelope import Envelope
     from lienthong_connectors.rest.outcome import CreateThenUpdate, Results, StatusLookup
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DESCRIPTOR",
+    "Accepted",
     "CreateThenUpdate",
     "CursorPaging",
     "Envelope",
@@ -38,6 +40,7 @@ __all__ = [
 
 _HOMES = {
     "DESCRIPTOR": "rest.descriptor",
+    "Accepted": "rest.accepted",
     "CreateThenUpdate": "rest.outcome",
     "CursorPaging": "rest.paging_linked",
     "Envelope": "rest.envelope",

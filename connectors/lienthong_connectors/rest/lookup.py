@@ -15,6 +15,7 @@ from lienthong.records import Record, key_of
 from lienthong_connectors.http.client import Answered, Call, Client
 from lienthong_connectors.http.status import failure
 from lienthong_connectors.rest.decode import decode_reply
+from lienthong_connectors.rest.jobs import Jobs
 from lienthong_connectors.rest.outcome import EVERY_FIELD, StatusLookup
 from lienthong_connectors.rest.paths import MISSING, as_text, at, fill, text_at
 from lienthong_connectors.rest.receipts import receipt, record_id
@@ -25,18 +26,26 @@ from lienthong_connectors.rest.tally import Tally, apply_results
 class Asker:
     """Asks a target about batches, as its settings' `StatusLookup` says."""
 
-    def __init__(self, settings: RestTarget, client: Client, names: Mapping[str, Any]) -> None:
+    def __init__(
+        self, settings: RestTarget, client: Client, names: Mapping[str, Any], jobs: Jobs | None = None
+    ) -> None:
         self._settings, self._client, self._names = settings, client, names
+        self._jobs = jobs
 
     def lookup(self, batch: Batch) -> Answer:
         """Return what became of each record; raise where the question itself fails."""
-        status = self._settings.status
-        if status is None:
+        status, tally = self._settings.status, Tally(len(batch.records))
+        if status is None and self._jobs is None:
             raise Misconfigured("this target cannot be asked", hint="give the settings a status")
-        tally = Tally(len(batch.records))
-        if batch.records:
+        left = set(range(tally.total)) if self._jobs is None else self._jobs.ask(batch, tally)
+        if left and status is None:
+            tally.unknown.update(left)
+        elif left and status is not None:
+            found = Tally(tally.total)
             by = self._by_batch if status.per == "batch" else self._by_record
-            by(status, batch, tally)
+            by(status, batch, found)
+            tally.adopt(found, left)
+            tally.receipts += found.receipts
         return tally.answer_to_lookup()
 
     def _by_batch(self, status: StatusLookup, batch: Batch, tally: Tally) -> None:

@@ -19,7 +19,7 @@ def update_id(batch: Batch, indices: list[int]) -> str:
     return sha256(b"\n".join((f"{batch.id}:update".encode(), *(batch.records[i] for i in indices))))
 
 
-def receipt(answered: Answered, status: str, reference: str = "") -> Receipt:
+def receipt(answered: Answered, status: str, reference: str = "", *, lines: tuple[int, ...] = ()) -> Receipt:
     """Return the receipt for an answer; ``status`` is the protocol's own."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return Receipt(status, sha256(answered.reply.body), now, reference, answered.signed_by)
+    return Receipt(status, sha256(answered.reply.body), now, reference, answered.signed_by, lines)

@@ -12,6 +12,7 @@ from lienthong_connectors.rest.settings_common import JSON_TYPES, MEGABYTE, chec
 
 if TYPE_CHECKING:  # 200 DAG files import this: what an author does not use is not loaded
     from lienthong_connectors.http.signature import HttpSignature
+    from lienthong_connectors.rest.accepted import Accepted
     from lienthong_connectors.rest.envelope import Envelope
     from lienthong_connectors.rest.outcome import CreateThenUpdate, Results, StatusLookup
 
@@ -39,6 +40,9 @@ class RestTarget:
     envelope: Envelope | None = option(None, doc="success and failure inside the answer")
     results: Results | None = option(None, doc="per-record results; None: a success takes the whole batch")
     upsert: CreateThenUpdate | None = option(None, doc="create, then update what exists already")
+    accepted: Accepted | None = option(
+        None, doc="a target that accepts now and works later: how its jobs are asked about"
+    )
     status: StatusLookup | None = option(None, doc="how to ask what became of a delivery")
     statuses: Mapping[int, Outcome] = option(
         factory=dict,
@@ -63,6 +67,9 @@ class RestTarget:
         require(set(self.statuses.values()) <= _OUTCOMES, "statuses", ", ".join(sorted(_OUTCOMES)))
         self._check_wrap()
         require(self.upsert is None or (self.results and self.wrap), "upsert", "wrap and results beside it")
+        require(not (self.accepted and self.upsert), "accepted", "upsert or accepted, not both")
+        singly = self.accepted is not None and self.mode == "single"
+        require(not singly or self.status, "accepted", "a status beside it where records travel one by one")
         self._check_status()
         check_transport(self.path, self.headers, self.timeout, self.deadline, self.max_answer_bytes)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +36,7 @@ class Tally:
     not_taken: set[int] = field(default_factory=set)
     absent: set[int] = field(default_factory=set)
     receipts: list[Receipt] = field(default_factory=list)
+    ask_after: float | None = None
 
     def refuse(self, index: int, code: str, text: str, record: bytes) -> None:
         """Refuse a record in the target's own words, personal values left out."""
@@ -47,6 +48,23 @@ class Tally:
         self.unknown.add(index)
         self.not_taken.add(index)
 
+    def at_work(self, seconds: float) -> None:
+        """Note that the target works on unknown ones, and when it wants to be asked."""
+        self.ask_after = seconds if self.ask_after is None else min(seconds, self.ask_after)
+
+    def adopt(self, other: Tally, lines: Iterable[int]) -> None:
+        """Take over what another tally of the same batch says about some records."""
+        for line in lines:
+            if line in other.refused:
+                self.refused[line], self.codes[line] = other.refused[line], other.codes[line]
+            for ours, theirs in (
+                (self.unknown, other.unknown),
+                (self.not_taken, other.not_taken),
+                (self.absent, other.absent),
+            ):
+                if line in theirs:
+                    ours.add(line)
+
     def answer(self) -> Answer:
         """Return the answer to a delivery."""
         return Answer(
@@ -55,13 +73,15 @@ class Tally:
             frozenset(self.absent),
             frozenset(self.unknown),
             tuple(self.receipts),
+            self.ask_after,
         )
 
     def answer_to_lookup(self) -> Answer:
         """Return the answer to a question: what was surely not taken is absent, so sending it is safe."""
         absent = self.absent | self.not_taken
         unknown = frozenset(self.unknown - absent)
-        return Answer(self.total, dict(self.refused), frozenset(absent), unknown, tuple(self.receipts))
+        receipts, ask_after = tuple(self.receipts), self.ask_after
+        return Answer(self.total, dict(self.refused), frozenset(absent), unknown, receipts, ask_after)
 
 
 def target_reason(code: str, text: str, record: bytes) -> Reason:

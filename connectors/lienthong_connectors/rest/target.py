@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -24,6 +25,7 @@ from lienthong_connectors.http.status import agency_words, failure, retry_after
 from lienthong_connectors.http.transport import Limits
 from lienthong_connectors.rest.check import check_target
 from lienthong_connectors.rest.decode import decode_reply
+from lienthong_connectors.rest.jobs import Jobs
 from lienthong_connectors.rest.lookup import Asker
 from lienthong_connectors.rest.names import connection_names
 from lienthong_connectors.rest.paths import as_text, fill, text_at
@@ -42,9 +44,7 @@ class OpenRestTarget:
         limits = Limits(
             idle=settings.timeout, total=settings.deadline, answer_bytes=settings.max_answer_bytes
         )
-        self.capabilities = TargetCapabilities(
-            repeatable=settings.repeatable, lookup=settings.status is not None, max_batch=settings.max_batch
-        )
+        self.capabilities = _capabilities(settings)
         if connection.option("auth") == "dvcqg-session" and settings.wrap is None:
             raise Misconfigured(
                 "a session travels in the body, which must be an object",
@@ -55,7 +55,9 @@ class OpenRestTarget:
         self._client = Client(connection, context, limits, settings.signature)
         self._names = connection_names(connection)
         self._where = f"{self._client.where}/{settings.path.lstrip('/')}"
-        self._asker = Asker(settings, self._client, self._names)
+        later = settings.accepted
+        self._jobs = Jobs(settings, later, self._client, self._names) if later else None
+        self._asker = Asker(settings, self._client, self._names, self._jobs)
 
     def deliver(self, batch: Batch) -> Answer:
         """Send a batch once; see `lienthong.connector.RecordTarget`.
@@ -77,7 +79,7 @@ class OpenRestTarget:
         return tally.answer()
 
     def lookup(self, batch: Batch) -> Answer:
-        """Ask what became of a batch; see `StatusLookup`."""
+        """Ask what became of a batch; see `Accepted` and `StatusLookup`."""
         return self._asker.lookup(batch)
 
     def check(self) -> list[Finding]:
@@ -144,6 +146,9 @@ class OpenRestTarget:
             for index in indices:
                 tally.refuse(index, code or str(answered.reply.status), text, batch.records[index])
         value = self._value(answered) if outcome is None else None
+        if self._jobs is not None and outcome is None and self._accepts(answered):
+            self._jobs.accept(answered, value, indices, tally)
+            return
         status = str(answered.reply.status)
         if outcome is None and self._settings.results is not None:
             try:
@@ -206,8 +211,13 @@ class OpenRestTarget:
 
     def _value(self, answered: Answered) -> Any:
         """Return the JSON of a success, None where nothing is to be read from it."""
-        settings = self._settings
-        if settings.envelope is None and settings.results is None and not settings.reference:
+        settings, accepts = self._settings, self._accepts(answered)
+        unread = settings.envelope is None and settings.results is None and not settings.reference
+        if accepts and settings.accepted is not None:
+            unread = not answered.reply.body or (
+                settings.envelope is None and settings.accepted.location.startswith("header:")
+            )
+        if unread:
             return None
         try:
             value = decode_reply(answered.reply, settings.content_types, where=self._where).value
@@ -217,8 +227,23 @@ class OpenRestTarget:
             raise self._unreadable(failed) if isinstance(failed, ProtocolViolation) else failed
         return value
 
+    def _accepts(self, answered: Answered) -> bool:
+        accepted = self._settings.accepted
+        return accepted is not None and answered.reply.status == accepted.status
+
     def _unreadable(self, error: ProtocolViolation) -> OutcomeUnknown:
         """Say that a success cannot be read: the records may have been taken."""
         return OutcomeUnknown(
             f"the target's answer cannot be read: {error.message}", where=self._where, hint=error.hint
         )
+
+
+def _capabilities(settings: RestTarget) -> TargetCapabilities:
+    found = TargetCapabilities(
+        repeatable=settings.repeatable,
+        lookup=settings.status is not None or settings.accepted is not None,
+        max_batch=settings.max_batch,
+    )
+    if settings.accepted is None:
+        return found
+    return replace(found, patience=settings.accepted.most_seconds, questions=settings.accepted.most_polls)

@@ -20,6 +20,7 @@ from lienthong_connectors import rest
 from lienthong_connectors.http.privacy import spoken
 from lienthong_connectors.rest import (
     DESCRIPTOR,
+    Accepted,
     CreateThenUpdate,
     Envelope,
     HttpSignature,
@@ -73,7 +74,7 @@ def test_settings_that_contradict_themselves_name_the_field(make: Callable[[], A
 
 
 def test_the_public_surface_is_what_is_listed() -> None:
-    assert len(rest.__all__) == 14
+    assert len(rest.__all__) == 15
     for name in rest.__all__:
         assert getattr(rest, name).__doc__
     with pytest.raises(AttributeError):
@@ -98,7 +99,7 @@ def test_the_documentation_names_every_option_and_connection_field() -> None:
     page = (Path(__file__).parents[3] / "docs/connectors/rest.md").read_text(encoding="utf-8")
     names = [option.name for role in ("source", "target") for option in DESCRIPTOR.options(role)]
     names += [field.name for field in DESCRIPTOR.connection]
-    for kind in (Envelope, Results, CreateThenUpdate, StatusLookup, HttpSignature, PagePaging):
+    for kind in (Accepted, Envelope, Results, CreateThenUpdate, StatusLookup, HttpSignature, PagePaging):
         names += [field.name for field in dataclasses.fields(kind)]
     assert [name for name in names if f"`{name}`" not in page] == []
 
