@@ -121,6 +121,19 @@ def test_a_later_run_waits_for_what_an_earlier_one_sent_under_other_keys(bench: 
     assert taken(bench) == [1] * 16
 
 
+def test_parts_that_settle_the_same_earlier_delivery_do_not_stand_in_each_others_way(bench: Bench) -> None:
+    """Four parts side by side ask about what one earlier run left; whoever is second accepts the first."""
+    bench.target.works, bench.target.can = 1000, TargetCapabilities(lookup=True, patience=0.0)
+    with pytest.raises(OutcomeUnknown):
+        run_exchange(bench.bus, bench.plan(delivery=ONCE), RunRequest("r1"))
+    bench.source.offers += [unit(n) for n in range(60, 90)]
+    bench.target.can, bench.target.works = CAN, 9
+    plan = bench.plan(delivery=Delivery(batch=4, parallel=4, attempts=1))
+    settled = run_exchange(bench.bus, plan, RunRequest("r2"), sleep=lambda _: None)
+    assert settled.counts["acknowledged"] == 45
+    assert taken(bench) == [1] * 45
+
+
 def test_a_later_run_does_not_send_what_an_earlier_one_left_in_doubt(bench: Bench) -> None:
     """A target that cannot be asked may have it: nothing is sent until a person says what became of it."""
     bench.target.works, bench.target.can = None, TargetCapabilities()

@@ -44,17 +44,17 @@ class CommandLine:
         assert not check or done.returncode == 0, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 
-    def run(self, name: str, *more: str) -> dict[str, Any]:
-        """Run an exchange and return its JSON summary."""
-        done = self("run", f"dags/{name}.py", "--connections", self.connections, "--json", *more)
+    def run(self, name: str | Path, *more: str) -> dict[str, Any]:
+        """Run an exchange of the repository, or of a file, and return its JSON summary."""
+        done = self("run", _file(name), "--connections", self.connections, "--json", *more)
         result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         return result
 
-    def start(self, name: str) -> subprocess.Popen[bytes]:
+    def start(self, name: str | Path) -> subprocess.Popen[bytes]:
         """Start a run that is going to be killed."""
         with (self.home.parent / "stderr.txt").open("wb") as errors:
             return subprocess.Popen(  # noqa: S603 - our own command
-                [sys.executable, "-m", "lienthong.cli", "run", f"dags/{name}.py", "--json",
+                [sys.executable, "-m", "lienthong.cli", "run", _file(name), "--json",
                  "--connections", str(self.connections)],
                 env=self.environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=errors,
             )  # fmt: skip
@@ -67,6 +67,10 @@ class CommandLine:
                 return int(connection.execute(query).fetchone()[0])
         except sqlite3.OperationalError:
             return 0
+
+
+def _file(name: str | Path) -> str:
+    return str(name) if isinstance(name, Path) else f"dags/{name}.py"
 
 
 def kill_when(process: subprocess.Popen[bytes], reached: Callable[[], bool], seconds: float = 60) -> None:

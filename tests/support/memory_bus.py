@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -59,6 +60,7 @@ class System:
     closed: int = 0
     works: int | None = None
     jobs: dict[str, list[bytes]] = field(default_factory=dict)
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))
     asked_for: list[list[str]] = field(default_factory=list)
 
 
@@ -136,7 +138,7 @@ class OpenMemory:
 
     def _accept(self, batch: Batch, error: LienThongError | None) -> Answer:
         """Accept a batch as a job, to be worked on for as many questions as the test says."""
-        name = f"job-{len(self.system.jobs) + 1}"
+        name = f"job-{next(self.system.numbers)}"
         self.system.jobs[name] = list(batch.records)
         if error is not None:
             raise error

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from lienthong.connector import Answer, Batch, Receipt, RecordTarget
-from lienthong.errors import LienThongError, OutcomeUnknown, Tampered
+from lienthong.errors import LienThongError, OutcomeUnknown, Permanent, Tampered
 from lienthong.ledger import DeliveryState, Journal
 from lienthong.merkle import leaf_hash
 from lienthong.pipeline.bus import Bus
@@ -72,10 +72,21 @@ class Delivering:
         """
         records = self.bus.store.read(state.segment)
         if state.state in ("sent", "unknown"):
-            state = self._record(state, self._ask_or_repeat(state, records))
+            state = self._settled_by_anyone(state, records)
         if state.state in ("acknowledged", "unknown"):
             refused = set(state.refused) | set(state.unknown)
             self.known.update(leaf_hash(data) for line, data in enumerate(records) if line not in refused)
+
+    def _settled_by_anyone(self, state: DeliveryState, records: Sequence[bytes]) -> DeliveryState:
+        """Settle an earlier run's delivery, or see that another part of this run was faster."""
+        try:
+            return self._record(state, self._ask_or_repeat(state, records))
+        except Permanent:
+            found = self.journal.delivery(state.id)
+            if found.state not in _DONE:
+                raise
+            self.doubts.pop(state.id, None)
+            return found
 
     def _send_new(self, state: DeliveryState, records: Sequence[bytes]) -> Answer:
         """Send what no earlier run has delivered."""
