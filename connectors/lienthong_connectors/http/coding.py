@@ -80,7 +80,7 @@ class _Zlib:
     def take(self, data: bytes) -> bytes:
         if self._engine is None:
             self._engine = zlib.decompressobj(_ZLIB if _has_header(data) else _RAW)
-        piece = self._engine.decompress(data, _PIECE)
+        piece: bytes = self._engine.decompress(data, _PIECE)
         self.rest = self._engine.unconsumed_tail or self._engine.unused_data
         self.pending = len(piece) >= _PIECE
         return piece

@@ -111,7 +111,7 @@ def parse(data: bytes, location: str) -> etree._Element:
         root = etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError):
         raise broken(location, "is no well-formed XML") from None
-    if root.getroottree().docinfo.doctype:
+    if root.getroottree().docinfo.internalDTD is not None:
         raise broken(location, "has a document type declaration")
     return root
 
