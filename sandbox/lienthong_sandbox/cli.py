@@ -47,9 +47,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_from(commands: Any) -> None:
     made = commands.add_parser(
-        "from", help="start a counterpart made from an OpenAPI document or a JSON Schema"
+        "from", help="start a counterpart made from a WSDL, an OpenAPI document or a JSON Schema"
     )
-    made.add_argument("file", type=Path, help="JSON or YAML")
+    made.add_argument("file", type=Path, help="WSDL, JSON or YAML")
     made.add_argument("--records", type=int, default=50, help="made-up records in every list")
     made.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="fix a member's value")
     made.add_argument("--port", type=int, default=0, help="loopback port; 0 takes a free one")

@@ -18,6 +18,7 @@ from lienthong_sandbox.faults import Fault
 from lienthong_sandbox.gate import Gate
 from lienthong_sandbox.made.openapi import from_schema
 from lienthong_sandbox.made.rest import MadeRest
+from lienthong_sandbox.made.soap import MadeSoap
 from lienthong_sandbox.serving import Serving, bound
 from lienthong_sandbox.store import Store
 
@@ -28,9 +29,10 @@ CONNECTION = "made"
 class Counterpart:
     """A running counterpart; use it as a context manager. Listens on 127.0.0.1.
 
-    ``file`` is an OpenAPI 3 document or a JSON Schema (JSON or YAML). ``records`` made-up records
+    ``file`` is a WSDL (or a catalogue's folder), or an OpenAPI 3 document or a JSON Schema, in JSON or
+    YAML. ``records`` made-up records
     are in every list, ``fixed`` gives members by name a value. What it is sent is kept in ``home``,
-    or forgotten at the end where there is none. Raises `Misconfigured` for a file that is neither.
+    or forgotten at the end where there is none. Raises `Misconfigured` for a file that is none of these.
     """
 
     def __init__(
@@ -45,7 +47,8 @@ class Counterpart:
         """Read the description; nothing listens before it is entered."""
         self._file, self._records, self._wanted = file, records, port
         self._home, self._fixed = home, fixed
-        self._described = _read(file)
+        self._wsdl = _is_wsdl(file)
+        self._described = {} if self._wsdl else _read(file)
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self.port = 0
 
@@ -78,8 +81,10 @@ class Counterpart:
 
     def connections(self) -> dict[str, dict[str, Any]]:
         """Return the Airflow connection that reaches it."""
-        kind = "lienthong_rest"
-        return {CONNECTION: {"conn_type": kind, "host": self.url, "extra": {"auth": "none"}}}
+        kind, extra = "lienthong_rest", {"auth": "none"}
+        if self._wsdl:
+            kind, extra = "lienthong_soap", {**extra, "wsdl": str(self._file.absolute())}
+        return {CONNECTION: {"conn_type": kind, "host": self.url, "extra": extra}}
 
     def write_connections(self, path: Path) -> None:
         """Write the connection as Airflow's local filesystem backend reads it, mode 0600."""
@@ -93,7 +98,7 @@ class Counterpart:
         if self._temporary is not None:
             self._temporary.cleanup()
 
-    def _build(self) -> MadeRest:
+    def _build(self) -> MadeRest | MadeSoap:
         home = self._home
         if home is None:
             self._temporary = tempfile.TemporaryDirectory(prefix="lienthong-made-")
@@ -101,10 +106,25 @@ class Counterpart:
         home.mkdir(parents=True, exist_ok=True)
         store = Store(home / "made.sqlite")
         try:
+            if self._wsdl:
+                return MadeSoap(store, self._file, self._records, self._fixed)
             return MadeRest(store, self._described, self._records, self._fixed)
         except ValueError as error:
             store.close()
             raise Misconfigured(str(error), where=str(self._file)) from None
+        except Misconfigured:
+            store.close()
+            raise
+
+
+def _is_wsdl(file: Path) -> bool:
+    """Tell whether a description is XML, or a folder, which only a WSDL's catalogue is."""
+    if file.is_dir():
+        return True
+    try:
+        return file.read_bytes()[:200].lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<")
+    except OSError:
+        return False
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -123,5 +143,7 @@ def _read(file: Path) -> dict[str, Any]:
     if isinstance(found, dict) and {"$schema", "properties", "type", "$ref", "allOf"} & found.keys():
         return from_schema(found)
     raise Misconfigured(
-        "this is neither an OpenAPI 3 document nor a JSON Schema", where=str(file), hint="see docs/sandbox.md"
+        "this is neither a WSDL nor an OpenAPI 3 document nor a JSON Schema",
+        where=str(file),
+        hint="see docs/sandbox.md",
     )

@@ -5,6 +5,7 @@ Every person is one of `lienthong_sandbox.people`, who do not exist. The same se
 
 from __future__ import annotations
 
+import base64
 import random
 import re
 import unicodedata
@@ -13,6 +14,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from lienthong.datasets.dates import date_format
 from lienthong_sandbox.made.patterns import matching
 from lienthong_sandbox.people import SEED, Person, person
 from lienthong_sandbox.times import VN
@@ -20,7 +22,7 @@ from lienthong_sandbox.times import VN
 Schema = Mapping[str, Any]
 _PEOPLE = 900_000
 _DEEPEST = 12
-_OPTIONAL = 0.8
+_WIDE = 1_000_000
 _FIRST_DAY = date(2025, 7, 1)
 
 #: What a member's name says of its value; names are compared without accents, case and separators.
@@ -33,6 +35,15 @@ _BY_NAME: tuple[tuple[str, Callable[[Person], str]], ...] = (
     (r"(diachi|noiohientai|thuongtru|address)$", lambda p: p.street),
     (r"(maphuongxa|maxa|mapx|communecode)$", lambda p: p.commune),
     (r"(matinh|matinhthanh|provincecode)$", lambda _: "52"),
+    (r"^ho$|familyname$|lastname$|surname$", lambda p: p.family),
+    (r"^(chudem|tendem|middlename)$", lambda p: p.middle),
+    (r"^(ten|givenname|firstname)$", lambda p: p.given),
+    (r"(dantoc|ethnicity)$", lambda p: p.ethnicity),
+    (r"(tongiao|religion)$", lambda p: p.religion),
+    (r"(nhommau|bloodgroup)$", lambda p: p.blood),
+    (r"(gioitinh|gender|sex)$", lambda p: str(p.gender)),
+    (r"(tinhtranghonnhan|maritalstatus)$", lambda p: str(p.marital)),
+    (r"(quoctich|nationality)$", lambda _: "VN"),
     (r"(hocha|tencha|fathername)$", lambda p: p.father),
     (r"(tenme|mothername)$", lambda p: p.mother),
 )
@@ -41,14 +52,21 @@ _BY_NAME: tuple[tuple[str, Callable[[Person], str]], ...] = (
 class Maker:
     """Makes values for schemas of one document; ``root`` resolves its local references.
 
-    ``fixed`` gives members by name a value of the caller's choice.
+    ``fixed`` gives members by name a value of the caller's choice, ``rows`` is how many items lists
+    have, ``optional`` the share of members that come although they need not.
     """
 
     def __init__(
-        self, root: Schema, *, seed: int = SEED, fixed: Mapping[str, Any] | None = None, rows: int = 3
+        self,
+        root: Schema,
+        *,
+        seed: int = SEED,
+        fixed: Mapping[str, Any] | None = None,
+        rows: int = 3,
+        optional: float = 0.8,
     ) -> None:
         self._root, self._rng, self._fixed = root, random.Random(seed), dict(fixed or {})
-        self._rows = rows
+        self._rows, self._optional = rows, optional
         self._person = self._someone()
 
     def record(self, schema: Any) -> Any:
@@ -101,7 +119,7 @@ class Maker:
             case "array":
                 return self._array(schema, name, depth)
             case "integer" | "number":
-                return self._number(schema, whole=kind == "integer")
+                return self._number(schema, name, whole=kind == "integer")
             case "boolean":
                 return self._rng.random() < 0.5
             case "null":
@@ -112,19 +130,38 @@ class Maker:
         needed = set(schema.get("required", ()))
         made: dict[str, Any] = {}
         for name, part in schema.get("properties", {}).items():
-            wanted = name in needed or name in self._fixed
-            if wanted or (depth < _DEEPEST and self._rng.random() < _OPTIONAL):
+            wanted = name in needed or name in self._fixed or self._many(part)
+            if wanted or (depth < _DEEPEST and self._rng.random() < self._optional):
                 made[name] = self.value(part, name, depth + 1)
         return made
+
+    def _many(self, part: Any) -> bool:
+        return "items" in part if isinstance(part, Mapping) else False
 
     def _array(self, schema: Schema, name: str, depth: int) -> list[Any]:
         low, high = int(schema.get("minItems", 0)), int(schema.get("maxItems", 1 << 30))
         count = 0 if depth >= _DEEPEST else min(max(low, self._rows), high)
-        return [self.value(schema.get("items", {}), name, depth + 1) for _ in range(max(count, low))]
+        return [self._item(schema.get("items", {}), name, depth) for _ in range(max(count, low))]
 
-    def _number(self, schema: Schema, *, whole: bool) -> int | float:
+    def _item(self, schema: Any, name: str, depth: int) -> Any:
+        """Return an item of a list, which is about a person of its own."""
+        before, self._person = self._person, self._someone()
+        try:
+            return self.value(schema, name, depth + 1)
+        finally:
+            self._person = before
+
+    def _number(self, schema: Schema, name: str, *, whole: bool) -> int | float:
+        plain = _plain(name)
+        told = next((make(self._person) for words, make in _BY_NAME if re.search(words, plain)), "")
+        if whole and told.isdecimal() and float(schema.get("maximum", 9e9)) >= int(told):
+            return int(told)
         low = float(schema.get("minimum", schema.get("exclusiveMinimum", 0)))
         high = float(schema.get("maximum", schema.get("exclusiveMaximum", max(low, 0) + 1000)))
+        if low < 0 < high:
+            low = 0.0  # amounts and counts are what integers mostly are
+        if high - low > _WIDE:
+            high = low + 1000
         step = float(schema.get("multipleOf", 1 if whole else 0.01))
         first = -(-low // step) + (1 if schema.get("exclusiveMinimum") == low else 0)
         last = high // step - (1 if schema.get("exclusiveMaximum") == high else 0)
@@ -143,13 +180,22 @@ class Maker:
         """Return what the string may be, the most plausible first."""
         plain = _plain(name)
         found = [make(self._person) for words, make in _BY_NAME if re.search(words, plain)]
-        if "format" in schema:
-            found.insert(0, self._formatted(str(schema["format"])))
+        if "format" in schema or schema.get("contentEncoding") == "base64":
+            found.insert(0, self._formatted(str(schema.get("format", "base64"))))
+        found = [*self._dates(schema), *found]
         if "pattern" in schema:
             found += self._by_pattern(str(schema["pattern"]))
         elif re.match(r"(ngay|thoidiem|date|time)|.*(date|at)$", plain) and "format" not in schema:
             found.append(self._day().isoformat())
         return found
+
+    def _dates(self, schema: Schema) -> list[str]:
+        """Return a date where the dataset's check or the pattern asks for one."""
+        check = schema.get("x-lienthong", {})
+        if check.get("check") == "date":
+            moment = datetime.combine(self._day(), datetime.min.time(), VN)
+            return [str(date_format(str(check.get("format", "iso"))).write(moment))]
+        return [self._day().isoformat()] if "(0[1-9]|1[0-2])" in str(schema.get("pattern", "")) else []
 
     def _by_pattern(self, pattern: str) -> list[str]:
         try:
@@ -169,6 +215,7 @@ class Maker:
             "uuid": str(uuid.UUID(int=self._rng.getrandbits(128), version=4)),
             "uri": f"https://example.com/{self._rng.randrange(10_000)}",
             "ipv4": f"192.0.2.{self._rng.randrange(1, 255)}",
+            "base64": base64.b64encode(self._person.name.encode()).decode(),
         }
         return made.get(name, "")
 

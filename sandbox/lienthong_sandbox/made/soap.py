@@ -1,0 +1,155 @@
+"""A SOAP service made from a WSDL: checks requests against its schemas and answers plausibly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator, FormatChecker
+from lxml import etree
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from lienthong.errors import ProtocolViolation
+from lienthong_connectors.soap.contract import Contracts
+from lienthong_connectors.soap.schema import shapes_of
+from lienthong_connectors.soap.wsdl import describe, locate, operations_of
+from lienthong_connectors.soap.xsd import Schemas
+from lienthong_connectors.xml.reader import RecordReader, XmlLimits
+from lienthong_sandbox import soap
+from lienthong_sandbox.made.values import Maker
+from lienthong_sandbox.made.writing import written
+from lienthong_sandbox.soap import SOAP11, SOAP12, SoapError
+from lienthong_sandbox.store import Store
+from lienthong_sandbox.system import Call, System
+
+_VERSIONS = {"1.1": SOAP11, "1.2": SOAP12}
+_LIMITS = XmlLimits(64 << 20, 64 << 20, 64)
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One operation: zeep's view of it and the schemas of its messages."""
+
+    described: Any
+    version: str
+    asked: Mapping[str, Any]
+    answered: Mapping[str, Any]
+
+
+class MadeSoap(System):
+    """A counterpart that answers every operation of a WSDL; lists hold ``records`` elements."""
+
+    name, prefix, title = "made", "/made", "Described by a WSDL"
+    inner = frozenset()
+
+    def __init__(
+        self, store: Store, wsdl: Path, records: int, fixed: Mapping[str, Any] | None = None
+    ) -> None:
+        """Serve the operations of ``wsdl``, a file or a catalogue's folder; raises `Misconfigured`."""
+        described = describe(locate(str(wsdl), ""), "", _nothing)
+        contracts = Contracts(Schemas(described.roots))
+        self._served = {
+            (version, operation.input.body.qname.text): Served(
+                operation,
+                version,
+                contracts.message(operation.input)[1],
+                contracts.message(operation.output)[1],
+            )
+            for _, operation, version in operations_of(described.document)
+            if operation.input is not None and operation.input.body is not None
+        }
+        if not self._served:
+            raise ValueError("the WSDL has no SOAP operation")
+        self._maker = Maker({}, fixed=fixed, rows=records, optional=1.0)
+        super().__init__(store)
+
+    def seed(self) -> None:
+        """Keep nothing: answers are made up as they are asked for."""
+
+    def paths(self) -> list[tuple[str, str]]:
+        """Return the operations: what each is called, and its path."""
+        return [(f"{one.described.name} (SOAP {one.version})", "") for one in self._served.values()]
+
+    def operation(self, call: Call) -> str:
+        """Name of the operation that the Body's element calls."""
+        wanted = soap.operation_of(call.body)
+        return next(
+            (
+                str(one.described.name)
+                for (_, element), one in self._served.items()
+                if element.rpartition("}")[2] == wanted
+            ),
+            "unknown",
+        )
+
+    def error_in_200(self) -> Response:
+        """Answer with a fault that HTTP calls a success."""
+        version = next(iter(self._served))[0]
+        return soap.fault_response(SoapError("99", "Lỗi hệ thống", 200, sender=False), _VERSIONS[version])
+
+    def app(self) -> ASGIApp:
+        """Return the app with its one path."""
+        return Starlette(routes=[Route(self.prefix, self._serve, methods=["POST"])])
+
+    async def _serve(self, request: Request) -> Response:
+        raw = await request.body()
+        version = "1.2" if SOAP12.encode() in raw else "1.1"
+        space = _VERSIONS[version]
+        try:
+            served = self._find(soap.parse(raw, space), version)
+            value = self._read(served, raw)
+            self.store.note(str(served.described.name), "", request.headers.get("x-request-id"))
+            if served.described.output is None:
+                return Response(status_code=202)
+            content = self._written(served, value, space)
+        except SoapError as fault:
+            return soap.fault_response(fault, space)
+        return Response(content, media_type=soap.media_type(space))
+
+    def _find(self, element: etree._Element, version: str) -> Served:
+        found = self._served.get((version, str(element.tag)))
+        if found is None:
+            raise SoapError("99", f"there is no operation {etree.QName(element).localname} in SOAP {version}")
+        return found
+
+    def _read(self, served: Served, raw: bytes) -> Any:
+        """Return the request as JSON; refuse what its schema does not allow, by path and rule."""
+        body = served.described.input.body
+        reader = RecordReader(None, shapes_of(body, None), _LIMITS, None, frozenset())
+        try:
+            reader.feed(raw)
+            frame = reader.close()
+        except ProtocolViolation as error:
+            raise SoapError("99", error.message) from None
+        content = next(item for name, item in frame.items() if name.endswith("}Body"))
+        value: Any = next(iter(content.values()), {})
+        checker = Draft202012Validator(dict(served.asked), format_checker=FormatChecker())
+        wrong = [
+            f"{'/'.join(map(str, error.absolute_path))}: {error.validator} {error.validator_value!r}"
+            for error in checker.iter_errors(value if isinstance(value, dict) else {})
+        ]
+        if wrong:
+            raise SoapError("99", "; ".join(wrong[:5])[:500])
+        return value
+
+    def _written(self, served: Served, asked: Any, space: str) -> bytes:
+        """Return the envelope of a made-up answer; members that the request has, too, are repeated."""
+        answer = self._maker.record(served.answered)
+        if isinstance(asked, dict) and isinstance(answer, dict):
+            answer |= {name: asked[name] for name in answer.keys() & asked.keys()}
+        envelope = etree.Element(f"{{{space}}}Envelope", nsmap={"s": space})
+        body = etree.SubElement(envelope, f"{{{space}}}Body")
+        if served.described.output.body is not None:
+            body.append(written(served.described.output.body, answer))
+        return etree.tostring(envelope, encoding="UTF-8", xml_declaration=True)
+
+
+def _nothing(url: str) -> bytes:
+    """Refuse to fetch: a counterpart is made from files."""
+    raise OSError(url)
