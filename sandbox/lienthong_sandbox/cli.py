@@ -6,6 +6,7 @@ import argparse
 import errno
 import json
 import signal
+import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     _add_from(commands)
+    _add_replay(commands)
     up = commands.add_parser("up", help="start the province and stay in front")
     up.set_defaults(serve=_serve_province)
     up.add_argument(
@@ -56,6 +58,15 @@ def _add_from(commands: Any) -> None:
     made.add_argument("--home", type=Path, help="folder that keeps what was sent; else it is forgotten")
     made.add_argument("--connections", type=Path, help="write the Airflow connection to this file")
     made.set_defaults(serve=_serve_made)
+
+
+def _add_replay(commands: Any) -> None:
+    replay = commands.add_parser("replay", help="play a recording back; the same as `lienthong replay`")
+    replay.add_argument("file", type=Path, help="what `lienthong record` wrote")
+    replay.add_argument("--port", type=int, default=0, help="loopback port; 0 takes a free one")
+    replay.add_argument("--home", type=Path, help="folder that keeps the log of requests")
+    replay.add_argument("--connections", type=Path, help="write the Airflow connections to this file")
+    replay.set_defaults(serve=_serve_replay)
 
 
 def run(argv: Sequence[str] | None = None) -> int:
@@ -102,6 +113,21 @@ def _serve_made(args: argparse.Namespace) -> None:
             made.write_connections(args.connections)
         _show(made.url, [(CONNECTION, name, made.url + path) for name, path in made.system.paths()])
         _wait(stop)
+
+
+def _serve_replay(args: argparse.Namespace) -> None:
+    from lienthong_sandbox.replay import Replay
+
+    with tempfile.TemporaryDirectory(prefix="lienthong-replay-") as folder:
+        replay = Replay(args.file, args.home or Path(folder), args.port)
+        with _stopping() as stop, replay:
+            if args.connections:
+                replay.write_connections(args.connections)
+            _show(
+                replay.url,
+                [(name, one.title, replay.url + one.prefix) for name, one in replay.systems.items()],
+            )
+            _wait(stop)
 
 
 def _fixed(pairs: Sequence[str]) -> dict[str, Any]:

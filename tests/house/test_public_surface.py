@@ -18,7 +18,7 @@ SURFACE = {
     "lienthong.connector": {
         "Answer", "Batch", "Connection", "ConnectionField", "ConnectorDescriptor", "Context", "Finding",
         "LookupSettings", "Malformed", "Option", "Page", "Question", "ReadRequest", "Receipt",
-        "RecordLookup", "RecordSource", "RecordTarget", "SourceCapabilities", "SourceSettings",
+        "RecordLookup", "RecordSource", "RecordTarget", "SourceCapabilities", "SourceSettings", "Spoken",
         "TargetCapabilities", "TargetSettings", "connector", "connector_kinds", "option",
     },
     "lienthong.signing": {"KeyRing", "LocalSigner", "Signer", "TrustStore", "Verified"},

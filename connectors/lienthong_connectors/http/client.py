@@ -85,6 +85,7 @@ class Client:
             certificate=(certificate, key) if certificate and key else certificate,
             proxy=str(connection.option("proxy", "")),
             pool=pool,
+            tap=context.tap(connection) if context.tap else None,
         )
         self.auth = dialect(connection, context, self.transport)
         fixed = fixed_headers(connection)

@@ -14,6 +14,7 @@ import urllib3
 from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError
 
+from lienthong.connector import Spoken
 from lienthong.errors import (
     Misconfigured,
     OutcomeUnknown,
@@ -25,6 +26,7 @@ from lienthong_connectors.http.coding import decoded
 from lienthong_connectors.http.wire import Deadline, WatchedAdapter
 
 _CHUNK = 1 << 16
+_MOST_KEPT = 64 << 20
 _CUTS = (OSError, EOFError, HTTPException, HTTPError, requests.RequestException, ValueError)
 _NOT_SENT = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
 
@@ -92,7 +94,8 @@ class Reply:
 class Incoming:
     """An answer whose body is still to be read, once: in `chunks`, or as a `whole` which is kept.
 
-    ``signed_by`` is the agency whose signature on it was verified (empty without one).
+    ``signed_by`` is the agency whose signature on it was verified (empty without one). Where a run
+    is recorded, ``heard`` gathers the decoded body, and ``complete`` tells whether all of it.
     """
 
     def __init__(
@@ -109,6 +112,8 @@ class Incoming:
         self.pairs = tuple((str(k), str(v)) for k, v in response.raw.headers.items())
         self.signed_by = ""
         self.size = 0
+        self.heard: bytearray | None = None
+        self.complete = False
         self._response, self._limit, self._where = response, limit, where
         self._fail, self._deadline = fail, deadline
         self._reply: Reply | None = None
@@ -122,7 +127,12 @@ class Incoming:
         if self._reply is not None:
             yield self._reply.body
             return
-        yield from self._guarded(decoded(self._raw(), self._coding, self._limit, where=self._where))
+        plain = decoded(self._raw(), self._coding, self._limit, where=self._where)
+        for piece in self._guarded(plain):
+            if self.heard is not None and len(self.heard) < _MOST_KEPT:
+                self.heard += piece
+            yield piece
+        self.complete = len(self.heard or b"") < _MOST_KEPT
 
     def whole(self) -> Reply:
         """Return the complete answer, reading it at the first call; raises as `chunks`."""
@@ -132,6 +142,7 @@ class Incoming:
             if self._coding:
                 plain = decoded(iter((content,)), self._coding, self._limit, where=self._where)
                 body = b"".join(self._guarded(plain))
+            self.heard, self.complete = None if self.heard is None else bytearray(body), True
             self._reply = Reply(self.status, self.headers, content, body, self.url, self.pairs)
         return self._reply
 
@@ -172,7 +183,9 @@ class Transport:
         certificate: str | tuple[str, str] | None = None,
         proxy: str = "",
         pool: int = 8,
+        tap: Callable[[Spoken], None] | None = None,
     ) -> None:
+        self._tap = tap
         self._limits, self._log, self._where = limits, log, where
         self._verify: bool | str = ca_file or True
         self._certificate = certificate
@@ -212,11 +225,14 @@ class Transport:
                     limit = prepared.answer_bytes or self._limits.answer_bytes
                     place = f"{self._where}{prepared.label}"
                     incoming = Incoming(response, limit, place, fail, deadline)
+                    incoming.heard = bytearray() if self._tap else None
                     yield incoming
                 finally:
                     response.close()
             finally:
                 self._under_way.discard(deadline)
+                if self._tap is not None and incoming is not None:
+                    self._tap(_spoken(prepared.request, incoming))
                 self._note(prepared, outcome, incoming.size if incoming else 0, started)
 
     def close(self) -> None:
@@ -278,6 +294,19 @@ class Transport:
         self._log(
             f"{prepared.request.method} {prepared.label} -> {outcome}, {size} B, {spent} ms{correlation}"
         )
+
+
+def _spoken(request: requests.PreparedRequest, incoming: Incoming) -> Spoken:
+    """Return what was said and heard, for a recording."""
+    body = request.body or b""
+    plain = body.encode() if isinstance(body, str) else body
+    kept = plain if isinstance(plain, bytes) else b""
+    sent = {str(name).lower(): str(value) for name, value in request.headers.items()}
+    received = {str(name).lower(): str(value) for name, value in incoming.headers.items()}
+    whole = incoming.complete and isinstance(plain, bytes)
+    answer = bytes(incoming.heard or b"")
+    url = str(request.url or "")
+    return Spoken(str(request.method), url, incoming.status, sent, kept, received, answer, whole)
 
 
 def _unreadable(prepared: Prepared, error: ProtocolViolation) -> NoReturn:

@@ -24,6 +24,7 @@ def build_parser(wanted: str = "") -> argparse.ArgumentParser:
         evidence,
         keys,
         quarantine,
+        replay,
         run,
         sandbox,
     )
@@ -34,7 +35,7 @@ def build_parser(wanted: str = "") -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"lienthong {__version__}")
     parser.add_argument("-v", "--verbose", action="store_true", help="print the audit lines as they happen")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (run, catalogue, connectors, quarantine, deliveries, evidence, keys, sandbox):
+    for module in (run, catalogue, connectors, quarantine, deliveries, evidence, keys, sandbox, replay):
         module.add_commands(commands)
     if wanted not in commands.choices:
         _add_connectors_commands(commands)

@@ -14,6 +14,7 @@ from lienthong.errors import LienThongError
 
 if TYPE_CHECKING:
     from lienthong.pipeline import Bus, Plan, RunRequest, Settled
+    from lienthong.recording import Recorder
 
 COUNTS = ("pulled", "acknowledged", "quarantined", "refused", "pending")
 
@@ -21,6 +22,18 @@ COUNTS = ("pulled", "acknowledged", "quarantined", "refused", "pending")
 def add_commands(commands: Any) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser("run", help="run one exchange in this process, without Airflow's scheduler")
+    _add_options(parser)
+    parser.set_defaults(handler=_run)
+    record = commands.add_parser("record", help="run one exchange, and record what is said over HTTP, masked")
+    _add_options(record)
+    record.add_argument("--to", type=Path, required=True, help="file of the recording; it must not exist")
+    record.add_argument(
+        "--mask", action="append", default=[], metavar="NAME", help="another member that is personal"
+    )
+    record.set_defaults(handler=_record)
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, help="a DAG file")
     parser.add_argument("--exchange", help="the exchange's id, where the file defines several")
     parser.add_argument("--since", help="begin here instead of where the last settled run ended")
@@ -29,10 +42,26 @@ def add_commands(commands: Any) -> None:
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
     parser.add_argument("--new", action="store_true", help="start a new run even if one was interrupted")
     parser.add_argument("--connections", type=Path, help="a connections file (JSON, YAML or .env)")
-    parser.set_defaults(handler=_run)
 
 
 def _run(args: argparse.Namespace) -> int:
+    return _run_exchange(args, None)
+
+
+def _record(args: argparse.Namespace) -> int:
+    from lienthong.cli.exchanges import one_exchange
+    from lienthong.pipeline import compile_plan
+    from lienthong.recording import Recorder, masks_for
+
+    plan = compile_plan(one_exchange(args.file, args.exchange))
+    with Recorder(args.to, plan.exchange.id, masks_for(plan, args.mask)) as recorder:
+        try:
+            return _run_exchange(args, recorder)
+        finally:
+            _tell_of_recording(recorder, args.to)
+
+
+def _run_exchange(args: argparse.Namespace, recorder: Recorder | None) -> int:
     from lienthong.cli.exchanges import one_exchange
     from lienthong.cli.progress import progress_bar
     from lienthong.connector.local import local_connections
@@ -42,6 +71,7 @@ def _run(args: argparse.Namespace) -> int:
     began = time.monotonic()
     with progress_bar(plan.exchange.id, quiet=args.json) as progress:
         bus = Bus.open(connections=local_connections(args.connections), progress=progress)
+        bus.tap = recorder.tap if recorder else None
         request = _request(bus, plan, args)
         try:
             settled = run_exchange(bus, plan, request)
@@ -69,6 +99,22 @@ def _request(bus: Bus, plan: Plan, args: argparse.Namespace) -> RunRequest:
                 return RunRequest(state.run, args.since, args.dry_run, args.limit)
     fresh = datetime.now(UTC).strftime("cli__%Y-%m-%dT%H%M%S.%fZ")
     return RunRequest(fresh, args.since, args.dry_run, args.limit)
+
+
+def _tell_of_recording(recorder: Recorder, path: Path) -> None:
+    """Say what was replaced and what was kept: a person must look before anybody else does."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(stderr=True)
+    table = Table("replaced", "times", title=f"{recorder.count} messages in {path}")
+    for name, times in recorder.masks.replaced.most_common():
+        table.add_row(name, f"{times:,}")
+    console.print(table)
+    console.print("Kept as they were:", ", ".join(sorted(recorder.masks.kept)) or "nothing")
+    if recorder.left_out:
+        console.print(f"{recorder.left_out} bodies of unknown types were left out.")
+    console.print("Read the file before you hand it on; --mask NAME replaces a member more.")
 
 
 def _summary(settled: Settled, seconds: float, *, as_json: bool) -> None:

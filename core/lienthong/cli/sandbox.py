@@ -16,10 +16,15 @@ def add_commands(commands: Any) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
+    return sandbox_command(args.arguments)
+
+
+def sandbox_command(arguments: list[str]) -> int:
+    """Run a command of the sandbox, which is an optional package; raises `Misconfigured` without it."""
     try:
         from lienthong_sandbox.cli import run
     except ModuleNotFoundError as error:
         raise Misconfigured(
             f"the sandbox is not installed ({error.name} is missing)", hint="pip install 'lienthong[sandbox]'"
         ) from None
-    return int(run(args.arguments))
+    return int(run(arguments))

@@ -17,6 +17,7 @@ from lienthong.connector.protocols import (
     TargetSettings,
 )
 from lienthong.connector.registry import connector, connector_kinds
+from lienthong.connector.spoken import Spoken
 
 __all__ = [
     "Answer",
@@ -38,6 +39,7 @@ __all__ = [
     "RecordTarget",
     "SourceCapabilities",
     "SourceSettings",
+    "Spoken",
     "TargetCapabilities",
     "TargetSettings",
     "connector",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from lienthong.connector.connection import Connection
 from lienthong.connector.messages import Answer, Batch, Page, ReadRequest
+from lienthong.connector.spoken import Spoken
 from lienthong.records import Record
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ class Context:
     ``signer`` signs what leaves where the settings ask for it, ``trust`` holds the certificates
     against which answers are verified; ``log`` takes audit lines (never a payload or a secret).
     ``cache`` is a private folder for what tasks of this deployment may share, encrypted: access
-    tokens; None where nothing may be kept.
+    tokens; None where nothing may be kept. ``tap`` is asked, where a run is recorded, for somebody
+    to tell what is said and heard on a connection.
     """
 
     exchange: str = ""
@@ -38,6 +40,7 @@ class Context:
     signer: Signer | None = None
     trust: TrustStore | None = None
     cache: Path | None = None
+    tap: Callable[[Connection], Callable[[Spoken], None]] | None = None
     log: Callable[[str], None] = field(default=_LOG.info)
 
 

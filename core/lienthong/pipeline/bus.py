@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from lienthong.config import Config, load_config
-from lienthong.connector import Connection, Context
+from lienthong.connector import Connection, Context, Spoken
 from lienthong.ledger import Database, Journal, Ledger, Quarantine
 from lienthong.pipeline.plan import Plan
 from lienthong.records import keyed_hash
@@ -28,12 +28,14 @@ def _silent(step: str, done: int, total: int | None) -> None:
 class Bus:
     """Everything the steps share.
 
-    ``connections`` resolves a connection id; ``progress`` is told (step, done, total or None).
+    ``connections`` resolves a connection id; ``progress`` is told (step, done, total or None);
+    ``tap`` listens in on connections where a run is recorded.
     """
 
     config: Config
     connections: Callable[[str], Connection]
     progress: Progress = field(default=_silent)
+    tap: Callable[[Connection], Callable[[Spoken], None]] | None = None
 
     @classmethod
     def open(
@@ -103,7 +105,8 @@ class Bus:
             run=run,
             signer=self.signer(plan),
             trust=self.trust,
-            cache=self.config.home / "cache",
+            cache=None if self.tap else self.config.home / "cache",  # a recording holds the token request
+            tap=self.tap,
             log=_LOG.info,
         )
 
