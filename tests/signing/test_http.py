@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 from typing import Any
 
@@ -194,23 +195,73 @@ def test_created_may_be_missing_only_where_the_policy_says_so(signer: Signer, ri
     assert _refused(replace(signed, headers=headers), ring, lax) == "signature"
 
 
-def test_nonces_and_replays(signer: Signer, ring: KeyRing) -> None:
-    """A nonce is recorded only for a signature that holds, so that nobody can burn another's."""
-    used: set[tuple[str, str]] = set()
-
-    def seen(nonce: str, key_id: str) -> bool:
-        known = (nonce, key_id) in used
-        used.add((nonce, key_id))
-        return known
-
-    policy = replace(POLICY, seen=seen)
-    assert _refused(_sign(BASE, signer), ring, policy) == "nonce"
+def test_a_message_is_accepted_once(signer: Signer, ring: KeyRing) -> None:
+    """It is remembered only when its signature held, so that nobody can burn another's nonce."""
     assert _refused(_sign(BASE, signer), ring, replace(POLICY, require_nonce=True)) == "nonce"
-    signed = _sign(BASE, signer, nonce="n1")
-    assert _refused(replace(signed, body=b"forged"), ring, policy) == "digest"
-    assert not used
+    for nonce in ("n1", None):
+        policy = replace(POLICY, replays=http.ReplayMemory())
+        signed = _sign(BASE, signer, nonce=nonce)
+        assert _refused(replace(signed, body=b"forged"), ring, policy) == "digest"
+        _check(signed, ring, policy)
+        assert _refused(signed, ring, policy) == "replay"
+        _check(_sign(BASE, signer, nonce=nonce and "n2"), ring, policy)
+
+
+def test_a_nonce_is_good_for_one_message(signer: Signer, ring: KeyRing) -> None:
+    """Another message with a nonce that was used is a repetition, too."""
+    policy = replace(POLICY, replays=http.ReplayMemory())
+    _check(_sign(BASE, signer, nonce="n"), ring, policy)
+    assert _refused(_sign(replace(BASE, body=b"other"), signer, nonce="n"), ring, policy) == "replay"
+
+
+def test_the_twin_of_an_ecdsa_signature_is_a_repetition(signer: Signer, ring: KeyRing) -> None:
+    """Whoever holds (r, s) can write (r, n - s), which holds as well."""
+    order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+    signed = _sign(BASE, signer)
+    raw = base64.b64decode(dict(signed.headers)["Signature"].removeprefix("sig1=:").removesuffix(":"))
+    s = order - int.from_bytes(raw[32:], "big")
+    other = base64.b64encode(raw[:32] + s.to_bytes(32, "big")).decode()
+    headers = [(k, f"sig1=:{other}:" if k == "Signature" else v) for k, v in signed.headers]
+    twin = replace(signed, headers=headers)
+    _check(twin, ring)  # without a memory it is as good as the first
+    policy = replace(POLICY, replays=http.ReplayMemory())
     _check(signed, ring, policy)
-    assert _refused(signed, ring, policy) == "replay"
+    assert _refused(twin, ring, policy) == "replay"
+
+
+def test_a_memory_needs_messages_that_can_be_told_apart(rsa_signer: LocalSigner) -> None:
+    """Two equal answers of one second carry the same RSA v1.5 signature; a nonce tells them apart."""
+    v15 = http.for_algorithm(rsa_signer, "rsa-v1_5-sha256")
+    allowed = frozenset({"rsa-v1_5-sha256"})
+    policy = replace(POLICY, algorithms=allowed, replays=http.ReplayMemory())
+    keys = {rsa_signer.key_id: rsa_signer.certificate}
+    with pytest.raises(SignatureInvalid) as caught:
+        http.verify_message(_sign(BASE, v15), trust_or_keys=keys, policy=policy, now=NOW)
+    assert caught.value.details["reason"] == "nonce"
+    for nonce in ("a", "b"):
+        http.verify_message(_sign(BASE, v15, nonce=nonce), trust_or_keys=keys, policy=policy, now=NOW)
+
+
+def test_a_memory_is_of_no_use_without_an_age(signer: Signer, ring: KeyRing) -> None:
+    policy = replace(POLICY, max_age=None, replays=http.ReplayMemory())
+    with pytest.raises(Misconfigured, match="max_age"):
+        _check(_sign(BASE, signer), ring, policy)
+
+
+def test_a_full_memory_refuses_what_is_as_old_as_what_it_forgot() -> None:
+    """Bounded, and still no message passes twice."""
+    memory = http.ReplayMemory(size=2)
+    assert all(memory.add(bytes([i]), 100 + i, oldest=0) for i in range(3))
+    assert memory.holds(bytes([0]), 100)
+    assert not memory.add(b"new", 100, oldest=0)
+    assert memory.holds(bytes([2]), 102)
+    assert not memory.holds(b"new", 101)
+
+
+def test_a_memory_forgets_what_is_refused_for_its_age_anyway() -> None:
+    memory = http.ReplayMemory(size=2)
+    assert all(memory.add(bytes([i]), i, oldest=i) for i in range(100))
+    assert not memory.holds(b"new", 99)
 
 
 def test_one_of_several_signatures_is_chosen_by_label_or_tag(signer: Signer, ring: KeyRing) -> None:

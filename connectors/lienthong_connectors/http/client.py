@@ -18,7 +18,8 @@ from lienthong_connectors.http.clock import clock_hint
 from lienthong_connectors.http.coding import ACCEPTED
 from lienthong_connectors.http.fields import base_url, fixed_headers, join_url
 from lienthong_connectors.http.login import dialect
-from lienthong_connectors.http.signature import HttpSignature, check_keys, sign_request, verify_reply
+from lienthong_connectors.http.signature import HttpSignature
+from lienthong_connectors.http.signing import MessageSignatures
 from lienthong_connectors.http.transport import Incoming, Limits, Prepared, Reply, Streamed, Transport
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -72,7 +73,9 @@ class Client:
     ) -> None:
         self.where = f"connection {connection.id!r} "
         self.base = base_url(connection)
-        check_keys(signature, context, where=self.where.strip())
+        self._signatures = (
+            MessageSignatures(signature, context, where=self.where.strip()) if signature is not None else None
+        )
         certificate = connection.option("client_certificate")
         key = connection.option("client_key")
         self.ca_file = str(connection.option("ca_file", ""))
@@ -90,7 +93,6 @@ class Client:
         self.auth = dialect(connection, context, self.transport)
         fixed = fixed_headers(connection)
         self.identified = bool(fixed) or type(self.auth) is not Dialect
-        self._signature, self._context = signature, context
         self._headers = {**fixed, **(headers or {})}
 
     def call(self, call: Call) -> Answered:
@@ -111,8 +113,8 @@ class Client:
         """
         with ExitStack() as stack:
             incoming, request = self._accepted(call, stack)
-            if self._signature is not None and self._signature.verify:
-                incoming.signed_by = verify_reply(incoming.whole(), request, self._signature, self._context)
+            if self._signatures is not None and self._signatures.verifies:
+                incoming.signed_by = self._signatures.verify(incoming.whole(), request)
             yield incoming
 
     def touch(self, call: Call) -> Reply:
@@ -197,8 +199,8 @@ class Client:
         self.auth(request)
         if not isinstance(request.body, Streamed):
             request.prepare_content_length(request.body)
-        if self._signature is not None and self._signature.sign:
-            sign_request(request, self._signature, self._context)
+        if self._signatures is not None:
+            self._signatures.sign(request)
         label = call.label or "/" + call.path.lstrip("/")
         prepared = Prepared(request, label, call.safe, correlation, call.answer_bytes)
         return stack.enter_context(self.transport.open(prepared)), request

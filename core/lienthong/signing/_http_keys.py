@@ -87,6 +87,16 @@ def signing(signer: MessageSigner) -> tuple[str, Callable[[bytes], bytes]]:
     return name, signer.sign
 
 
+def for_algorithm(signer: Signer, name: str) -> Signer:
+    """Return the signer speaking the algorithm that RFC 9421 calls ``name``.
+
+    Raises :class:`Misconfigured` where there is no such algorithm, or the signer's key cannot.
+    """
+    if name not in _JOSE:
+        raise Misconfigured(f"{name} is not an algorithm of RFC 9421", where="HTTP signature")
+    return with_algorithm(signer, _JOSE[name])
+
+
 def resolve(
     source: TrustStore | KeyResolver, key_id: str, created: int | None
 ) -> tuple[PublicKey | SharedSecret, x509.Certificate | None]:

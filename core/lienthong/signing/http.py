@@ -7,16 +7,23 @@ The sender chooses what a signature covers, so a check without a required covera
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NoReturn, Protocol
 
 from cryptography import x509
 
 from lienthong.errors import Misconfigured, ProtocolViolation, SignatureInvalid
-from lienthong.signing import _fields, _http_keys, _http_message, digest
-from lienthong.signing._http_keys import Ed25519Signer, KeyResolver, SharedSecret, VerificationKey
+from lienthong.signing import _fields, _http_keys, _http_message, digest, replay
+from lienthong.signing._http_keys import (
+    Ed25519Signer,
+    KeyResolver,
+    SharedSecret,
+    VerificationKey,
+    for_algorithm,
+)
 from lienthong.signing._http_message import HttpMessage
+from lienthong.signing.replay import ReplayMemory
 from lienthong.signing.trust import TrustStore
 
 __all__ = [
@@ -27,9 +34,11 @@ __all__ = [
     "HttpSignaturePolicy",
     "KeyResolver",
     "MessageSigner",
+    "ReplayMemory",
     "SharedSecret",
     "VerificationKey",
     "VerifiedMessage",
+    "for_algorithm",
     "sign_message",
     "verify_message",
 ]
@@ -72,9 +81,8 @@ class HttpSignaturePolicy:
     ``required`` components must be covered (written as ``@method``, ``content-digest;req``,
     ``@query-param;name="id"``). ``body_covered``: a message with a body must cover its
     Content-Digest. ``max_age`` bounds the age of ``created`` (``None``: unbounded, for evidence),
-    ``skew`` the difference of clocks. ``seen(nonce, keyid)`` records a nonce and returns whether it
-    was used before; it is called last, only for signatures that hold. ``label`` and ``tag`` choose
-    among several signatures.
+    ``skew`` the difference of clocks. ``replays`` remembers what was accepted and refuses it the
+    second time; it needs ``max_age``. ``label`` and ``tag`` choose among several signatures.
     """
 
     required: tuple[str, ...]
@@ -84,7 +92,7 @@ class HttpSignaturePolicy:
     require_created: bool = True
     require_nonce: bool = False
     body_covered: bool = True
-    seen: Callable[[str, str], bool] | None = None
+    replays: ReplayMemory | None = None
     tag: str | None = None
     label: str | None = None
 
@@ -164,9 +172,10 @@ def verify_message(
     ``parameters``, ``coverage``, ``component``, ``algorithm``, ``key``, ``signature``, ``created``,
     ``expired``, ``nonce``, ``replay``, ``digest``, or those of :meth:`TrustStore.check`.
     """
+    now = time.time() if now is None else now
     try:
         label, covered, signature = _choose(message, policy)
-        _check_parameters(covered.parameters, policy, time.time() if now is None else now)
+        _check_parameters(covered.parameters, policy, now)
         _check_coverage(message, covered, policy)
         base = _http_message.signature_base(message, covered)
     except ProtocolViolation as error:
@@ -175,11 +184,11 @@ def verify_message(
     at = covered.parameters.get("created")
     key, certificate = _http_keys.resolve(trust_or_keys, key_id, at if isinstance(at, int) else None)
     algorithm = _http_keys.choose(key, covered.parameters.get("alg"), policy.algorithms)
+    name = replay.identity(key_id, str(covered.parameters.get("nonce", "")), algorithm, signature)
+    _check_first(policy, covered, algorithm, name)
     _http_keys.verify(key, algorithm, signature, base)
     _check_digests(message, covered)
-    nonce = covered.parameters.get("nonce")
-    if policy.seen is not None and isinstance(nonce, str) and policy.seen(nonce, key_id):
-        _refuse("the message was received before", "replay")
+    _remember(policy, covered, name, now)
     return VerifiedMessage(
         components=tuple(_written(item) for item in covered.items),
         parameters=covered.parameters,
@@ -235,7 +244,7 @@ def _check_parameters(parameters: _fields.Parameters, policy: HttpSignaturePolic
         _refuse("the signature is too old", "expired")
     if isinstance(expires, int) and now > expires + policy.skew:
         _refuse("the signature has expired", "expired")
-    if (policy.require_nonce or policy.seen is not None) and not parameters.get("nonce"):
+    if policy.require_nonce and not parameters.get("nonce"):
         _refuse("the signature carries no nonce", "nonce")
 
 
@@ -255,6 +264,35 @@ def _check_digests(message: HttpMessage, covered: _fields.InnerList) -> None:
         source = message.request if "req" in item.parameters else message
         if item.value == "content-digest" and source is not None:
             digest.check_content_digest(source.header("content-digest") or "", source.body)
+
+
+def _check_first(
+    policy: HttpSignaturePolicy, covered: _fields.InnerList, algorithm: str, name: bytes
+) -> None:
+    """Refuse what was accepted before, and what looks the same whether it was or not."""
+    if policy.replays is None:
+        return
+    created = covered.parameters.get("created")
+    if not isinstance(created, int) or policy.max_age is None:
+        raise Misconfigured("a memory of messages needs max_age", where="HTTP signature")
+    answers = any(item.value == "signature" and "req" in item.parameters for item in covered.items)
+    if not covered.parameters.get("nonce") and algorithm not in replay.RANDOMISED and not answers:
+        raise SignatureInvalid(
+            f"without a nonce, {algorithm} does not tell a repeated message from a new one",
+            where="HTTP signature",
+            hint="ask the partner for a nonce, or to cover the signature of the request",
+            reason="nonce",
+        )
+    if policy.replays.holds(name, created):
+        _refuse("the message was received before", "replay")
+
+
+def _remember(policy: HttpSignaturePolicy, covered: _fields.InnerList, name: bytes, now: float) -> None:
+    created = covered.parameters.get("created")
+    if policy.replays is None or policy.max_age is None or not isinstance(created, int):
+        return
+    if not policy.replays.add(name, created, oldest=now - policy.max_age - policy.skew):
+        _refuse("the message was received before", "replay")
 
 
 def _with_header(message: HttpMessage, name: str, value: str) -> HttpMessage:

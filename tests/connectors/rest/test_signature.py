@@ -70,10 +70,16 @@ class Partner:
     def digest(body: bytes) -> str:
         return f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
 
-    def answer(self, body: bytes, *, covered: str = '"@status" "content-digest"', age: int = 0) -> bytes:
-        """Sign an answer of status 200 and return its bytes."""
+    def answer(
+        self, body: bytes, *, covered: str = '"@status" "content-digest"', age: int = 0, status: int = 200
+    ) -> bytes:
+        """Sign an answer and return its bytes."""
         params = f'({covered});created={int(time.time()) - age};keyid="{self.key_id}";alg="ecdsa-p256-sha256"'
-        values = {"@status": "200", "content-digest": self.digest(body), "content-type": "application/json"}
+        values = {
+            "@status": str(status),
+            "content-digest": self.digest(body),
+            "content-type": "application/json",
+        }
         lines = [f'"{n}": {values[n]}' for n in re.findall(r'"([^"]+)"', covered)]
         base = "\n".join([*lines, f'"@signature-params": {params}']).encode()
         r, s = decode_dss_signature(self.key.sign(base, ec.ECDSA(hashes.SHA256())))
@@ -83,7 +89,7 @@ class Partner:
             "Signature-Input": f"sig={params}",
             "Signature": f"sig=:{raw}:",
         }
-        return bytes(self.agency.response(raw=body, headers=headers))
+        return bytes(self.agency.response(raw=body, headers=headers, status=status))
 
 
 @pytest.fixture
@@ -177,9 +183,96 @@ def test_a_missing_key_is_said_before_anything_leaves(agency: Any, signature: Ht
         agency.target(RestTarget(path="x", signature=signature))
 
 
-def test_a_nonsensical_age_is_refused_when_the_file_is_parsed() -> None:
-    with pytest.raises(InvalidExchange, match=r"max_age"):
-        HttpSignature(max_age=0)
+@pytest.mark.parametrize(
+    ("field", "given"),
+    [
+        ("max_age", {"max_age": 0}),
+        ("skew", {"skew": -1}),
+        ("algorithm", {"algorithm": "ed25519"}),
+        ("algorithm", {"algorithm": "ES256"}),
+        ("accepted", {"accepted": ()}),
+        ("accepted", {"accepted": ("hmac-sha256",)}),
+        ("digest", {"digest": "md5"}),
+        ("cover", {"cover": "x-request-id"}),
+        ("cover", {"cover": ("X-Request-Id",)}),
+        ("cover", {"cover": ("@status",)}),
+        ("require", {"require": ("date\n",)}),
+        ("bound", {"bound": "yes"}),
+        ("bound", {"bound": "request", "sign": False}),
+    ],
+)
+def test_impossible_settings_are_refused_when_the_file_is_parsed(field: str, given: dict[str, Any]) -> None:
+    with pytest.raises(InvalidExchange, match=rf"signature\.{field}'"):
+        HttpSignature(**given)
+
+
+def test_the_settings_name_the_algorithms_that_there_are() -> None:
+    """The settings load no cryptography, so they have a list of their own."""
+    from lienthong.signing import _http_keys
+    from lienthong_connectors.http import signature
+
+    assert set(signature.VERIFYING) == set(_http_keys._JOSE) - {"hmac-sha256"}
+    assert HttpSignature().accepted == ("ecdsa-p256-sha256", "rsa-pss-sha512")
+
+
+def test_an_algorithm_that_the_key_cannot_is_said_before_anything_leaves(
+    agency: Any, partner: Partner
+) -> None:
+    settings = RestTarget(path="x", signature=HttpSignature(algorithm="rsa-v1_5-sha256"))
+    with pytest.raises(Misconfigured, match="RS256"):
+        settings.open_target(agency.connection(), partner.context())
+    assert agency.asked == []
+
+
+def test_a_component_that_the_request_lacks_is_said_before_it_leaves(agency: Any, partner: Partner) -> None:
+    settings = RestTarget(path="x", signature=HttpSignature(cover=("x-road-client",)))
+    target = settings.open_target(agency.connection(), partner.context())
+    agency.opened.append(target)
+    with pytest.raises(Misconfigured, match="x-road-client"):
+        target.deliver(agency.batch(*ROWS))
+    assert agency.asked == []
+
+
+def test_every_request_has_a_nonce_of_its_own(agency: Any, partner: Partner) -> None:
+    """The same delivery sent again is another message."""
+    agency.default = agency.response({})
+    settings = RestTarget(path="x", signature=HttpSignature(digest="sha-512"))
+    target = settings.open_target(agency.connection(), partner.context())
+    agency.opened.append(target)
+    for _ in range(2):
+        target.deliver(agency.batch(*ROWS))
+    nonces = [re.findall(r';nonce="([\w-]{22})"', one.headers["signature-input"]) for one in agency.asked]
+    assert len(nonces[0]) == 1
+    assert nonces[0] != nonces[1]
+    assert agency.asked[0].headers["content-digest"].startswith("sha-512=:")
+
+
+@pytest.mark.parametrize(("ahead", "reason"), [(20, ""), (40, "created")])
+def test_a_clock_that_is_ahead_is_borne_as_far_as_agreed(
+    agency: Any, partner: Partner, ahead: int, reason: str
+) -> None:
+    """Thirty seconds unless the settings say otherwise; a window of zero still takes the present."""
+    agency.default = partner.answer(b'{"ok":true}', age=-ahead)
+    target = _verified(agency, partner)
+    if not reason:
+        target.deliver(agency.batch(*ROWS))
+        return
+    with pytest.raises(SignatureInvalid) as caught:
+        target.deliver(agency.batch(*ROWS))
+    assert caught.value.details["reason"] == reason
+
+
+def test_an_answer_without_content_needs_no_digest_and_one_that_lost_it_does(
+    agency: Any, partner: Partner
+) -> None:
+    """204 is inside the signature: nobody can turn a page into it, nor a 200 into nothing."""
+    target = _verified(agency, partner)
+    agency.default = partner.answer(b"", covered='"@status"', status=204)
+    assert target.deliver(agency.batch(*ROWS)).receipts[0].signed_by == "G22"
+    agency.default = partner.answer(b"", covered='"@status"')
+    with pytest.raises(SignatureInvalid) as caught:
+        target.deliver(agency.batch(*ROWS))
+    assert caught.value.details["reason"] == "coverage"
 
 
 def _request() -> Any:
