@@ -6,6 +6,7 @@ import copy
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 from uuid import uuid4
 
@@ -19,8 +20,11 @@ from lienthong_connectors.http.coding import ACCEPTED
 from lienthong_connectors.http.fields import base_url, fixed_headers, join_url
 from lienthong_connectors.http.login import dialect
 from lienthong_connectors.http.signature import HttpSignature
-from lienthong_connectors.http.signing import MessageSignatures
+from lienthong_connectors.http.tls import Tls
 from lienthong_connectors.http.transport import Incoming, Limits, Prepared, Reply, Streamed, Transport
+
+if TYPE_CHECKING:  # cryptography is loaded where messages are signed only
+    from lienthong_connectors.http.signing import MessageSignatures
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _AGENT = "lienthong"
@@ -73,19 +77,16 @@ class Client:
     ) -> None:
         self.where = f"connection {connection.id!r} "
         self.base = base_url(connection)
-        self._signatures = (
-            MessageSignatures(signature, context, where=self.where.strip()) if signature is not None else None
-        )
-        certificate = connection.option("client_certificate")
-        key = connection.option("client_key")
-        self.ca_file = str(connection.option("ca_file", ""))
+        self._signatures = _signatures(signature, context, self.where.strip())
+        self.tls = Tls.of(connection)
+        if self.base.startswith("https:"):
+            self.tls.context  # noqa: B018 - made now: a flaw of its files is said before anything leaves
         self.proxied = bool(connection.option("proxy"))
         self.transport = Transport(
             limits,
             context.log,
             where=self.where,
-            ca_file=self.ca_file,
-            certificate=(certificate, key) if certificate and key else certificate,
+            tls=self.tls,
             proxy=str(connection.option("proxy", "")),
             pool=pool,
             tap=context.tap(connection) if context.tap else None,
@@ -204,6 +205,14 @@ class Client:
         label = call.label or "/" + call.path.lstrip("/")
         prepared = Prepared(request, label, call.safe, correlation, call.answer_bytes)
         return stack.enter_context(self.transport.open(prepared)), request
+
+
+def _signatures(signature: HttpSignature | None, context: Context, where: str) -> MessageSignatures | None:
+    if signature is None:
+        return None
+    from lienthong_connectors.http.signing import MessageSignatures
+
+    return MessageSignatures(signature, context, where=where)
 
 
 def _resolve(base: str, link: str) -> str:

@@ -17,6 +17,25 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[!-~]([ \t!-~]*[!-~])?|")
 _OF_HTTP = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding", "te"})
 
+TLS_FIELDS: tuple[ConnectionField, ...] = (
+    field("ca_file", "Tệp CA", "CA file", "PEM of the authorities to trust instead of the public ones"),
+    field(
+        "client_certificate",
+        "Chứng thư máy khách",
+        "Client certificate",
+        "PEM or PKCS#12 file for mutual TLS",
+    ),
+    field("client_key", "Khóa máy khách", "Client key", "PEM file; empty where it is in the certificate's"),
+    field(
+        "client_key_password",
+        "Mật khẩu khóa máy khách",
+        "Client key's password",
+        "password of the encrypted key or of the PKCS#12 file",
+        secret=True,
+    ),
+)
+"""Whom TLS connections believe and who we are in them, for REST and SOAP alike."""
+
 HTTP_FIELDS: tuple[ConnectionField, ...] = (
     ConnectionField(
         name="host",
@@ -25,9 +44,7 @@ HTTP_FIELDS: tuple[ConnectionField, ...] = (
         required=True,
     ),
     *AUTH_FIELDS,
-    field("ca_file", "Tệp CA", "CA file", "PEM of the authorities to trust instead of the public ones"),
-    field("client_certificate", "Chứng thư máy khách", "Client certificate", "PEM file for mutual TLS"),
-    field("client_key", "Khóa máy khách", "Client key", "PEM file; empty where it is in the certificate's"),
+    *TLS_FIELDS,
     field("proxy", "Proxy", "Proxy", "http://host:port through which the system is reached"),
 )
 """Standard and extra fields of an HTTP connection, in the order of the form."""

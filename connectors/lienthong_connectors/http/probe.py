@@ -1,4 +1,4 @@
-"""How far a connection gets: name, port, TLS, credential."""
+"""How far a connection gets: name, port, TLS, our certificate, credential."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from lienthong.errors import LienThongError
 
 if TYPE_CHECKING:
     from lienthong_connectors.http.client import Client
+    from lienthong_connectors.http.tls import Tls
 
 _SECONDS = 10.0
 _SOON = 30
@@ -30,9 +31,12 @@ def probe(client: Client) -> list[Finding]:
             if not findings[-1].ok:
                 return findings
         if parts.scheme == "https":
-            findings.append(_tls(host, port, client.ca_file))
+            findings.append(_tls(host, port, client.tls))
             if not findings[-1].ok:
                 return findings
+            days = client.tls.own_days()
+            if days is not None:
+                findings.append(_identity(days))
     return [*findings, _credential(client)]
 
 
@@ -72,14 +76,11 @@ def _port(host: str, port: int) -> Finding:
     return Finding("port", ok=True, detail=f"port {port} in {spent} ms")
 
 
-def _tls(host: str, port: int, ca_file: str) -> Finding:
-    from requests.utils import DEFAULT_CA_BUNDLE_PATH
-
+def _tls(host: str, port: int, tls: Tls) -> Finding:
     try:
-        context = ssl.create_default_context(cafile=ca_file or DEFAULT_CA_BUNDLE_PATH)
         with (
             socket.create_connection((host, port), _SECONDS) as plain,
-            context.wrap_socket(plain, server_hostname=host) as secured,
+            tls.context.wrap_socket(plain, server_hostname=host) as secured,
         ):
             left = _days_left(secured)
             return Finding(
@@ -88,12 +89,21 @@ def _tls(host: str, port: int, ca_file: str) -> Finding:
                 detail=f"{secured.version()}, certificate valid for {left} more days",
                 hint="tell the agency that its certificate is about to expire" if left < _SOON else "",
             )
-    except ssl.SSLCertVerificationError as error:
-        hint = "give the authority's certificate as ca_file; never switch verification off"
-        return Finding("tls", ok=False, detail=error.verify_message, hint=hint)
+    except ssl.SSLError as error:
+        failure = tls.failure(error, where=host)
+        return Finding("tls", ok=False, detail=failure.message, hint=failure.hint)
     except OSError as error:
-        hint = "check ca_file, and whether the system asks for a client certificate"
+        hint = "check port, firewall and proxy: the connection was cut while TLS was agreed"
         return Finding("tls", ok=False, detail=type(error).__name__, hint=hint)
+
+
+def _identity(days: int) -> Finding:
+    """Judge our own certificate; whether it is taken, only a request shows."""
+    renew = "ask the authority for a new certificate"
+    if days < 0:
+        return Finding("client-certificate", ok=False, detail=f"expired {-days} days ago", hint=renew)
+    detail = f"valid for {days} more days"
+    return Finding("client-certificate", ok=True, detail=detail, hint=renew if days < _SOON else "")
 
 
 def _days_left(secured: ssl.SSLSocket) -> int:

@@ -23,6 +23,7 @@ from lienthong.errors import (
     Unavailable,
 )
 from lienthong_connectors.http.coding import decoded
+from lienthong_connectors.http.tls import Tls, refused
 from lienthong_connectors.http.wire import Deadline, WatchedAdapter
 
 _CHUNK = 1 << 16
@@ -170,7 +171,7 @@ class Incoming:
 class Transport:
     """Sends prepared requests over kept-alive connections. Safe among threads.
 
-    TLS is always verified, against the public authorities or those in ``ca_file``.
+    TLS is always verified, as ``tls`` says.
     """
 
     def __init__(
@@ -179,19 +180,16 @@ class Transport:
         log: Callable[[str], None],
         *,
         where: str,
-        ca_file: str = "",
-        certificate: str | tuple[str, str] | None = None,
+        tls: Tls,
         proxy: str = "",
         pool: int = 8,
         tap: Callable[[Spoken], None] | None = None,
     ) -> None:
         self._tap = tap
-        self._limits, self._log, self._where = limits, log, where
-        self._verify: bool | str = ca_file or True
-        self._certificate = certificate
+        self._limits, self._log, self._where, self._tls = limits, log, where, tls
         self._proxies = {"http": proxy, "https": proxy} if proxy else {}
         self._under_way: set[Deadline] = set()
-        self._adapter = WatchedAdapter(pool_connections=4, pool_maxsize=pool)
+        self._adapter = WatchedAdapter(tls, pool_connections=4, pool_maxsize=pool)
 
     def send(self, prepared: Prepared) -> Reply:
         """Send once and return the whole answer, whatever its status; raises as `open` does."""
@@ -226,6 +224,7 @@ class Transport:
                     place = f"{self._where}{prepared.label}"
                     incoming = Incoming(response, limit, place, fail, deadline)
                     incoming.heard = bytearray() if self._tap else None
+                    self._check_welcome(incoming, place)
                     yield incoming
                 finally:
                     response.close()
@@ -249,20 +248,27 @@ class Transport:
                 request,
                 stream=True,
                 timeout=(self._limits.connect, self._limits.idle),
-                verify=self._verify,
-                cert=self._certificate,
                 proxies=self._proxies,
             )
         except _CUTS as error:
             fail(error)
 
+    def _check_welcome(self, incoming: Incoming, place: str) -> None:
+        """Raise `Misconfigured` for the page by which a web server refuses our certificate."""
+        if incoming.status != 400 or not incoming.header("Content-Type").startswith("text/html"):
+            return
+        error = self._tls.page(incoming.whole().body, where=place)
+        if error is not None:
+            raise error
+
     def _fail(self, prepared: Prepared, error: Exception, deadline: Deadline) -> NoReturn:
         place = f"{self._where}{prepared.label}"
         cause = _cause(error)
+        if refused(cause):
+            raise self._tls.failure(cause, where=place) from None
         if not deadline.sent or isinstance(cause, _NOT_SENT):
             if _is_tls(error) or _is_tls(cause):
-                hint = "check the system's certificate, ca_file and client_certificate"
-                raise Misconfigured("TLS could not be agreed", where=place, hint=hint) from None
+                raise self._tls.failure(cause, where=place) from None
             if isinstance(error, requests.ConnectionError):
                 raise Unavailable(
                     f"no connection could be made ({type(cause).__name__})",

@@ -11,13 +11,17 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
+import ssl
 import threading
 from http.client import HTTPResponse, IncompleteRead
 from typing import Any, Self, cast
 
+from requests import PreparedRequest
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from lienthong_connectors.http.tls import Tls
 
 _current = threading.local()
 
@@ -136,7 +140,19 @@ class _TlsConnection(HTTPSConnection):
         if self.sock is None:
             self.connect()
         _watch(self.sock)
-        super().send(data)
+        try:
+            super().send(data)
+        except OSError as error:
+            raise _alert(self.sock) or error from None
+
+
+def _alert(sock: Any) -> OSError | None:
+    """Return the alert that the other side sent before it closed, which a failing write hides."""
+    try:
+        sock.recv(1)
+    except OSError as error:
+        return error if isinstance(error, ssl.SSLError) else None
+    return None
 
 
 class _PlainPool(HTTPConnectionPool):
@@ -151,7 +167,26 @@ _POOLS = {"http": _PlainPool, "https": _TlsPool}
 
 
 class WatchedAdapter(HTTPAdapter):
-    """The adapter of requests over connections that know the current `Deadline`; it never retries."""
+    """The adapter of requests over connections that know the current `Deadline`; it never retries.
+
+    All its TLS connections have one context: that of ``tls``.
+    """
+
+    def __init__(self, tls: Tls, **options: Any) -> None:
+        self._tls = tls
+        super().__init__(**options)
+
+    def build_connection_pool_key_attributes(
+        self, request: PreparedRequest, verify: Any, cert: Any = None
+    ) -> Any:
+        """Return where a request goes, with our context for TLS."""
+        host, pool = super().build_connection_pool_key_attributes(request, verify, cert)
+        if host["scheme"] != "https":
+            return host, pool
+        return host, {"cert_reqs": "CERT_REQUIRED", "ssl_context": self._tls.context}
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Leave a pool as it is: requests would add the public authorities to our context."""
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
         """Build the pools of urllib3 with watched connections."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from lienthong.connector import ConnectionField, ConnectorDescriptor
 from lienthong.exchange import Text
 from lienthong_connectors.http.auth_fields import AUTH_FIELDS
+from lienthong_connectors.http.fields import TLS_FIELDS
 from lienthong_connectors.soap.commands import add_commands
 from lienthong_connectors.soap.settings import SoapLookup, SoapSource, SoapTarget
 
@@ -41,15 +42,7 @@ _CONNECTION = (
     ConnectionField(
         "officer", Text("Tài khoản cán bộ", "Officer account"), "for requests, as $connection.officer"
     ),
-    ConnectionField(
-        "ca_file", Text("Tệp CA", "CA file"), "PEM of the authorities to trust instead of the public ones"
-    ),
-    ConnectionField(
-        "client_certificate", Text("Chứng thư máy khách", "Client certificate"), "PEM for mutual TLS"
-    ),
-    ConnectionField(
-        "client_key", Text("Khóa máy khách", "Client key"), "PEM; empty where it is in the certificate's"
-    ),
+    *TLS_FIELDS,
     ConnectionField("proxy", Text("Proxy", "Proxy"), "http://host:port through which the system is reached"),
 )
 

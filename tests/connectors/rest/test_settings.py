@@ -92,7 +92,14 @@ def test_the_descriptor_documents_every_option_and_field() -> None:
         assert field.title.en
         assert field.doc
     secret = {field.name for field in DESCRIPTOR.connection if field.secret}
-    assert secret == {"password", "token", "assertion_key_password", "officer_key_pass", "headers"}
+    assert secret == {
+        "password",
+        "token",
+        "assertion_key_password",
+        "client_key_password",
+        "officer_key_pass",
+        "headers",
+    }
 
 
 def test_the_documentation_names_every_option_and_connection_field() -> None:
