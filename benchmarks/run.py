@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import dag_parsing
+import http_signatures
 import soap_bulk
 from databases import SQLite, postgresql
 from rich.console import Console
@@ -132,6 +133,13 @@ def show(result: dict[str, Any]) -> None:
         f"ratio {soap['ratio']:.1f}, peak {soap['peak_mb']:.0f} MB"
     )
     CONSOLE.print(f"DAG parsing: {parsing['exchanges']} exchanges in {parsing['seconds']:.1f} s")
+    signatures = result["http_signatures"]
+    for name in ("p256", "rsa_pss_2048"):
+        found = signatures[name]
+        CONSOLE.print(
+            f"HTTP signature {name}: {found['sign_us']:.0f} µs to sign, {found['verify_us']:.0f} µs to verify"
+        )
+    CONSOLE.print(f"HTTP digest: {signatures['digest_us_mb']:.0f} µs a megabyte of body")
 
 
 def main() -> None:
@@ -155,6 +163,7 @@ def main() -> None:
         "memory": {f"peak_mb_{count}": round(peak, 1), f"peak_mb_{count * 10}": round(peak_large, 1)},
         "soap": soap_bulk.measure(),
         "dag_parsing": dag_parsing.measure(),
+        "http_signatures": http_signatures.measure(),
     }
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
