@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from lienthong_connectors.rest.outcome import CreateThenUpdate, Results, StatusLookup
     from lienthong_connectors.rest.paging import NoPaging
     from lienthong_connectors.rest.paging_counted import OffsetPaging, PagePaging
+    from lienthong_connectors.rest.paging_keyset import KeysetPaging
     from lienthong_connectors.rest.paging_linked import CursorPaging, LinkHeaderPaging, NextLinkPaging
+    from lienthong_connectors.rest.paging_windows import TimeWindows
     from lienthong_connectors.rest.settings_source import RestSource
     from lienthong_connectors.rest.settings_target import RestTarget
 
@@ -27,6 +29,7 @@ __all__ = [
     "CursorPaging",
     "Envelope",
     "HttpSignature",
+    "KeysetPaging",
     "LinkHeaderPaging",
     "NextLinkPaging",
     "NoPaging",
@@ -36,6 +39,7 @@ __all__ = [
     "RestTarget",
     "Results",
     "StatusLookup",
+    "TimeWindows",
 ]
 
 _HOMES = {
@@ -45,6 +49,7 @@ _HOMES = {
     "CursorPaging": "rest.paging_linked",
     "Envelope": "rest.envelope",
     "HttpSignature": "http.signature",
+    "KeysetPaging": "rest.paging_keyset",
     "LinkHeaderPaging": "rest.paging_linked",
     "NextLinkPaging": "rest.paging_linked",
     "NoPaging": "rest.paging",
@@ -54,6 +59,7 @@ _HOMES = {
     "RestTarget": "rest.settings_target",
     "Results": "rest.outcome",
     "StatusLookup": "rest.outcome",
+    "TimeWindows": "rest.paging_windows",
 }
 
 

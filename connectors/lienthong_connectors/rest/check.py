@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 from lienthong.connector import Finding
 from lienthong.errors import LienThongError
 from lienthong_connectors.http.client import Call, Client
 from lienthong_connectors.http.probe import probe
 from lienthong_connectors.http.status import failure
-from lienthong_connectors.rest.fetch import Fetcher
+from lienthong_connectors.rest.elements import parted
+from lienthong_connectors.rest.fetch import Fetched, Fetcher
 from lienthong_connectors.rest.settings_source import RestSource
 from lienthong_connectors.rest.settings_target import RestTarget
 
@@ -19,12 +22,21 @@ def check_source(client: Client, fetcher: Fetcher, settings: RestSource) -> list
     findings = probe(client)
     if all(finding.ok for finding in findings if finding.check != "transport"):
         try:
-            page = fetcher.page(settings.paging.first(), {}, {})
-            found = f"{len(page.records)} records, {len(page.malformed)} malformed in the first page"
+            records, malformed = parted([*_first(fetcher, settings).elements])
+            found = f"{len(records)} records, {len(malformed)} malformed in the first page"
             findings.append(Finding("path", ok=True, detail=found))
         except LienThongError as error:
             findings.append(_failed("path", error))
     return findings
+
+
+def _first(fetcher: Fetcher, settings: RestSource) -> Fetched:
+    """Return the first page, or of a streamed one its first piece."""
+    state = settings.paging.first(None)
+    if not settings.stream:
+        return fetcher.page(state, {}, {})
+    with closing(fetcher.stream(state, {}, {})) as pieces:
+        return next(pieces)
 
 
 def check_target(client: Client, settings: RestTarget) -> list[Finding]:

@@ -36,23 +36,38 @@ def decode_reply(reply: Reply, content_types: tuple[str, ...], *, where: str) ->
     not plain ASCII, or the body is not JSON.
     """
     declared = reply.header("Content-Type")
-    if declared:
-        found = _TYPE.match(declared.lower())
-        kind = found.group(1) if found else ""
-        if kind not in content_types and not kind.endswith("+json"):
-            raise ProtocolViolation(
-                f"the answer is {kind or 'of no readable type'}, not JSON",
-                where=where,
-                hint="a login page or a gateway's error page? Else name the type in content_types",
-            )
-        charset = _CHARSET.search(declared)
-        if charset and charset.group(1).lower() not in _UTF8 and not reply.body.isascii():
-            raise ProtocolViolation(
-                f"the answer is declared as {charset.group(1)}",
-                where=where,
-                hint="JSON travels in UTF-8 (RFC 8259)",
-            )
+    charset = check_type(declared, content_types, "+json", where=where)
+    if charset and not reply.body.isascii():
+        check_utf8(charset, where=where)
     return decode(reply.body, where=where)
+
+
+def check_type(declared: str, content_types: tuple[str, ...], suffix: str, *, where: str) -> str:
+    """Return the charset that a Content-Type declares (lower case), empty where it declares none.
+
+    Raises `ProtocolViolation` for a type that is neither among ``content_types`` nor ends in
+    ``suffix``. An absent type is taken for the right one.
+    """
+    if not declared:
+        return ""
+    found = _TYPE.match(declared.lower())
+    kind = found.group(1) if found else ""
+    if kind not in content_types and not kind.endswith(suffix):
+        raise ProtocolViolation(
+            f"the answer is {kind or 'of no readable type'}, not {' or '.join(content_types)}",
+            where=where,
+            hint="a login page or a gateway's error page? Else name the type in content_types",
+        )
+    charset = _CHARSET.search(declared)
+    return charset.group(1).lower() if charset else ""
+
+
+def check_utf8(charset: str, *, where: str) -> None:
+    """Raise `ProtocolViolation` for a charset that is not UTF-8."""
+    if charset and charset not in _UTF8:
+        raise ProtocolViolation(
+            f"the answer is declared as {charset}", where=where, hint="JSON travels in UTF-8 (RFC 8259)"
+        )
 
 
 def decode(data: bytes, *, where: str = "") -> Decoded:

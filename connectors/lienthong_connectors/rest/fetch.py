@@ -1,46 +1,50 @@
-"""One page: asked for, checked, taken apart. Runs on background threads."""
+"""One page: asked for, checked, taken apart. Whole pages are fetched on background threads."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import urlencode
 
 import orjson
 
-from lienthong.connector import Malformed
-from lienthong.errors import ProtocolViolation, Reason
-from lienthong.records import Record
+from lienthong.errors import ProtocolViolation
 from lienthong_connectors.http.client import Call, Client
 from lienthong_connectors.http.status import failure
-from lienthong_connectors.http.transport import Reply
-from lienthong_connectors.rest.decode import decode_reply
+from lienthong_connectors.http.transport import Incoming, Reply
+from lienthong_connectors.rest.decode import check_type, check_utf8, decode_reply
+from lienthong_connectors.rest.elements import Element, ListReader, elements_of, list_in, parted
+from lienthong_connectors.rest.json_list import JsonList
+from lienthong_connectors.rest.ndjson import NdjsonLines
 from lienthong_connectors.rest.paging import Params, Seen, State
-from lienthong_connectors.rest.paths import MISSING, at
+from lienthong_connectors.rest.paths import MISSING, as_text, at
+from lienthong_connectors.rest.settings_common import TYPES
 from lienthong_connectors.rest.settings_source import RestSource
+from lienthong_connectors.rest.xml_list import XmlRecords
 
-NOT_A_RECORD = Reason(
-    path="",
-    rule="page.not-an-object",
-    vi="Phần tử của danh sách không phải là một đối tượng JSON",
-    en="An element of the list is not a JSON object",
-)
+_SUFFIXES = {"json": "+json", "ndjson": "+ndjson", "xml": "+xml"}
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A page as it came. ``mark`` names its content, ``remembered`` is what a 304 stands for."""
+    """A page as it came, or a piece of one that is still coming (``seen`` is None then).
 
-    seen: Seen
-    records: Sequence[Record] = ()
-    malformed: Sequence[Malformed] = ()
+    ``elements`` leaves out those that the page before gave already, ``dropped`` counts them.
+    ``mark`` names the page's content, ``remembered`` is what a 304 stands for, ``size`` its bytes.
+    """
+
+    seen: Seen | None
+    elements: Sequence[Element] = ()
+    dropped: int = 0
     mark: str = ""
     total: int | None = None
     validator: Mapping[str, Any] = field(default_factory=dict)
     validator_key: str = ""
     remembered: Mapping[str, Any] | None = None
     signed_by: str = ""
+    size: int = 0
 
 
 class Fetcher:
@@ -48,75 +52,155 @@ class Fetcher:
 
     def __init__(self, settings: RestSource, client: Client, body: Any) -> None:
         self._settings, self._client, self._body = settings, client, body
+        self._types = settings.content_types or TYPES[settings.format]
         self._where = f"{client.where}/{settings.path.lstrip('/')}"
 
     def page(self, state: State, since: Params, validators: Mapping[str, Any]) -> Fetched:
         """Ask for a page; raise from `lienthong.errors` where it does not come as agreed."""
-        call = self._call(state, since)
-        key = _validator_key(call)
-        known = validators.get(key) if self._settings.conditional else None
-        if isinstance(known, Mapping):
-            call = _conditional(call, known)
+        call, key, known = self._question(state, since, validators)
         answered = self._client.call(call)
         reply = answered.reply
+        if (unchanged := self._judged(reply, key, known, answered.signed_by)) is not None:
+            return unchanged
+        if self._settings.format == "json":
+            value, data = decode_reply(reply, self._types, where=self._where)
+            self._check_envelope(value)
+            values = list_in(value, self._settings.records, where=self._where)
+            elements, mark = elements_of(values), _mark(values, data)
+        else:
+            reader = self._reader(reply)
+            elements = [*reader.feed(reply.body), *reader.close()]
+            value, mark = reader.frame(), reader.mark
+            self._check_envelope(value)
+        seen = Seen(value, len(elements), reply.url, reply.headers, parted(elements)[0])
+        fetched = Fetched(seen, elements, mark=mark, signed_by=answered.signed_by, size=len(reply.body))
+        return self._page(reply, state, key, fetched)
+
+    def stream(self, state: State, since: Params, validators: Mapping[str, Any]) -> Generator[Fetched]:
+        """Ask for a page and yield it piece by piece while it arrives; the last piece has ``seen``."""
+        call, key, known = self._question(state, since, validators)
+        with self._client.stream(call) as incoming:
+            if incoming.status == 304 or not 200 <= incoming.status < 300:
+                unchanged = self._judged(incoming.whole(), key, known, incoming.signed_by)
+                if unchanged is not None:
+                    yield unchanged
+                    return
+            reader = self._reader(incoming)
+            count, opened = 0, False
+            last: Sequence[Element] = ()
+            for chunk in incoming.chunks():
+                elements = reader.feed(chunk)
+                opened = opened or self._check_opening(reader)
+                if elements:
+                    count += len(elements)
+                    last = elements[-1:]
+                    yield Fetched(None, elements, signed_by=incoming.signed_by)
+            elements = reader.close()
+            value = reader.frame()
+            self._check_envelope(value)
+            records = parted([*last, *elements])[0][-1:]
+            seen = Seen(value, count + len(elements), incoming.url, incoming.headers, records)
+            fetched = Fetched(seen, elements, mark=reader.mark, signed_by=incoming.signed_by)
+            yield self._page(incoming, state, key, fetched)
+
+    def _question(
+        self, state: State, since: Params, validators: Mapping[str, Any]
+    ) -> tuple[Call, str, Mapping[str, Any] | None]:
+        """Return the call, the name of its validators, and what they were where they may be used."""
+        call = self._call(state, since)
+        key = _validator_key(call)
+        known = validators.get(key) if self._settings.conditional and call.method == "GET" else None
+        if not isinstance(known, Mapping):
+            return call, key, None
+        return _conditional(call, known), key, known
+
+    def _judged(
+        self, reply: Reply, key: str, known: Mapping[str, Any] | None, signed_by: str
+    ) -> Fetched | None:
+        """Raise what a status means; return what a 304 stands for, None for a page to be read."""
         if error := failure(reply, where=self._where, safe=True):
             raise error
-        if reply.status == 304:
-            if not isinstance(known, Mapping):
-                raise ProtocolViolation("not modified (304), but no condition was sent", where=self._where)
-            seen = Seen(None, int(known.get("count", 0)))
-            return Fetched(
-                seen, remembered=known, validator=known, validator_key=key, signed_by=answered.signed_by
+        if reply.status != 304:
+            return None
+        if known is None:
+            raise ProtocolViolation("not modified (304), but no condition was sent", where=self._where)
+        seen = Seen(None, int(known.get("count", 0)))
+        return Fetched(seen, remembered=known, validator=known, validator_key=key, signed_by=signed_by)
+
+    def _page(self, answer: Reply | Incoming, state: State, key: str, fetched: Fetched) -> Fetched:
+        """Add to a page what its paging and its validators say."""
+        assert fetched.seen is not None  # noqa: S101 - it is a whole page, or the end of one
+        paging = self._settings.paging
+        fresh = paging.fresh(state, fetched.elements)
+        # conditions are for GET; elsewhere they mean something else (RFC 9110 section 13.1.2)
+        remember = self._settings.conditional and self._settings.method == "GET"
+        return replace(
+            fetched,
+            elements=fresh,
+            dropped=len(fetched.elements) - len(fresh),
+            total=paging.total(fetched.seen.value),
+            validator=_validator(answer) if remember else {},
+            validator_key=key,
+        )
+
+    def _reader(self, answer: Reply | Incoming) -> ListReader:
+        """Return a reader for an answer's format; raise where the answer is not in that format."""
+        settings, where = self._settings, self._where
+        declared = answer.header("Content-Type")
+        charset = check_type(declared, self._types, _SUFFIXES[settings.format], where=where)
+        if settings.format == "xml":
+            return XmlRecords(
+                settings.records, settings.lists, settings.max_record_bytes, charset, where=where
             )
-        return self._read(reply, key, answered.signed_by)
+        check_utf8(charset, where=where)
+        if settings.format == "json":
+            return JsonList(settings.records, settings.max_record_bytes, where=where)
+        if not answer.header("Content-Length") and not answer.header("Transfer-Encoding"):
+            raise ProtocolViolation(
+                "lines whose number of bytes is not announced cannot be told from cut ones",
+                where=where,
+                hint="ask the agency for Content-Length or chunked transfer",
+            )
+        return NdjsonLines(settings.max_record_bytes, where=where)
+
+    def _check_opening(self, reader: ListReader) -> bool:
+        """Look at the envelope before the list's end, where it stands before the list."""
+        opening = reader.opening()
+        if opening is MISSING:
+            return False
+        envelope = self._settings.envelope
+        if envelope is not None and at(opening, envelope.code_path) not in (MISSING, None):
+            self._check_envelope(opening)
+        return True
+
+    def _check_envelope(self, value: Any) -> None:
+        envelope = self._settings.envelope
+        if envelope is not None and (error := envelope.failure(value, where=self._where)):
+            raise error
 
     def _call(self, state: State, since: Params) -> Call:
         settings = self._settings
         label = "/" + settings.path.lstrip("/")
-        if "url" in state:
-            return Call("GET", str(state["url"]), headers=settings.headers, label=label)
+        headers = {"Accept": ", ".join(self._types), **settings.headers}
+        address = settings.paging.address(state)
+        if address is not None:
+            return Call("GET", str(address), headers=headers, label=label)
         asked = {**settings.paging.params(state), **since}
-        body, params, headers = self._body, dict(settings.params), dict(settings.headers)
-        if settings.params_in == "body":
-            body = {**(body or {}), **asked}
-        else:
+        body, params = self._body, dict(settings.params)
+        if settings.params_in == "query":
             params |= {name: str(value) for name, value in asked.items()}
+        elif settings.params_in == "body" or asked:
+            body = {**(body or {}), **asked}
         data = None
         if body is not None:
-            data = orjson.dumps(body)
-            headers["Content-Type"] = "application/json"
-        return Call(settings.method, settings.path, params, data, headers, label)
-
-    def _read(self, reply: Reply, key: str, signed_by: str) -> Fetched:
-        settings = self._settings
-        value, data = decode_reply(reply, settings.content_types, where=self._where)
-        if settings.envelope is not None and (error := settings.envelope.failure(value, where=self._where)):
-            raise error
-        elements = at(value, settings.records)
-        if elements is None:
-            elements = []
-        if not isinstance(elements, list):
-            what = "nothing" if elements is MISSING else "no list"
-            raise ProtocolViolation(
-                f"there is {what} at {settings.records or 'the top of the answer'!r}",
-                where=self._where,
-                hint="check the records path of the settings, and the envelope for errors inside a success",
+            form = settings.params_in == "form"
+            data = (
+                urlencode({name: as_text(value) for name, value in body.items()}).encode()
+                if form
+                else orjson.dumps(body)
             )
-        records = [element for element in elements if type(element) is dict]
-        malformed: tuple[Malformed, ...] = ()
-        if len(records) != len(elements):
-            wrong = (element for element in elements if type(element) is not dict)
-            malformed = tuple(Malformed(orjson.dumps(element), NOT_A_RECORD) for element in wrong)
-        return Fetched(
-            Seen(value, len(elements), reply.url, reply.header("Link")),
-            records,
-            malformed,
-            _mark(elements, data),
-            settings.paging.total(value),
-            _validator(reply) if settings.conditional else {},
-            key,
-            signed_by=signed_by,
-        )
+            headers["Content-Type"] = f"application/{'x-www-form-urlencoded' if form else 'json'}"
+        return Call(settings.method, settings.path, params, data, headers, label)
 
 
 def _mark(elements: list[Any], data: bytes) -> str:
@@ -136,9 +220,9 @@ def _mark(elements: list[Any], data: bytes) -> str:
     return hashlib.sha256(memoryview(data)[start:end]).hexdigest()[:32]
 
 
-def _validator(reply: Reply) -> dict[str, Any]:
+def _validator(answer: Reply | Incoming) -> dict[str, Any]:
     """Return the strong or weak validators of an answer (RFC 9110 section 8.8)."""
-    pairs = (("etag", reply.header("ETag")), ("modified", reply.header("Last-Modified")))
+    pairs = (("etag", answer.header("ETag")), ("modified", answer.header("Last-Modified")))
     return {name: value for name, value in pairs if value}
 
 

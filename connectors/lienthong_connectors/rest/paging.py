@@ -7,83 +7,93 @@ far and returns the state of the next one, None at the end.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple
 
 from lienthong.errors import InvalidExchange
+from lienthong.records import Record
 
 State = dict[str, Any]
 Params = Mapping[str, str | int]
 
 
 class Seen(NamedTuple):
-    """What paging may know of a page: its JSON, the elements in it, its URL and ``Link`` header."""
+    """What paging may know of a page.
+
+    ``value`` is its JSON (of a streamed answer: with an empty list), ``size`` the elements in it,
+    ``records`` its records (of a streamed answer: the last one), ``headers`` are the answer's.
+    """
 
     value: Any
     size: int
     url: str = ""
-    link: str = ""
+    headers: Mapping[str, str] = {}
+    records: Sequence[Record] = ()
 
 
-class Paging(Protocol):
-    """One way of paging."""
+class Paging:
+    """One way of paging. As it stands here: only the page before knows the next, and there is none."""
 
     kind: ClassVar[str]
-    addressable: ClassVar[bool]
 
-    def first(self) -> State:
-        """Return the state of the first page."""
-        ...
+    @property
+    def addressable(self) -> bool:
+        """Whether several pages can be asked for at a time, because their states can be guessed."""
+        return False
 
-    def params(self, state: State) -> Params:
+    @property
+    def incremental(self) -> bool:
+        """Whether paging itself asks for what is newer than the cursor."""
+        return False
+
+    @property
+    def streams(self) -> bool:
+        """Whether pages can be taken apart while they arrive: only the last record is known then."""
+        return True
+
+    def first(self, since: str | None) -> State:  # noqa: ARG002 - time windows begin at the cursor
+        """Return the state of the first page; ``since`` is the cursor of the last run."""
+        return {}
+
+    def params(self, state: State) -> Params:  # noqa: ARG002 - a link says all
         """Return the parameters that ask for a page."""
-        ...
-
-    def following(self, state: State, page: Seen, read: int) -> State | None:
-        """Return the state after a page; ``read`` counts the elements up to and with this page."""
-        ...
-
-    def ahead(self, state: State, total: int | None) -> State | None:
-        """Return the state that very likely follows, before the page is read (addressable only)."""
-        ...
-
-    def total(self, value: Any) -> int | None:
-        """Return the number of records that the answer announces, None where it does not."""
-        ...
-
-
-class Sequential:
-    """Pages of which only the one before knows the next."""
-
-    addressable: ClassVar[bool] = False
-
-    def first(self) -> State:
-        """Return the state of the first page."""
         return {}
 
-    def params(self, state: State) -> Params:  # noqa: ARG002 - the URL says all
-        """Return no parameters."""
-        return {}
+    def address(self, state: State) -> str | None:
+        """Return the page's whole URL, where it is asked for by that."""
+        return state.get("url")
+
+    def following(self, state: State, page: Seen, read: int) -> State | None:  # noqa: ARG002 - one page
+        """Return the state after a page; ``read`` counts the list's elements up to and with this page."""
+        return None
+
+    def unchanged(self, state: State, remembered: Any) -> State | None:  # noqa: ARG002 - the link is the same
+        """Return the state after a page that did not change; ``remembered`` is what followed it then."""
+        return dict(remembered) if isinstance(remembered, Mapping) else None
 
     def ahead(self, state: State, total: int | None) -> State | None:  # noqa: ARG002 - nobody can know
-        """Return None: the next page is not known before this one."""
+        """Return the state that very likely follows, before the page is read (addressable only)."""
         return None
 
     def total(self, value: Any) -> int | None:  # noqa: ARG002 - not announced
-        """Return None."""
+        """Return the number of records that the answer announces, None where it does not."""
         return None
+
+    def restarts(self, state: State, following: State) -> bool:  # noqa: ARG002 - one list
+        """Tell whether the state that follows begins another list, with a total of its own."""
+        return False
+
+    def fresh(self, state: State, elements: Sequence[Any]) -> Sequence[Any]:  # noqa: ARG002 - all are
+        """Return a page's elements without those that the page before gave already."""
+        return elements
 
 
 @dataclass(frozen=True, slots=True)
-class NoPaging(Sequential):
+class NoPaging(Paging):
     """The whole list in one answer."""
 
     kind: ClassVar[str] = "none"
-
-    def following(self, state: State, page: Seen, read: int) -> State | None:  # noqa: ARG002 - one page
-        """Return None: there is one page."""
-        return None
 
 
 def check_size(size: int) -> None:

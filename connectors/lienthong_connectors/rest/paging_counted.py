@@ -6,16 +6,20 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from lienthong.connector import option
-from lienthong_connectors.rest.paging import Params, Seen, State, check_size
+from lienthong_connectors.rest.paging import Paging, Params, Seen, State, check_size
 from lienthong_connectors.rest.paths import text_at
 
 
-class _Counted:
+class _Counted(Paging):
     """Pages that can be asked for in any order, several at a time."""
 
-    addressable: ClassVar[bool] = True
     until: Literal["empty", "short"]
     total_path: str | None
+
+    @property
+    def addressable(self) -> bool:
+        """Whether several pages can be asked for at a time: they can."""
+        return True
 
     def total(self, value: Any) -> int | None:
         """Return the announced total."""
@@ -49,7 +53,7 @@ class PagePaging(_Counted):
     def __post_init__(self) -> None:
         check_size(self.size)
 
-    def first(self) -> State:
+    def first(self, since: str | None) -> State:  # noqa: ARG002 - the list begins at its beginning
         """Return the first page's number."""
         return {"page": self.start}
 
@@ -83,7 +87,7 @@ class OffsetPaging(_Counted):
     def __post_init__(self) -> None:
         check_size(self.size)
 
-    def first(self) -> State:
+    def first(self, since: str | None) -> State:  # noqa: ARG002 - the list begins at its beginning
         """Return offset 0."""
         return {"offset": 0}
 

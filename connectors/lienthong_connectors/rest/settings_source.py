@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from lienthong.connector import Connection, Context, RecordSource, option
 from lienthong_connectors.rest.paging import NoPaging, Paging
 from lienthong_connectors.rest.paths import references
-from lienthong_connectors.rest.settings_common import JSON_TYPES, MEGABYTE, check_transport, require
+from lienthong_connectors.rest.settings_common import MEGABYTE, TYPES, check_transport, require
 
 if TYPE_CHECKING:  # 200 DAG files import this: what an author does not use is not loaded
     from lienthong_connectors.http.signature import HttpSignature
@@ -31,8 +31,15 @@ class RestSource:
     body: Mapping[str, Any] | None = option(
         None, doc="JSON body of every page ($connection.<field> is filled in)"
     )
-    params_in: Literal["query", "body"] = option("query", doc="where page and since parameters go")
-    records: str = option("", doc="dotted path of the list in the answer; empty: the answer is the list")
+    params_in: Literal["query", "body", "form"] = option(
+        "query", doc="where page and since parameters go: address, JSON body, form (the body too, then)"
+    )
+    format: Literal["json", "ndjson", "xml"] = option("json", doc="what an answer's body is")
+    stream: bool = option(False, doc="take an answer apart while it arrives: for answers of any length")
+    records: str = option(
+        "", doc="dotted path of the list; empty: the answer is the list; xml: Root.Record or Record"
+    )
+    lists: tuple[str, ...] = option((), doc="xml: elements that are lists even where they stand once")
     paging: Paging = option(factory=NoPaging, doc="how the list is cut into pages")
     since_param: str | None = option(None, doc="parameter that asks for what changed since the cursor")
     since_format: str = option(
@@ -41,21 +48,39 @@ class RestSource:
     conditional: bool = option(True, doc="ask with ETag or Last-Modified and skip pages that did not change")
     envelope: Envelope | None = option(None, doc="success and failure inside the answer")
     headers: Mapping[str, str] = option(factory=dict, doc="further headers (never credentials)")
-    content_types: tuple[str, ...] = option(JSON_TYPES, doc="content types taken for JSON, beside +json")
+    content_types: tuple[str, ...] = option((), doc="content types taken; empty: those of the format")
     prefetch: int = option(4, doc="pages in flight where they are addressable, else one ahead")
+    prefetch_bytes: int = option(64 * MEGABYTE, doc="bytes in flight, by the largest page so far")
+    max_pages: int = option(100_000, doc="most pages of one read")
     timeout: float = option(60.0, doc="seconds without a byte before a page is given up")
     deadline: float = option(300.0, doc="seconds that one page may take in all")
     max_answer_bytes: int = option(64 * MEGABYTE, doc="largest page, decoded")
+    max_record_bytes: int = option(8 * MEGABYTE, doc="stream, ndjson, xml: most bytes without a whole record")
     signature: HttpSignature | None = option(None, doc="HTTP Message Signatures (RFC 9421)")
 
     def __post_init__(self) -> None:
         require(self.method in {"GET", "POST"}, "method", "GET or POST")
-        require(self.params_in in {"query", "body"}, "params_in", "query or body")
+        require(self.params_in in {"query", "body", "form"}, "params_in", "query, body or form")
         require(self.params_in == "query" or self.method == "POST", "params_in", "query, or method POST")
         require(self.body is None or self.method == "POST", "body", "no body with GET")
         require(1 <= self.prefetch <= 16, "prefetch", "1 to 16 pages")
+        require(self.prefetch_bytes >= 1, "prefetch_bytes", "a number of bytes")
+        require(self.max_pages >= 1, "max_pages", "a number of pages")
         require(references(self.body) <= {"connection"}, "body", "only $connection.<field> is known here")
-        check_transport(self.path, self.headers, self.timeout, self.deadline, self.max_answer_bytes)
+        self._check_format()
+        largest = 1 << (40 if self.stream else 30)
+        check_transport(self.path, self.headers, self.timeout, self.deadline, self.max_answer_bytes, largest)
+
+    def _check_format(self) -> None:
+        require(self.format in TYPES, "format", "json, ndjson or xml")
+        require(self.format != "xml" or self.records, "records", "the name of the record's element")
+        require(self.format != "ndjson" or not self.records, "records", "none: each line is a record")
+        require(self.format == "xml" or not self.lists, "lists", "none: this is for xml")
+        require(1024 <= self.max_record_bytes <= 1 << 30, "max_record_bytes", "1024 to 1073741824")
+        signed = self.signature is not None and self.signature.verify
+        require(not (self.stream and signed), "stream", "False: a signed answer is held whole")
+        fits = self.paging.streams or not self.stream
+        require(fits, "stream", "False, or keys that are unique and asked after")
 
     def open_source(self, connection: Connection, context: Context) -> RecordSource:
         """Open the source; raise `Misconfigured` where connection and settings do not fit."""
