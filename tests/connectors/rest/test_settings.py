@@ -22,13 +22,17 @@ from lienthong_connectors.rest import (
     DESCRIPTOR,
     Accepted,
     CreateThenUpdate,
+    CursorPaging,
     Envelope,
     HttpSignature,
+    KeysetPaging,
+    OffsetPaging,
     PagePaging,
     RestSource,
     RestTarget,
     Results,
     StatusLookup,
+    TimeWindows,
 )
 
 
@@ -106,7 +110,8 @@ def test_the_documentation_names_every_option_and_connection_field() -> None:
     page = (Path(__file__).parents[3] / "docs/connectors/rest.md").read_text(encoding="utf-8")
     names = [option.name for role in ("source", "target") for option in DESCRIPTOR.options(role)]
     names += [field.name for field in DESCRIPTOR.connection]
-    for kind in (Accepted, Envelope, Results, CreateThenUpdate, StatusLookup, HttpSignature, PagePaging):
+    pagings = (PagePaging, OffsetPaging, CursorPaging, KeysetPaging, TimeWindows)
+    for kind in (Accepted, Envelope, Results, CreateThenUpdate, StatusLookup, HttpSignature, *pagings):
         names += [field.name for field in dataclasses.fields(kind)]
     assert [name for name in names if f"`{name}`" not in page] == []
 
