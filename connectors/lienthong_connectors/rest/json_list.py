@@ -31,7 +31,8 @@ _STRING: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _BRACKET: Final = re.compile(rb'[^"{}\[\]]*+(?:' + _STRING + rb'[^"{}\[\]]*+)*+[{}\[\]]', re.DOTALL)
 _COMMA: Final = re.compile(rb'[^"{}\[\],]*+(?:' + _STRING + rb'[^"{}\[\],]*+)*+[{}\[\],]', re.DOTALL)
 _KEY: Final = re.compile(rb'("[^"\\]*+(?:\\.[^"\\]*+)*+")\s*:\s*[{\[]\Z', re.DOTALL)
-_FIRST: Final = re.compile(rb"\s*\{\s*(" + _STRING + rb")")
+_LAST: Final = re.compile(rb"[^0-9]?\}\s*\Z")
+_FIRST: Final = re.compile(rb",\s*\{\s*" + _STRING)
 _OPEN: Final = frozenset(b"{[")
 
 
@@ -145,7 +146,8 @@ class JsonList:
                 self._refuse("an element is missing between two commas")
             region = b""
         elements = elements_of(decode(b"[" + region + b"]", where=self._where).value)
-        self._learn(region)
+        if not ended:
+            self._learn(end)
         self._note(region)
         self._wanted = _STEP
         if ended:
@@ -179,12 +181,16 @@ class JsonList:
             self._hash.update(b",")
         self._hash.update(region)
 
-    def _learn(self, region: bytes) -> None:
-        """Remember what stands between two elements that begin with the same name."""
-        first = _FIRST.match(region)
-        between = first and re.search(rb"\}(\s*),\s*\{\s*" + re.escape(first.group(1)), region)
-        if between:
-            self._between, self._comma_at = between.group(), 1 + len(between.group(1))
+    def _learn(self, end: int) -> None:
+        """Remember what stands around a comma between two elements: one closes, the next names a member.
+
+        What comes before the first bracket belongs to it where it is no digit: elements of one
+        service tend to end alike, and lists inside them otherwise.
+        """
+        last, first = _LAST.search(self._buffer, max(0, end - 64), end), _FIRST.match(self._buffer, end)
+        if last and first:
+            self._between = last.group() + first.group()
+            self._comma_at = len(last.group())
 
     def _check_frame(self, data: bytes) -> None:
         if len(data) > _LARGEST_FRAME:
