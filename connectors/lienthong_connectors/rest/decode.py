@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _BOM = b"\xef\xbb\xbf"
 _DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"000000000")
 _LONG = b"0" * 20
+_LONG_NEGATIVE = b"-" + b"0" * 19
 _TYPE = re.compile(r"\s*([\w.+-]+/[\w.+-]+)\s*(?:;|$)")
 _CHARSET = re.compile(r";\s*charset\s*=\s*\"?([\w:.-]+)", re.IGNORECASE)
 _UTF8 = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
@@ -103,7 +104,8 @@ def _faithful(read: bytes, written: bytes) -> bool:
     # every name and every text is two quotes, inner ones stand escaped on both sides
     if read.count(b'"') != written.count(b'"') or b"\\u0022" in read:
         return False
-    return _LONG not in read.translate(_DIGITS_TO_ZERO)
+    zeros = read.translate(_DIGITS_TO_ZERO)
+    return _LONG not in zeros and _LONG_NEGATIVE not in zeros
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

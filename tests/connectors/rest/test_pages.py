@@ -59,6 +59,7 @@ def test_what_is_not_exact_json_is_a_violation(agency: Any, body: bytes) -> None
         '[{"so":"12345678901234567890123"}]',
         "[]",
         '{"a":{"b":[null,true,false,{}]}}',
+        "[-9223372036854775808,-9223372036854775809,18446744073709551615,18446744073709551616]",
     ],
 )
 def test_exact_json_is_read_as_the_reference_parser_reads_it(text: str) -> None:
