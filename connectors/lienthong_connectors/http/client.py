@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from lienthong_connectors.http.clock import clock_hint
 from lienthong_connectors.http.coding import ACCEPTED
 from lienthong_connectors.http.fields import base_url, fixed_headers, join_url
 from lienthong_connectors.http.login import dialect
+from lienthong_connectors.http.pace import SHORT, pace_of
+from lienthong_connectors.http.rate import RateLimit
 from lienthong_connectors.http.signature import HttpSignature
 from lienthong_connectors.http.tls import Tls
 from lienthong_connectors.http.transport import Incoming, Limits, Prepared, Reply, Streamed, Transport
@@ -74,6 +77,7 @@ class Client:
         *,
         headers: Mapping[str, str] | None = None,
         pool: int = 8,
+        rates: tuple[RateLimit, ...] = (),
     ) -> None:
         self.where = f"connection {connection.id!r} "
         self.base = base_url(connection)
@@ -95,6 +99,8 @@ class Client:
         fixed = fixed_headers(connection)
         self.identified = bool(fixed) or type(self.auth) is not Dialect
         self._headers = {**fixed, **(headers or {})}
+        self._rates, self._closed = rates, threading.Event()
+        self._pace = pace_of(connection.id, self.base, rates, context.cache)
 
     def call(self, call: Call) -> Answered:
         """Send a call and return its whole answer, whatever the status; raises as `stream` does."""
@@ -108,9 +114,11 @@ class Client:
         A credential that is refused (401, or the portal's word for it) is renewed once and the
         call repeated: by that answer the other side said that it did not process the request
         (RFC 9110 section 15.5.2). Redirects of safe calls are followed within the same origin. An
-        answer that must be signed is held whole until its signature was verified.
+        answer that must be signed is held whole until its signature was verified. A 429 that asks
+        for a short wait is waited for.
 
-        Raises what `Transport.open` raises, `Unauthenticated` and `SignatureInvalid`.
+        Raises what `Transport.open` raises, `RateLimited` where no request may leave yet,
+        `Unauthenticated` and `SignatureInvalid`.
         """
         with ExitStack() as stack:
             incoming, request = self._accepted(call, stack)
@@ -130,7 +138,8 @@ class Client:
         return other
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections, and end what waits for its turn."""
+        self._closed.set()
         self.transport.close()
 
     def url(self, path: str) -> str:
@@ -145,10 +154,10 @@ class Client:
         return url
 
     def _accepted(self, call: Call, stack: ExitStack) -> tuple[Incoming, requests.PreparedRequest]:
-        incoming, request = self._send(call, stack)
+        incoming, request = self._paced(call, stack)
         if self._refused(incoming) and self.auth.renew(request):
             stack.close()
-            incoming, request = self._send(call, stack)
+            incoming, request = self._paced(call, stack)
         if self._refused(incoming):
             clock = clock_hint(incoming.headers) if self.auth.stamped else ""
             raise Unauthenticated(
@@ -158,6 +167,23 @@ class Client:
                 clock=clock,
             )
         return incoming, request
+
+    def _paced(self, call: Call, stack: ExitStack) -> tuple[Incoming, requests.PreparedRequest]:
+        """Send when it is time to; where the other side refuses and asks for a short wait, wait and repeat.
+
+        By 429 it says that it did not process the request, by 503 only that a safe one may be repeated.
+        """
+        waited, tries = 0.0, 3
+        while True:
+            self._pace.wait(self._rates, self._closed)
+            incoming, request = self._send(call, stack)
+            asked, tries = self._pace.heard(incoming.status, incoming.headers), tries - 1
+            waited += asked or 0.0
+            final = asked is None or not tries or waited > SHORT
+            if final or (incoming.status == 503 and not call.safe):
+                return incoming, request
+            stack.close()
+            self._closed.wait(asked)
 
     def _refused(self, incoming: Incoming) -> bool:
         if incoming.status == 401 or self.auth.announced_in_body:

@@ -45,7 +45,12 @@ def retry_after(reply: Reply) -> float | None:
 
     At most a day; None where the header is absent or unreadable, 0 for a moment in the past.
     """
-    value = reply.header("Retry-After").strip()
+    return seconds_of(reply.header("Retry-After"))
+
+
+def seconds_of(value: str) -> float | None:
+    """Return the seconds that a value of ``Retry-After`` stands for, as `retry_after` does."""
+    value = value.strip()
     if value.isascii() and value.isdigit():
         return min(float(value), _LONGEST)
     try:

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lienthong_connectors.http.rate import RateLimit
     from lienthong_connectors.http.signature import HttpSignature
     from lienthong_connectors.rest.accepted import Accepted
     from lienthong_connectors.rest.descriptor import DESCRIPTOR
@@ -35,6 +36,7 @@ __all__ = [
     "NoPaging",
     "OffsetPaging",
     "PagePaging",
+    "RateLimit",
     "RestSource",
     "RestTarget",
     "Results",
@@ -55,6 +57,7 @@ _HOMES = {
     "NoPaging": "rest.paging",
     "OffsetPaging": "rest.paging_counted",
     "PagePaging": "rest.paging_counted",
+    "RateLimit": "http.rate",
     "RestSource": "rest.settings_source",
     "RestTarget": "rest.settings_target",
     "Results": "rest.outcome",

@@ -12,6 +12,7 @@ from lienthong_connectors.rest.paths import references
 from lienthong_connectors.rest.settings_common import MEGABYTE, TYPES, check_transport, require
 
 if TYPE_CHECKING:  # 200 DAG files import this: what an author does not use is not loaded
+    from lienthong_connectors.http.rate import RateLimit
     from lienthong_connectors.http.signature import HttpSignature
     from lienthong_connectors.rest.envelope import Envelope
 
@@ -56,6 +57,7 @@ class RestSource:
     deadline: float = option(300.0, doc="seconds that one page may take in all")
     max_answer_bytes: int = option(64 * MEGABYTE, doc="largest page, decoded")
     max_record_bytes: int = option(8 * MEGABYTE, doc="stream, ndjson, xml: most bytes without a whole record")
+    rates: tuple[RateLimit, ...] = option((), doc="how fast the connection may be asked; all must hold")
     signature: HttpSignature | None = option(None, doc="HTTP Message Signatures (RFC 9421)")
 
     def __post_init__(self) -> None:

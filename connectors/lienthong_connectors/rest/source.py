@@ -30,7 +30,9 @@ class OpenRestSource:
         incremental = settings.since_param is not None or settings.paging.incremental
         self.capabilities = SourceCapabilities(incremental=incremental, resumable=True)
         self._settings = settings
-        self._client = Client(connection, context, limits, settings.signature, pool=settings.prefetch + 1)
+        self._client = Client(
+            connection, context, limits, settings.signature, pool=settings.prefetch + 1, rates=settings.rates
+        )
         body = fill(settings.body, connection_names(connection)) if settings.body is not None else None
         self._fetcher = Fetcher(settings, self._client, body)
         workers = settings.prefetch if settings.paging.addressable else 1

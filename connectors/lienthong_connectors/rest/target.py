@@ -52,7 +52,7 @@ class OpenRestTarget:
                 hint='give a wrap such as {"service": "DongBoHoSoMC", "data": "$records"}',
             )
         self._settings, self._context = settings, context
-        self._client = Client(connection, context, limits, settings.signature)
+        self._client = Client(connection, context, limits, settings.signature, rates=settings.rates)
         self._names = connection_names(connection)
         self._where = f"{self._client.where}/{settings.path.lstrip('/')}"
         later = settings.accepted

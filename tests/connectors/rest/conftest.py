@@ -16,6 +16,7 @@ import pytest
 
 from lienthong.connector import Batch, Connection, Context, Page, ReadRequest
 from lienthong.records import canonical, sha256
+from lienthong_connectors.http import pace
 
 
 @dataclass
@@ -150,6 +151,7 @@ def agency() -> Iterator[Agency]:
     yield found
     for opened in found.opened:
         opened.close()
+    pace._paces.clear()  # another test may get the same port
     listener.shutdown(socket.SHUT_RDWR)
     listener.close()
     thread.join(5)

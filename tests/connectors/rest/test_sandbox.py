@@ -10,6 +10,7 @@ import pytest
 from lienthong.connector import Batch, Connection, Context, ReadRequest
 from lienthong.errors import LienThongError, OutcomeUnknown, RateLimited, Unavailable
 from lienthong.records import canonical, sha256
+from lienthong_connectors.http import pace
 from lienthong_connectors.rest import (
     CreateThenUpdate,
     CursorPaging,
@@ -155,12 +156,13 @@ def test_a_pull_that_dies_goes_on_where_it_was(
     province: Any, opened: Any, fault: str, kind: type[LienThongError]
 ) -> None:
     """The pages before the fault have reached the pipeline, the rest follows from their position."""
-    province.fault("one_stop", fault, after=1, operation="hoso")
+    province.fault("one_stop", fault, after=1, operation="hoso", seconds=20)
     pages: list[Any] = []
     reading = opened(DOSSIERS, "one_stop").read(ReadRequest())
     with pytest.raises(kind):
         pages.extend(reading)
     assert len(pages) == 1
+    pace._paces.clear()  # the time to wait is over
     pages.extend(opened(DOSSIERS, "one_stop").read(ReadRequest(position=pages[-1].position)))
     codes = [record["DocCode"] for page in pages for record in page.records]
     assert len(codes) == 600
