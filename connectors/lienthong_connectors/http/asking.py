@@ -39,8 +39,6 @@ _MEANINGS: dict[str, tuple[type[LienThongError], str]] = {
     "invalid_scope": (Forbidden, "check scope of the connection, or ask the agency for it"),
     "invalid_target": (Misconfigured, "check audience and resource of the connection"),
     "access_denied": (Forbidden, "ask the agency for the right to this service"),
-    "server_error": (Unavailable, ""),
-    "temporarily_unavailable": (Unavailable, ""),
 }
 """What the error codes of RFC 6749 section 5.2, RFC 8707 section 2 and their neighbours mean."""
 
@@ -82,19 +80,18 @@ def refusal(reply: Reply, *, where: str, stamped: bool = False) -> LienThongErro
         return RateLimited("too many token requests (429)", where=where, retry_after=wait)
     if status in {408, 425}:
         return TimedOut(said, where=where, retry_after=wait)
-    if status >= 500:
-        return Unavailable(said, where=where, retry_after=wait)
     code = _error_code(reply.body)
+    if status >= 500 or code in {"server_error", "temporarily_unavailable"}:
+        return Unavailable(f"{said}{f': {code}' if code else ''}", where=where, retry_after=wait)
+    clock = clock_hint(reply.headers) if stamped else ""
     if code in _MEANINGS:
         kind, hint = _MEANINGS[code]
-        clock = clock_hint(reply.headers) if stamped and kind is not Unavailable else ""
         return kind(f"{said}: {code}", where=where, hint="; ".join(filter(None, (hint, clock))))
     if status < 400:
         hint = "give the address that it redirects to as token_url"
         return ProtocolViolation(f"the token endpoint redirects ({status})", where=where, hint=hint)
     if status in {404, 405, 410}:
         return Misconfigured(said, where=where, hint="check token_url of the connection")
-    clock = clock_hint(reply.headers) if stamped else ""
     return Unauthenticated(
         f"{said}{f': {code}' if code else ''}",
         where=where,
