@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lienthong_sandbox import lgsp, vxp
 from lienthong_sandbox.applicants import OFFICERS
 
 AGENCY = "H21.129"
@@ -67,5 +68,24 @@ def build(url: str, secrets: Mapping[str, str], warehouse_url: str) -> dict[str,
         "civil_status": soap(
             "civil_status", civil, auth="oauth2", token_url=f"{url}/token", soap_version="1.2"
         ),
+        **_platforms(url, secrets),
         "warehouse": _connection("lienthong_sql", "", "", "", url=warehouse_url),
+    }
+
+
+def _platforms(url: str, secrets: Mapping[str, str]) -> dict[str, Connection]:
+    """Return the connections of the platforms that other systems stand behind."""
+    names = {"AppName": "app_name", "PartnerCode": "partner_code", "PartnerCodeCus": "partner_code_cus"}
+    more: dict[str, Any] = {names[name]: value for name, value in lgsp.IDENTITY.items()}
+    more |= {"token_url": f"{url}/lgsp/token"}
+    people = f"{url}/lgsp/dancu"
+    officer: dict[str, Any] = {"officer_key_name": lgsp.OFFICER, "officer_key_pass": secrets["lgsp_officer"]}
+    officer |= {"madonvi": AGENCY, "officer": OFFICERS[0], "wsdl": f"{people}?wsdl"}
+    name, secret = "lienthong-lgsp", secrets["lgsp"]
+    return {
+        "lgsp": _connection("lienthong_rest", f"{url}/lgsp", name, secret, auth="lgsp", **more),
+        "lgsp_population": _connection(
+            "lienthong_soap", people, name, secret, auth="lgsp-dancu", **more, **officer
+        ),
+        "vxp": _connection("lienthong_rest", f"{url}/vxp", vxp.SYSTEM, secrets["vxp"], auth="vxp-hmac"),
     }

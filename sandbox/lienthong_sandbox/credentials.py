@@ -7,8 +7,17 @@ import os
 import secrets
 from pathlib import Path
 
-CLIENTS = ("national_catalogue", "one_stop", "national_portal", "population", "civil_status")
-"""Connections that need a secret."""
+CLIENTS = (
+    "national_catalogue",
+    "one_stop",
+    "national_portal",
+    "population",
+    "civil_status",
+    "lgsp",
+    "lgsp_officer",
+    "vxp",
+)
+"""Connections that need a secret, and the officer of one."""
 
 
 def write_private(path: Path, text: str) -> None:
@@ -23,11 +32,10 @@ def write_private(path: Path, text: str) -> None:
 
 
 def load(home: Path) -> dict[str, str]:
-    """Return the secret of each client, making and keeping them if the home has none yet."""
+    """Return the secret of each client, making and keeping those that the home has not yet."""
     path = home / "secrets.json"
-    if path.exists():
-        kept: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
-        return kept
-    made = {name: secrets.token_urlsafe(24) for name in CLIENTS}
-    write_private(path, json.dumps(made, indent=2))
-    return made
+    kept: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    made = {name: secrets.token_urlsafe(24) for name in CLIENTS if name not in kept}
+    if made:
+        write_private(path, json.dumps(kept | made, indent=2))
+    return kept | made

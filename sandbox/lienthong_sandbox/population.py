@@ -81,20 +81,26 @@ class Population(System):
 
     def app(self) -> ASGIApp:
         """Return the app with its one path."""
-
-        async def describe(request: Request) -> Response:
-            return soap.description(request, "dancu")
-
         routes = [
-            Route(self.prefix, describe, methods=["GET"]),
+            Route(self.prefix, self.describe, methods=["GET"]),
             Route(self.prefix, self._serve, methods=["POST"]),
         ]
         return Starlette(routes=routes)
 
+    async def describe(self, request: Request) -> Response:
+        """Answer with the service's description."""
+        return soap.description(request, "dancu")
+
     async def _serve(self, request: Request) -> Response:
-        raw = await request.body()
         try:
             self._authenticate(request)
+        except SoapError as fault:
+            return self._refusal(fault)
+        return await self.answer(request, await request.body())
+
+    async def answer(self, request: Request, raw: bytes) -> Response:
+        """Answer an envelope whose sender is known."""
+        try:
             call = soap.only_child(self.seal.open(raw), SOAP11) if self.seal else soap.parse(raw, SOAP11)
             name = _service(call)
             soap.check(call, "dancu.xsd")
@@ -104,8 +110,11 @@ class Population(System):
             inner = self._look_up(call) if name.startswith("TraCuu") else self._verify(call)
             return await self._answer(iter((inner,)))
         except SoapError as fault:
-            refusal = self.seal_of(soap.wrap(soap.fault_xml(fault, SOAP11), SOAP11))
-            return Response(refusal, fault.status, media_type=soap.media_type(SOAP11))
+            return self._refusal(fault)
+
+    def _refusal(self, fault: SoapError) -> Response:
+        refusal = self.seal_of(soap.wrap(soap.fault_xml(fault, SOAP11), SOAP11))
+        return Response(refusal, fault.status, media_type=soap.media_type(SOAP11))
 
     def _authenticate(self, request: Request) -> None:
         stamp, given = request.headers.get("timestamp", ""), basic(request)

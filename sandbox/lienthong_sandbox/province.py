@@ -16,6 +16,7 @@ from lienthong_sandbox.control import Control
 from lienthong_sandbox.faults import Fault
 from lienthong_sandbox.gate import Gate
 from lienthong_sandbox.gateway import Gateway
+from lienthong_sandbox.lgsp import Lgsp
 from lienthong_sandbox.notary import Notary
 from lienthong_sandbox.onestop import OneStop
 from lienthong_sandbox.population import Population
@@ -24,6 +25,7 @@ from lienthong_sandbox.serving import Serving, bound
 from lienthong_sandbox.store import Store
 from lienthong_sandbox.system import System
 from lienthong_sandbox.tokens import Issuer
+from lienthong_sandbox.vxp import Vxp
 from lienthong_sandbox.wss import Seal
 
 PROVINCE_CODE = "52"
@@ -117,6 +119,7 @@ class Province:
         communes = tuple(sorted(code for code, parent in homes.items() if parent == PROVINCE_CODE))
         login = ("lienthong-population", self._secrets["population"])
         others = set(homes) - set(communes)
+        population = Population(self._store("population"), login, communes, self._population, self._seal)
         made: list[System] = [
             Gateway(self._store("gateway"), gateway),
             catalogue,
@@ -127,8 +130,10 @@ class Province:
                 connections.DSTCODE,
                 self._token_seconds,
             ),
-            Population(self._store("population"), login, communes, self._population, self._seal),
+            population,
             CivilStatus(self._store("civil_status"), gateway, communes, others),
+            Lgsp(self._store("lgsp"), issuer("lgsp"), catalogue.store, population, self._secrets),
+            Vxp(self._store("vxp"), self._secrets["vxp"]),
         ]
         self.systems = {system.name: system for system in made}
         onestop = self.systems["one_stop"]

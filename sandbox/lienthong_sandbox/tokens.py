@@ -58,17 +58,23 @@ class Issuer:
         wanted = set(form.get("scope", "").split())
         if not wanted <= set(self._scope.split()):
             return JSONResponse({"error": "invalid_scope"}, 400)
+        return self.hand_out(form.get("scope", ""))
+
+    def hand_out(self, scope: str = "") -> Response:
+        """Grant a token to a caller who is known."""
         token = secrets.token_urlsafe(32)
         self._granted[token] = time.monotonic() + self.lifetime
         body = {"access_token": token, "token_type": "Bearer", "expires_in": int(self.lifetime)}
-        return JSONResponse(
-            body | {"scope": form.get("scope") or self._scope}, headers={"Cache-Control": "no-store"}
-        )
+        return JSONResponse(body | {"scope": scope or self._scope}, headers={"Cache-Control": "no-store"})
 
     def accepts(self, request: Request) -> bool:
         """Tell whether the request carries a bearer token that is still valid."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        return scheme.lower() == "bearer" and self._granted.get(token, 0.0) > time.monotonic()
+        return scheme.lower() == "bearer" and self.granted(token)
+
+    def granted(self, token: str) -> bool:
+        """Tell whether a token was handed out and is still valid."""
+        return self._granted.get(token, 0.0) > time.monotonic()
 
 
 async def _fields(request: Request) -> dict[str, str]:

@@ -16,7 +16,10 @@ import requests
 from lienthong_sandbox import Province, warehouse
 from lienthong_sandbox.cli import run
 
-IDS = {"national_catalogue", "one_stop", "national_portal", "population", "civil_status", "warehouse"}
+IDS = {
+    "national_catalogue", "one_stop", "national_portal", "population", "civil_status", "warehouse",
+    "lgsp", "lgsp_population", "vxp",
+}  # fmt: skip
 
 
 def test_restart_keeps_what_was_delivered(tmp_path: Path):
@@ -32,7 +35,7 @@ def test_restart_keeps_what_was_delivered(tmp_path: Path):
 
 
 def test_connections_file_is_private_and_complete(province, tmp_path):
-    """Airflow finds all six ids in a file that only its owner can read."""
+    """Airflow finds every id in a file that only its owner can read."""
     path = tmp_path / "connections.json"
     province.write_connections(path)
     written = json.loads(path.read_text(encoding="utf-8"))
