@@ -37,6 +37,9 @@ class RestTarget:
     mode: Literal["batch", "single", "ndjson"] = option("batch", doc="one request a batch, or a record")
     params: Mapping[str, str] = option(factory=dict, doc="query parameters")
     wrap: Mapping[str, Any] | None = option(None, doc="template of the body")
+    text: str | None = option(
+        None, doc="single: dotted path of the text that is the whole body (a file); empty: there is no body"
+    )
     key_header: str = option("Idempotency-Key", doc="header of the idempotency key; empty: none is sent")
     envelope: Envelope | None = option(None, doc="success and failure inside the answer")
     results: Results | None = option(None, doc="per-record results; None: a success takes the whole batch")
@@ -54,7 +57,9 @@ class RestTarget:
     transactional: bool = option(False, doc="an error of the server means that nothing was taken")
     max_batch: int = option(0, doc="most records at once, 0 for no limit")
     open_data: bool = option(False, doc="what arrives here is public: personal fields are refused")
-    headers: Mapping[str, str] = option(factory=dict, doc="further headers (never credentials)")
+    headers: Mapping[str, str] = option(
+        factory=dict, doc="further headers (never credentials); single: $record.<path> and $key are filled in"
+    )
     content_types: tuple[str, ...] = option(JSON_TYPES, doc="content types taken for JSON, beside +json")
     timeout: float = option(60.0, doc="seconds without a byte before the answer is given up")
     deadline: float = option(300.0, doc="seconds that one request may take in all")
@@ -77,6 +82,11 @@ class RestTarget:
 
     def _check_wrap(self) -> None:
         place = "record" if self.mode == "single" else "records"
+        require(
+            self.text is None or (self.mode == "single" and self.wrap is None), "text", "mode single, no wrap"
+        )
+        known = {"connection", "id"} | ({"record", "key"} if self.mode == "single" else set())
+        require(references(self.headers) <= known, "headers", f"only {', '.join(sorted(known))} after a $")
         require(self.mode != "ndjson" or self.wrap is None, "wrap", "no wrap with ndjson")
         if self.wrap is not None:
             used = references(self.wrap)

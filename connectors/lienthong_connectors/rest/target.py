@@ -28,12 +28,13 @@ from lienthong_connectors.rest.decode import decode_reply
 from lienthong_connectors.rest.jobs import Jobs
 from lienthong_connectors.rest.lookup import Asker
 from lienthong_connectors.rest.names import connection_names
-from lienthong_connectors.rest.paths import as_text, fill, text_at
+from lienthong_connectors.rest.paths import as_text, fill, references, text_at
 from lienthong_connectors.rest.receipts import receipt, record_id, update_id
 from lienthong_connectors.rest.settings_target import Outcome, RestTarget
+from lienthong_connectors.rest.singly import record_headers, record_text
 from lienthong_connectors.rest.tally import Tally, apply_results
 
-_TYPES = {"ndjson": "application/x-ndjson"}
+_JSON, _FILE, _LINES = "application/json", "application/octet-stream", "application/x-ndjson"
 _RECORD_FAULTS = frozenset({400, 409, 412, 413, 422})
 
 
@@ -57,6 +58,7 @@ class OpenRestTarget:
         self._where = f"{self._client.where}/{settings.path.lstrip('/')}"
         later = settings.accepted
         self._jobs = Jobs(settings, later, self._client, self._names) if later else None
+        self._media = _LINES if settings.mode == "ndjson" else _JSON if settings.text is None else _FILE
         self._asker = Asker(settings, self._client, self._names, self._jobs)
 
     def deliver(self, batch: Batch) -> Answer:
@@ -161,7 +163,9 @@ class OpenRestTarget:
 
     def _call(self, batch: Batch, indices: Sequence[int], key: str, flag: Any) -> Call:
         settings = self._settings
-        headers = {"Content-Type": _TYPES.get(settings.mode, "application/json"), **settings.headers}
+        headers = {"Content-Type": self._media, **self._headers(batch, indices, key)}
+        if settings.text == "":
+            del headers["Content-Type"]
         if settings.key_header:
             headers[settings.key_header] = key
         path = settings.path
@@ -173,11 +177,23 @@ class OpenRestTarget:
         params = {name: as_text(value) for name, value in fill(settings.params, self._names).items()}
         return Call(settings.method, path, params, body, headers, label, safe=False, correlation=key)
 
+    def _headers(self, batch: Batch, indices: Sequence[int], key: str) -> dict[str, str]:
+        """Return the settings' headers, filled with what a single record says."""
+        headers = self._settings.headers
+        names = {**self._names, "id": key}
+        if references(headers) & {"record", "key"}:
+            names["record"] = orjson.loads(batch.records[indices[0]])
+            names["key"] = key_of(names["record"], batch.key)
+        return record_headers(headers, names, where=self._where)
+
     def _body(self, records: Sequence[bytes], key: str, flag: Any) -> bytes:
         """Return the body's bytes; canonical record bytes go into it as they are."""
         settings = self._settings
         if settings.mode == "ndjson":
             return b"\n".join(records) + b"\n"
+        if settings.text is not None:
+            record = orjson.loads(records[0])
+            return record_text(record, settings.text, where=self._where) if settings.text else b""
         content = records[0] if settings.mode == "single" else b"[" + b",".join(records) + b"]"
         if settings.wrap is None:
             return content
