@@ -76,7 +76,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     layout.prepare()
     create_development_keys(layout.bus, "H21.129")
     shelf = {"conn_type": "lienthong_shelf", "login": "clerk", "password": "open sesame"}
-    connections = {"shelf": shelf, "drawer": shelf, "locked_shelf": {**shelf, "password": "wrong"}}
+    tray = {"conn_type": "lienthong_tray", "host": str(tmp_path_factory.mktemp("tray"))}
+    locked = {**shelf, "password": "wrong"}
+    connections = {"shelf": shelf, "drawer": shelf, "tray": tray, "locked_shelf": locked}
     write_private(layout.connections, json.dumps(connections))
     users = ",".join(f"{name}:{role}" for name, role in USERS.items())
     for name in USERS:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -167,3 +167,26 @@ def test_the_link_leads_to_the_step_below_the_servers_path(monkeypatch: pytest.M
 
     path = evidence_path("births", "manual__2026-01-01T00:00:00+00:00", "push")
     assert path == "/evidence/births/manual__2026-01-01T00%3A00%3A00%2B00%3A00?step=push#push"
+
+
+@pytest.mark.parametrize(("wanted", "seconds"), [(90.0, 90), (2.0, 15)])
+def test_push_waits_without_a_worker_and_comes_back_to_ask(
+    exchanges: dict[str, Any], wanted: float, seconds: float
+) -> None:
+    """Deferred is a moment in time, never a delivery; how long it waited already goes along.
+
+    Never for less than it takes until the scheduler knows that the process before has ended.
+    """
+    from airflow.providers.standard.triggers.temporal import DateTimeTrigger
+    from airflow.sdk.exceptions import TaskDeferred
+
+    from lienthong.pipeline.waiting import Waiting
+
+    push = exchanges["later"].get_task("push").unmap({"part": {"index": 0, "of": 1}})
+    with pytest.raises(TaskDeferred) as caught:
+        push._pause(Waiting(since=100.0, asked=3, seconds=wanted))
+    assert isinstance(caught.value.trigger, DateTimeTrigger)
+    left = caught.value.trigger.moment - datetime.now(UTC)
+    assert timedelta(seconds=seconds - 5) < left <= timedelta(seconds=seconds)
+    assert caught.value.method_name == "resume"
+    assert caught.value.kwargs == {"since": 100.0, "asked": 3}

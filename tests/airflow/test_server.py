@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 import zipfile
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -102,6 +104,36 @@ def test_a_delivery_emits_one_asset_event_with_counts(server: Any, runs: dict[st
 def test_a_delivery_starts_the_exchange_that_waits_for_it(runs: dict[str, Any]) -> None:
     assert runs["follower"]["run_type"] == "asset_triggered"
     assert runs["follower"]["state"] == "success"
+
+
+def test_a_wait_for_the_target_is_deferred_and_the_triggerer_ends_it(server: Any) -> None:
+    """Seen deferred under a triggerer, woken to ask, and every batch was delivered once."""
+    run_id = server.api.trigger("later")
+    server.api.unpause("later")
+    deferred: dict[int, dict[str, Any]] = {}
+    deadline = time.monotonic() + PATIENCE
+    while not (ended := [r for r in server.api.runs("later") if r["state"] in {"success", "failed"}]):
+        assert time.monotonic() < deadline, "the run did not end"
+        for task in server.api.tasks("later", run_id):
+            if task["state"] == "deferred":
+                assert task["task_id"] == "push"
+                deferred[task["map_index"]] = task
+        time.sleep(0.2)
+    (run,) = ended
+    assert run["state"] == "success"
+    assert set(deferred) == {0, 1}
+    assert all("DateTimeTrigger" in task["trigger"]["classpath"] for task in deferred.values())
+    assert any(task["triggerer_job"] for task in deferred.values()), "a triggerer took the wait"
+    pushed = [task for task in server.api.tasks("later", run_id) if task["task_id"] == "push"]
+    logs = [_log(server, run, "push", index=task["map_index"]) for task in pushed]
+    assert {task["try_number"] for task in pushed} == {1}, logs
+    lines = _log(server, run, "push", index=0)
+    assert any(line.startswith("push: the target is at work on") for line in lines)
+    assert any(line.startswith("woken to ask the target, question 2") for line in lines)
+    tray = Path(json.loads(server.layout.connections.read_text())["tray"]["host"])
+    seen = [file.read_text().split() for file in tray.iterdir()]
+    assert seen == [["delivered", "asked", "asked"]] * 4
+    assert server.api.result("later", run_id, "settle")["counts"]["acknowledged"] == 6
 
 
 def test_a_refused_login_fails_at_the_first_try(server: Any, runs: dict[str, Any]) -> None:

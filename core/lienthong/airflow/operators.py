@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from airflow.sdk import BaseOperator, Context
@@ -18,13 +19,17 @@ from lienthong.airflow.connections import airflow_connections
 from lienthong.airflow.links import EvidenceLink
 from lienthong.airflow.runs import run_request
 from lienthong.pipeline import Bus, Part, Plan, RunRequest, Settled, pull, push, settle, transform, validate
+from lienthong.pipeline.waiting import Waiting
 
 _LOG = logging.getLogger("lienthong.airflow")
+
+#: Seconds that a task is deferred at least. The executor tells the scheduler some seconds late that the
+#: process before the wait has ended; where the task runs again by then, the scheduler takes it for killed.
+SHORTEST_DEFERRAL = 15.0
 
 _WORK: Mapping[str, Callable[[Bus, Plan, RunRequest, Part], Part]] = {
     "validate": validate,
     "transform": transform,
-    "push": push,
 }
 
 
@@ -94,9 +99,46 @@ class TransformOperator(PartOperator):
 
 
 class PushOperator(PartOperator):
-    """Deliver the segments of a group, each with exactly one effect."""
+    """Deliver the segments of a group, each with exactly one effect.
+
+    Where the target accepts now and works later, the task is deferred once everything has been
+    sent: it holds no worker while it waits, and asks when it is woken. A delivery itself is never
+    deferred, because a triggerer that is started again repeats what it was doing.
+    """
 
     step = "push"
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Return the reference to what became of the group."""
+        return self._push(context, None)
+
+    def resume(
+        self,
+        context: Context,
+        event: Any = None,  # noqa: ARG002 - a moment in time, nothing is learned from it
+        *,
+        since: float,
+        asked: int,
+    ) -> dict[str, Any]:
+        """Go on after a wait; the journal knows what was sent, so the target is asked."""
+        _LOG.info("woken to ask the target, question %d", asked)
+        return self._push(context, Waiting(since, asked))
+
+    def _push(self, context: Context, waited: Waiting | None) -> dict[str, Any]:
+        part, plan = Part.from_dict(self.part), self.agreement.plan
+        request = self.request(context)
+        return push(self.bus(), plan, request, part, pause=self._pause, waited=waited).as_dict()
+
+    def _pause(self, waiting: Waiting) -> None:
+        """Give the worker back and be called again later."""
+        from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
+
+        seconds = max(waiting.seconds, SHORTEST_DEFERRAL)
+        self.defer(
+            trigger=TimeDeltaTrigger(timedelta(seconds=seconds)),
+            method_name="resume",
+            kwargs={"since": waiting.since, "asked": waiting.asked},
+        )
 
 
 class SettleOperator(StepOperator):

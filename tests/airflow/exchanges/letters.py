@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 from airflow.sdk import DAG
@@ -17,6 +18,7 @@ from lienthong.connector import (
     Context,
     Page,
     ReadRequest,
+    Receipt,
     SourceCapabilities,
     TargetCapabilities,
 )
@@ -97,7 +99,57 @@ class OpenDrawer:
         """Nothing to close."""
 
 
-def letters(name: str, shelf: Shelf, *, connection: str = "shelf") -> Exchange:
+@dataclass(frozen=True, slots=True)
+class Tray:
+    """A target that accepts now and works later; its folder is named by the connection."""
+
+    kind: ClassVar[str] = "tray"
+
+    def open_target(self, connection: Connection, context: Context) -> OpenTray:
+        """Open the tray."""
+        return OpenTray(Path(connection.host))
+
+
+class OpenTray:
+    """An open tray: a file for each batch, a line in it for each delivery and each question."""
+
+    capabilities = TargetCapabilities(lookup=True, patience=120.0)
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def deliver(self, batch: Batch) -> Answer:
+        """Accept a batch."""
+        self._note(batch.id, "delivered")
+        return self._at_work(batch, (Receipt("202", "0" * 64, "2026-01-01T00:00:00Z", batch.id),))
+
+    def lookup(self, batch: Batch) -> Answer:
+        """Be at work at the first question, done at the second."""
+        names = [receipt.reference for receipt in batch.receipts]
+        if self._note(names[0], "asked") < 2:
+            return self._at_work(batch, ())
+        return Answer(len(batch.records))
+
+    def _at_work(self, batch: Batch, receipts: tuple[Receipt, ...]) -> Answer:
+        everything = frozenset(range(len(batch.records)))
+        return Answer(len(batch.records), unknown=everything, receipts=receipts, ask_after=2.0)
+
+    def _note(self, name: str, what: str) -> int:
+        """Write a line and return how many of its kind there are."""
+        file = self.folder / name
+        with file.open("a", encoding="utf-8") as lines:
+            lines.write(f"{what}\n")
+        return file.read_text(encoding="utf-8").count(what)
+
+    def check(self) -> list[Any]:
+        """Nothing to check."""
+        return []
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def letters(name: str, shelf: Shelf, *, connection: str = "shelf", target: Target | None = None) -> Exchange:
     """Return an exchange of the tests."""
     return Exchange(
         id=name,
@@ -107,7 +159,7 @@ def letters(name: str, shelf: Shelf, *, connection: str = "shelf") -> Exchange:
         legal_basis="Nghị định 278/2025/NĐ-CP",
         purpose=Text("Kiểm thử", "Testing"),
         source=Source(connection, shelf, cursor="MaYeuCau"),
-        target=Target("drawer", Drawer()),
+        target=target or Target("drawer", Drawer()),
         dataset="dancu.verification/1",
         delivery=Delivery(batch=2, parallel=2, attempts=2, quarantine_above=0.5),
         sector="test",
@@ -117,6 +169,7 @@ def letters(name: str, shelf: Shelf, *, connection: str = "shelf") -> Exchange:
 ordinary = exchange_dag(letters("ordinary", Shelf()))
 empty = exchange_dag(letters("empty", Shelf(rows=0)))
 locked = exchange_dag(letters("locked", Shelf(), connection="locked_shelf"))
+later = exchange_dag(letters("later", Shelf(), target=Target("tray", Tray())))
 follower = exchange_dag(
     letters("follower", Shelf(rows=3, bad=0)), schedule=delivered("dancu.verification/1", to="drawer")
 )
