@@ -190,10 +190,15 @@ def _defining_file() -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Turn settings into JSON: a dataclass becomes an object with its ``kind`` where it has one."""
+    """Turn settings into JSON: a dataclass becomes an object with its ``kind`` where it has one.
+
+    Settings that name something else, such as a table of codes, say what it stands for: ``agreed()``
+    returns those members.
+    """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         kind = {"kind": value.kind} if hasattr(value, "kind") else {}
-        return kind | {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        plain = kind | {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return plain | (_plain(value.agreed()) if hasattr(value, "agreed") else {})
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):

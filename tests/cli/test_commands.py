@@ -175,3 +175,18 @@ def test_check_names_file_exchange_and_field(run: Run, tmp_path: Path) -> None:
     assert "'leak'" in out
     assert "open data" in out
     assert run("check", "dags")[0] == 0
+
+
+def test_codes_of_national_services_are_printed(run: Run) -> None:
+    """The list of tables, one table with both languages and its source, and a name that is none."""
+    code, out, _ = run("codes")
+    assert code == 0
+    assert all(name in out for name in ("bhxh", "byt", "dancu", "dkdn", "dvcqg", "hotich"))
+    code, out, _ = run("codes", "byt")
+    assert code == 0
+    assert "unauthenticated" in out
+    assert "Sai xác thực" in out
+    assert "4750/QĐ-BYT" in out
+    code, _, said = run("codes", "bhyt")
+    assert code == 2
+    assert "bhxh" in said

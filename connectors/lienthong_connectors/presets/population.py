@@ -5,7 +5,7 @@ from __future__ import annotations
 from lienthong_connectors.soap import FaultTable, SoapLookup
 
 #: What the database's own codes mean: procedures and officers that may not ask refuse the record.
-FAULTS = FaultTable(refused=("TT01", "CB01", "CB02"), unauthenticated=("XT01", "XT02"))
+FAULTS = FaultTable(codes="dancu")
 
 
 def verify_citizen(*, number: str, name: str, born: str, agency: str) -> SoapLookup:

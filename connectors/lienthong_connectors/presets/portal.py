@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lienthong_connectors.rest import CreateThenUpdate, Envelope, RestTarget, Results, StatusLookup
 
-ANSWER = Envelope(code_path="error_code", ok_values=("00", "0"), unknown_codes=("-1",))
+ANSWER = Envelope(code_path="error_code", codes="dvcqg")
 
 
 def sync_dossiers(*, push: str = "/mapi/p", share: str = "/mapi/g") -> RestTarget:
@@ -22,10 +22,9 @@ def sync_dossiers(*, push: str = "/mapi/p", share: str = "/mapi/g") -> RestTarge
             match="key",
             field="MaHoSo",
             code_path="error_code",
-            ok_codes=("00",),
-            transient_codes=("99",),
+            codes="dvcqg",
         ),
-        upsert=CreateThenUpdate(exists_codes=("04",)),
+        upsert=CreateThenUpdate(),
         status=StatusLookup(
             path=share,
             method="POST",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lienthong.connector import ConnectorDescriptor
 from lienthong.exchange import Text
+from lienthong_connectors.codes import PACKAGE
 from lienthong_connectors.http.fields import HTTP_FIELDS
 from lienthong_connectors.rest.settings_source import RestSource
 from lienthong_connectors.rest.settings_target import RestTarget
@@ -18,4 +19,5 @@ DESCRIPTOR = ConnectorDescriptor(
     connection_type="lienthong_rest",
     connection=HTTP_FIELDS,
     settings={"source": RestSource, "target": RestTarget},
+    codes=PACKAGE,
 )

@@ -10,6 +10,7 @@ import orjson
 
 from lienthong.connector import Batch, Receipt
 from lienthong.errors import OutcomeUnknown, ProtocolViolation, RateLimited, TimedOut, Unavailable
+from lienthong_connectors.codes import told
 from lienthong_connectors.http.client import Answered, Call, Client
 from lienthong_connectors.http.privacy import spoken
 from lienthong_connectors.http.status import failure, retry_after
@@ -119,7 +120,7 @@ class Jobs:
         if state in accepted.refused:
             code = text_at(value, accepted.code_path) or state
             for line in sent:
-                job.refuse(line, code, text_at(value, accepted.message_path), batch.records[line])
+                job.refuse(line, code, told(None, text_at(value, accepted.message_path)), batch.records[line])
         elif accepted.state_path and state not in accepted.done:
             raise ProtocolViolation(
                 f"the job is in state {spoken(state)[:40]!r}, which the settings do not list",
@@ -127,7 +128,7 @@ class Jobs:
                 hint="add it to accepted.done, accepted.refused or accepted.pending",
             )
         elif accepted.results is not None:
-            apply_results(job, value, accepted.results, batch, sent)
+            apply_results(job, value, accepted.results, batch, sent, where=self._where)
 
     def _call(self, name: str) -> Call:
         accepted, headers, body = self._accepted, dict(self._settings.headers), None

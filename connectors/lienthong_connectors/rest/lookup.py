@@ -56,7 +56,7 @@ class Asker:
         tally.receipts.append(self._receipt(status, value, answered))
         results = status.results or self._settings.results
         if results is not None:
-            apply_results(tally, value, results, batch, range(tally.total))
+            apply_results(tally, value, results, batch, range(tally.total), where=self._client.where.strip())
 
     def _by_record(self, status: StatusLookup, batch: Batch, tally: Tally) -> None:
         def one(record: bytes) -> tuple[bool, Receipt | None]:
@@ -83,7 +83,8 @@ class Asker:
             raise error
         value = decode_reply(answered.reply, self._settings.content_types, where=where).value
         if status.envelope is not None:
-            if text_at(value, status.envelope.code_path) in status.absent_codes:
+            code = text_at(value, status.envelope.code_path)
+            if code in status.absent_codes or status.envelope.meaning(code) == "absent":
                 return MISSING, answered
             if error := status.envelope.failure(value, where=where):
                 raise error

@@ -8,15 +8,17 @@ from typing import Any, ClassVar, Literal
 
 from lienthong.connector import option
 from lienthong.errors import InvalidExchange
+from lienthong_connectors.codes import Coded
 from lienthong_connectors.rest.envelope import Envelope
 
+_OK = frozenset({"OK", "0", "00"})
 Match = Literal["order", "index", "key"]
 EVERY_FIELD = ("*",)
 """Value of `StatusLookup.compare`: every field that we send must be there with the same value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Results:
+class Results(Coded):
     """Where an answer lists what became of each record, and how to read it.
 
     A record that the list does not mention counts as unknown, never as taken.
@@ -30,16 +32,31 @@ class Results:
     )
     first_index: int = option(0, doc="match by index: number of the first record")
     code_path: str = option("code", doc="dotted path of the code in an element")
-    ok_codes: tuple[str, ...] = option(("OK", "0", "00"), doc="codes of records that were taken")
+    codes: str = option("", doc="table of result codes, such as dvcqg (lienthong codes)")
+    ok_codes: tuple[str, ...] = option(
+        (), doc="codes of records that were taken; empty: those of the table, without one OK, 0 and 00"
+    )
     transient_codes: tuple[str, ...] = option((), doc="codes of records that were not taken but may be later")
     message_path: str = option("message", doc="dotted path of the agency's own text in an element")
     only_refused: bool = option(False, doc="the list names refused records alone; others were taken")
 
     def __post_init__(self) -> None:
+        Coded.__post_init__(self)
         if self.match not in {"order", "index", "key"}:
             raise InvalidExchange("field 'results.match' is unknown", hint="order, index or key")
         if self.only_refused and self.match == "order":
             raise InvalidExchange("field 'results.only_refused' needs an index or a key to match by")
+
+    def meaning(self, code: str) -> str:
+        """Return what a record's code means (see `lienthong.connector.codes.MEANINGS`)."""
+        if code in self.ok_codes:
+            return "ok"
+        if code in self.transient_codes:
+            return "transient"
+        entry = self.entry(code)
+        if entry is not None:
+            return entry.meaning
+        return "ok" if not (self.ok_codes or self.codes) and code in _OK else "refused"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +69,9 @@ class CreateThenUpdate:
     flag: str = option("isUpdating", doc="field of the wrap that says create or update")
     create: Any = option("False", doc="its value for new records")
     update: Any = option("True", doc="its value for updates")
-    exists_codes: tuple[str, ...] = option(doc="result codes that mean: it exists already")
+    exists_codes: tuple[str, ...] = option(
+        (), doc="result codes that mean: it exists already; empty: those of the results' table"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,7 +73,10 @@ class RestTarget:
         require(self.max_batch >= 0, "max_batch", "0 for no limit, or a number of records")
         require(set(self.statuses.values()) <= _OUTCOMES, "statuses", ", ".join(sorted(_OUTCOMES)))
         self._check_wrap()
-        require(self.upsert is None or (self.results and self.wrap), "upsert", "wrap and results beside it")
+        upsert = self.upsert
+        require(upsert is None or (self.results and self.wrap), "upsert", "wrap and results beside it")
+        known = upsert is None or upsert.exists_codes or (self.results and self.results.codes)
+        require(known, "upsert", "exists_codes, or results with a table of codes")
         require(not (self.accepted and self.upsert), "accepted", "upsert or accepted, not both")
         singly = self.accepted is not None and self.mode == "single"
         require(not singly or self.status, "accepted", "a status beside it where records travel one by one")

@@ -12,13 +12,15 @@ import orjson
 
 from lienthong.connector import Answer, Batch, Receipt
 from lienthong.errors import ProtocolViolation, Reason
+from lienthong.exchange import Text
 from lienthong.records import key_of
+from lienthong_connectors.codes import error_kind, stops, told
 from lienthong_connectors.http.privacy import spoken
 from lienthong_connectors.rest.outcome import Results
 from lienthong_connectors.rest.paths import MISSING, as_text, at, text_at
 
 _NOT_IN_RULES = re.compile(r"[^A-Za-z0-9._-]+")
-_NO_TEXT = ("Hệ thống nhận từ chối và không nêu lý do", "The target refused and gave no reason")
+_NO_TEXT = Text("Hệ thống nhận từ chối và không nêu lý do", "The target refused and gave no reason")
 
 
 @dataclass(slots=True)
@@ -38,10 +40,10 @@ class Tally:
     receipts: list[Receipt] = field(default_factory=list)
     ask_after: float | None = None
 
-    def refuse(self, index: int, code: str, text: str, record: bytes) -> None:
+    def refuse(self, index: int, code: str, text: Text, record: bytes) -> None:
         """Refuse a record in the target's own words, personal values left out."""
         self.codes[index] = code
-        self.refused[index] = target_reason(code, text, record)
+        self.refused[index] = target_reason(code, text, orjson.loads(record))
 
     def postpone(self, index: int) -> None:
         """Count a record as unknown although it was surely not taken."""
@@ -84,19 +86,21 @@ class Tally:
         return Answer(self.total, dict(self.refused), frozenset(absent), unknown, receipts, ask_after)
 
 
-def target_reason(code: str, text: str, record: bytes) -> Reason:
-    """Return the reason for a record that the target refused with a code and a text."""
+def target_reason(code: str, text: Text, record: Any) -> Reason:
+    """Return the reason for a record that a system refused with a code and a text."""
     name = _NOT_IN_RULES.sub("-", code).strip("-")[:40] or "refused"
-    said = spoken(text, orjson.loads(record))
-    vi, en = (said, said) if said else _NO_TEXT
-    return Reason(path="", rule=f"target.{name}", vi=vi, en=en)
+    vi, en = spoken(text.vi, record), spoken(text.en, record)
+    return Reason("", f"target.{name}", vi or _NO_TEXT.vi, en or _NO_TEXT.en)
 
 
-def apply_results(tally: Tally, value: Any, results: Results, batch: Batch, indices: Sequence[int]) -> None:
+def apply_results(
+    tally: Tally, value: Any, results: Results, batch: Batch, indices: Sequence[int], *, where: str
+) -> None:
     """Read per-record results of an answer into a tally; ``indices`` are the records that were sent.
 
     Records that the answer does not mention, or on which it contradicts itself, become unknown.
-    Raises `ProtocolViolation` where there is no list of results.
+    Raises `ProtocolViolation` where there is no list of results, and `Misconfigured` or one of its
+    kinds where every record has a code that is about us.
     """
     elements = at(value, results.path)
     if results.only_refused and (elements is MISSING or elements is None):
@@ -104,6 +108,7 @@ def apply_results(tally: Tally, value: Any, results: Results, batch: Batch, indi
     if not isinstance(elements, list):
         raise ProtocolViolation(
             f"the answer has no list of results at {results.path or 'its top'!r}",
+            where=where,
             hint="check the results of the settings",
         )
     codes: dict[int, str] = {}
@@ -112,12 +117,35 @@ def apply_results(tally: Tally, value: Any, results: Results, batch: Batch, indi
         if codes.setdefault(index, code) != code:
             tally.refused.pop(index, None)
             tally.unknown.add(index)
-        elif code in results.transient_codes:
-            tally.postpone(index)
-        elif code not in results.ok_codes:
-            tally.refuse(index, code, text_at(element, results.message_path), batch.records[index])
+        else:
+            _apply(tally, index, code, text_at(element, results.message_path), results, batch.records[index])
     if not results.only_refused:
         tally.unknown.update(set(indices) - codes.keys())
+    _stop_where_all_say_so(codes, results, len(indices), where)
+
+
+def _apply(tally: Tally, index: int, code: str, said: str, results: Results, record: bytes) -> None:
+    """Note what the code of one record means; one that is about us is no fault of the record."""
+    meaning = results.meaning(code)
+    if meaning == "transient" or stops(meaning):
+        tally.postpone(index)
+    elif meaning in {"unknown", "pending"}:
+        tally.unknown.add(index)
+    elif meaning != "ok":
+        tally.refuse(index, code, told(results.entry(code), said), record)
+
+
+def _stop_where_all_say_so(codes: dict[int, str], results: Results, sent: int, where: str) -> None:
+    """Raise where every record has a code that is about us: then nothing was taken, and repeating is vain."""
+    meanings = {results.meaning(code) for code in codes.values()}
+    if len(codes) == sent and len(meanings) == 1 and stops(meaning := meanings.pop()):
+        code = next(iter(codes.values()))
+        raise error_kind(meaning, delivery=True)(
+            f"the agency answered code {code!r} for every record: {told(results.entry(code), '').en}",
+            where=where,
+            hint="see: lienthong codes",
+            agency_code=code,
+        )
 
 
 def _matched(

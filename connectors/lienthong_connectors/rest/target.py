@@ -19,7 +19,9 @@ from lienthong.errors import (
     Tampered,
     Unavailable,
 )
+from lienthong.exchange import Text
 from lienthong.records import key_of
+from lienthong_connectors.codes import told
 from lienthong_connectors.http.client import Answered, Call, Client
 from lienthong_connectors.http.status import agency_words, failure, retry_after
 from lienthong_connectors.http.transport import Limits
@@ -28,6 +30,7 @@ from lienthong_connectors.rest.decode import decode_reply
 from lienthong_connectors.rest.jobs import Jobs
 from lienthong_connectors.rest.lookup import Asker
 from lienthong_connectors.rest.names import connection_names
+from lienthong_connectors.rest.outcome import CreateThenUpdate
 from lienthong_connectors.rest.paths import as_text, fill, references, text_at
 from lienthong_connectors.rest.receipts import receipt, record_id, update_id
 from lienthong_connectors.rest.settings_target import Outcome, RestTarget
@@ -97,7 +100,7 @@ class OpenRestTarget:
         upsert = self._settings.upsert
         if upsert is None:
             return
-        existing = sorted(i for i in tally.refused if tally.codes.get(i) in upsert.exists_codes)
+        existing = sorted(i for i in tally.refused if self._exists(upsert, tally.codes.get(i, "")))
         if not existing:
             return
         for index in existing:
@@ -111,6 +114,12 @@ class OpenRestTarget:
             for index in existing:
                 tally.unknown.add(index) if isinstance(error, OutcomeUnknown) else tally.postpone(index)
 
+    def _exists(self, upsert: CreateThenUpdate, code: str) -> bool:
+        results = self._settings.results
+        if upsert.exists_codes or results is None:
+            return code in upsert.exists_codes
+        return results.meaning(code) == "exists"
+
     def _deliver_singly(self, batch: Batch, tally: Tally) -> None:
         for index, record in enumerate(batch.records):
             try:
@@ -121,7 +130,8 @@ class OpenRestTarget:
                     self._stop(tally, index, error)
                     return
                 code = str(error.details.get("agency_code") or status or "rejected")
-                tally.refuse(index, code, error.message, record)
+                said = Text(error.details.get("vi", error.message), error.details.get("en", error.message))
+                tally.refuse(index, code, said, record)
             except Tampered:
                 raise
             except LienThongError as error:
@@ -146,7 +156,8 @@ class OpenRestTarget:
         if outcome == "refused":
             code, text = agency_words(answered.reply.body)
             for index in indices:
-                tally.refuse(index, code or str(answered.reply.status), text, batch.records[index])
+                said = told(None, text)
+                tally.refuse(index, code or str(answered.reply.status), said, batch.records[index])
         value = self._value(answered) if outcome is None else None
         if self._jobs is not None and outcome is None and self._accepts(answered):
             self._jobs.accept(answered, value, indices, tally)
@@ -154,7 +165,7 @@ class OpenRestTarget:
         status = str(answered.reply.status)
         if outcome is None and self._settings.results is not None:
             try:
-                apply_results(tally, value, self._settings.results, batch, indices)
+                apply_results(tally, value, self._settings.results, batch, indices, where=self._where)
             except ProtocolViolation as error:
                 raise self._unreadable(error) from None
         if self._settings.envelope is not None and value is not None:
@@ -239,7 +250,9 @@ class OpenRestTarget:
             value = decode_reply(answered.reply, settings.content_types, where=self._where).value
         except ProtocolViolation as error:
             raise self._unreadable(error) from None
-        if settings.envelope is not None and (failed := settings.envelope.failure(value, where=self._where)):
+        if settings.envelope is not None and (
+            failed := settings.envelope.failure(value, where=self._where, delivery=True)
+        ):
             raise self._unreadable(failed) if isinstance(failed, ProtocolViolation) else failed
         return value
 

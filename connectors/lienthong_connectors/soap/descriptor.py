@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from lienthong.connector import ConnectionField, ConnectorDescriptor
 from lienthong.exchange import Text
+from lienthong_connectors.codes import PACKAGE
 from lienthong_connectors.http.auth_fields import AUTH_FIELDS
 from lienthong_connectors.http.fields import TLS_FIELDS
 from lienthong_connectors.soap.commands import add_commands
@@ -58,4 +59,5 @@ DESCRIPTOR = ConnectorDescriptor(
     connection=_CONNECTION,
     settings={"source": SoapSource, "target": SoapTarget, "lookup": SoapLookup},
     commands=add_commands,
+    codes=PACKAGE,
 )

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lienthong.connector.codes import Code
 from lienthong.errors import (
+    Forbidden,
     LienThongError,
     Misconfigured,
     OutcomeUnknown,
@@ -17,6 +19,7 @@ from lienthong.errors import (
     Unauthenticated,
     Unavailable,
 )
+from lienthong_connectors.codes import told
 from lienthong_connectors.http.privacy import spoken
 from lienthong_connectors.soap.settings import FaultTable
 from lienthong_connectors.xml.shape import TEXT_MEMBER
@@ -24,6 +27,11 @@ from lienthong_connectors.xml.shape import TEXT_MEMBER
 _CODE = re.compile(r"(?=.*\d)[A-Za-z0-9_.-]{2,8}\Z")
 _SAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 _SENDER = frozenset({"Client", "Sender", "DataEncodingUnknown"})
+#: The list that a meaning of a table of codes stands for; all others keep their name.
+_AS_LIST = {
+    "ok": "refused", "exists": "refused", "absent": "refused",
+    "rejected": "permanent", "unknown": "failed", "pending": "failed",
+}  # fmt: skip
 _DEPLOYMENT = frozenset({"MustUnderstand", "VersionMismatch"})
 
 
@@ -75,7 +83,8 @@ def fault_error(
     `Unavailable`. `Refused` carries the agency's text for the steward; every other error only the code.
     """
     code = _SAFE.sub("-", fault.agency_code)[:40] or "Fault"
-    meaning, said = _meaning(fault, table), f"the service answered with fault {code}"
+    meaning, entry = _meaning(fault, table)
+    said = f"the service answered with fault {code}{f': {entry.text.en}' if entry else ''}"
     if meaning == "failed" and delivery:
         return OutcomeUnknown(said, where=where, hint="ask the target before repeating", agency_code=code)
     if meaning in ("transient", "failed"):
@@ -84,11 +93,13 @@ def fault_error(
         return Misconfigured(
             said, where=where, hint="see the table of faults in the settings", agency_code=code
         )
-    if meaning == "unauthenticated":
-        return Unauthenticated(said, where=where, hint="check the connection's credentials", agency_code=code)
+    if meaning in ("unauthenticated", "forbidden"):
+        kind = Unauthenticated if meaning == "unauthenticated" else Forbidden
+        return kind(said, where=where, hint="check the connection's credentials", agency_code=code)
     if meaning == "permanent":
         return RequestRejected(said, where=where, hint="ask the agency", agency_code=code)
-    return refusal(code, fault.vi, fault.en, where=where, record=record)
+    vi, en = told(entry, fault.vi).vi, told(entry, fault.en).en
+    return refusal(code, vi, en, where=where, record=record)
 
 
 def refusal(code: str, vi: str, en: str = "", *, where: str = "", record: Any = None) -> Refused:
@@ -106,15 +117,19 @@ def refusal(code: str, vi: str, en: str = "", *, where: str = "", record: Any = 
     )
 
 
-def _meaning(fault: Fault, table: FaultTable) -> str:
-    said = {*fault.details, *fault.codes}
+def _meaning(fault: Fault, table: FaultTable) -> tuple[str, Code | None]:
+    """Return the list that a fault stands in, and the table's entry for its code."""
+    said = (*fault.details, *fault.codes)
+    entry = next((found for code in said if (found := table.entry(code))), None)
     for name in ("unauthenticated", "misconfigured", "transient", "refused", "permanent"):
-        if said.intersection(getattr(table, name)):
-            return name
+        if set(said).intersection(getattr(table, name)):
+            return name, entry
+    if entry is not None:
+        return _AS_LIST.get(entry.meaning, entry.meaning), entry
     outer = fault.codes[0] if fault.codes else ""
     if outer in _SENDER:
-        return "refused"
-    return "misconfigured" if outer in _DEPLOYMENT else "failed"
+        return "refused", None
+    return "misconfigured" if outer in _DEPLOYMENT else "failed", None
 
 
 def _texts(value: Any) -> Iterator[tuple[str, str]]:

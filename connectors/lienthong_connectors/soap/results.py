@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
-from lienthong.errors import Misconfigured, ProtocolViolation, RequestRejected, Unavailable
+from lienthong.connector.codes import Code
+from lienthong.errors import ProtocolViolation, RequestRejected, Transient
+from lienthong_connectors.codes import error_kind, told
+from lienthong_connectors.http.privacy import spoken
 from lienthong_connectors.soap.faults import refusal
 from lienthong_connectors.soap.settings import ResultCodes
 from lienthong_connectors.soap.template import reach
@@ -14,13 +17,21 @@ from lienthong_connectors.xml.shape import TEXT_MEMBER
 _LISTS: Final = ("misconfigured", "transient", "refused", "absent", "pending", "already", "acknowledged")
 
 
+#: The list that a meaning of a table of codes stands for; all others keep their name.
+_AS_LIST: Final = {"ok": "acknowledged", "exists": "refused"}
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``meaning`` is the name of the list that the code stands in, ``message`` the agency's text."""
+    """``meaning`` is the list that the code stands in, or its meaning by the table of codes.
+
+    ``message`` is the agency's text, ``entry`` the table's.
+    """
 
     meaning: str
     code: str
     message: str
+    entry: Code | None = None
 
 
 def judge(body: Any, codes: ResultCodes, *, where: str) -> Verdict:
@@ -31,27 +42,32 @@ def judge(body: Any, codes: ResultCodes, *, where: str) -> Verdict:
     """
     message = _text(body, codes.message) if codes.message else ""
     given = [_text(body, path) for path in (codes.detail, codes.path) if path]
-    for code in given:
-        for name in _LISTS:
-            if code and code in getattr(codes, name):
-                return Verdict(name, code, message)
+    for code in filter(None, given):
+        entry = codes.entry(code)
+        listed = next((name for name in _LISTS if code in getattr(codes, name)), "")
+        meaning = listed or (_AS_LIST.get(entry.meaning, entry.meaning) if entry else "")
+        if meaning:
+            return Verdict(meaning, code, message, entry)
+    said = ", ".join(spoken(code)[:40] for code in given if code)
     raise ProtocolViolation(
-        "the answer has no result code, or one that is not listed",
+        f"the answer has result code {said}, which is not listed"
+        if said
+        else "the answer has no result code",
         where=where,
         hint=f"list it under result; {codes.path!r} is where it should stand",
     )
 
 
-def fail(verdict: Verdict, *, where: str, record: Any = None) -> NoReturn:
+def fail(verdict: Verdict, *, where: str, record: Any = None, delivery: bool = False) -> NoReturn:
     """Raise the error of a verdict that is neither acknowledged nor pending."""
-    said = f"the service answered with code {verdict.code[:40]}"
-    if verdict.meaning == "transient":
-        raise Unavailable(said, where=where)
-    if verdict.meaning == "misconfigured":
-        raise Misconfigured(said, where=where, hint="see the agency's description of the code")
-    if record is None:
-        raise RequestRejected(said, where=where, hint="see the agency's description of the code")
-    raise refusal(verdict.code, verdict.message, where=where, record=record)
+    text = f": {verdict.entry.text.en}" if verdict.entry else ""
+    said = f"the service answered with code {verdict.code[:40]}{text}"
+    kind = error_kind(verdict.meaning, delivery=delivery)
+    if kind is RequestRejected and record is not None and verdict.meaning != "rejected":
+        told_ = told(verdict.entry, verdict.message)
+        raise refusal(verdict.code, told_.vi, told_.en, where=where, record=record)
+    hint = "" if issubclass(kind, Transient) else "see the agency's description of the code"
+    raise kind(said, where=where, hint=hint, agency_code=verdict.code[:40])
 
 
 def _text(body: Any, path: str) -> str:

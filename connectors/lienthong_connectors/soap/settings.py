@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from lienthong.connector import Connection, Context, option
 from lienthong.errors import Misconfigured
+from lienthong_connectors.codes import Coded
 
 if TYPE_CHECKING:
     from lienthong_connectors.soap.lookup import OpenLookup
@@ -23,8 +24,10 @@ _HEX = frozenset("0123456789abcdef")
 
 
 @dataclass(frozen=True)
-class FaultTable:
+class FaultTable(Coded):
     """What an agency's fault codes mean. A code stands in exactly one list; the rest follow SOAP.
+
+    The lists go before the table of ``codes``.
 
     A code is looked for in the fault's detail (any element's text) and then as the fault code
     itself, without prefix. Codes in no list: Client and Sender are refused, Server and Receiver
@@ -36,15 +39,17 @@ class FaultTable:
     misconfigured: tuple[str, ...] = option((), doc="the exchange or the connection is wrong")
     unauthenticated: tuple[str, ...] = option((), doc="who we are is not accepted")
     permanent: tuple[str, ...] = option((), doc="the whole request is refused for good")
+    codes: str = option("", doc="table of result codes, such as dancu (lienthong codes)")
 
 
 @dataclass(frozen=True)
-class ResultCodes:
+class ResultCodes(Coded):
     """What an answer's own result code means.
 
     ``path`` and ``message`` are dotted paths inside the Body, its first element left out;
     ``detail`` is a second code that says more than the first where it is present (a status 0 with
-    an error code). Codes are compared as text. A code in no list is a violation of the protocol.
+    an error code). Codes are compared as text. The lists go before the table of ``codes``; a code
+    that neither knows is a violation of the protocol.
     """
 
     path: str = option(doc="where the code stands, such as status")
@@ -57,6 +62,7 @@ class ResultCodes:
     pending: tuple[str, ...] = option((), doc="status query: cannot be told yet")
     transient: tuple[str, ...] = option((), doc="not taken, try again later")
     misconfigured: tuple[str, ...] = option((), doc="not taken, the exchange or the connection is wrong")
+    codes: str = option("", doc="table of result codes, such as hotich (lienthong codes)")
 
 
 @dataclass(frozen=True)
@@ -194,7 +200,8 @@ class SoapTarget(_Service):
     def __post_init__(self) -> None:
         self._check()
         require(bool(self.result.path), "result.path", "where the answer's code stands")
-        require(bool(self.result.acknowledged), "result.acknowledged", "the code of success")
+        known = bool(self.result.acknowledged or self.result.codes)
+        require(known, "result.acknowledged", "the code of success, or a table of codes")
 
     def open_target(self, connection: Connection, context: Context) -> OpenTarget:
         """Open the target; the WSDL is read now, the service contacted with the first delivery."""

@@ -190,9 +190,9 @@ class OpenTarget:
             fault, table = read_fault(answering.fault), self._settings.faults
             raise fault_error(fault, table, where=where, record=record, delivery=answering.delivery)
         verdict = judge(answering.body, codes, where=where)
-        open_ = verdict.meaning in ("absent", "pending") and codes is not self._settings.result
+        open_ = verdict.meaning in ("absent", "pending") and not answering.delivery
         if verdict.meaning not in _TAKEN and not open_:
-            fail(verdict, where=where, record=record)
+            fail(verdict, where=where, record=record, delivery=answering.delivery)
         return verdict
 
     def _reference(self, answering: Answering) -> str:

@@ -19,6 +19,7 @@ def build_parser(wanted: str = "") -> argparse.ArgumentParser:
     """Return the parser with every command; connectors' own only where ``wanted`` is none of ours."""
     from lienthong.cli import (
         catalogue,
+        codes,
         connectors,
         deliveries,
         evidence,
@@ -35,7 +36,8 @@ def build_parser(wanted: str = "") -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"lienthong {__version__}")
     parser.add_argument("-v", "--verbose", action="store_true", help="print the audit lines as they happen")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (run, catalogue, connectors, quarantine, deliveries, evidence, keys, sandbox, replay):
+    modules = (run, catalogue, connectors, codes, quarantine, deliveries, evidence, keys, sandbox, replay)
+    for module in modules:
         module.add_commands(commands)
     if wanted not in commands.choices:
         _add_connectors_commands(commands)

@@ -49,6 +49,7 @@ class ConnectorDescriptor:
     ``commands`` adds commands of its own to ``lienthong``: it is given what `argparse` calls the
     subparsers, and each parser it adds sets ``handler``, which takes the arguments and returns the
     exit code. It imports what is heavy only when a command runs.
+    ``codes`` names the package that holds its tables of result codes, empty for none.
     """
 
     kind: str
@@ -58,6 +59,7 @@ class ConnectorDescriptor:
     connection: tuple[ConnectionField, ...]
     settings: Mapping[Role, type] = field(default_factory=dict)
     commands: Callable[[Any], None] | None = None
+    codes: str = ""
 
     def options(self, role: Role) -> list[Option]:
         """Return the options of the role's settings class in their order."""
