@@ -24,9 +24,9 @@ SURFACE = {
     "lienthong.signing": {"KeyRing", "LocalSigner", "Signer", "TrustStore", "Verified"},
     "lienthong.staging": {"SegmentStore"},
     "lienthong_connectors.presets": {
-        "LGSP_ANSWER", "VXP_ANSWER", "identity_results", "lgsp_list", "onestop_list",
-        "register_civil_status", "shared_catalogue", "sync_dossiers", "verify_citizen", "vxp_received",
-        "vxp_send", "vxp_status",
+        "GATEWAY_ANSWER", "LGSP_ANSWER", "PORTAL_ANSWER", "VXP_ANSWER", "identity_results", "lgsp_list",
+        "onestop_list", "register_civil_status", "shared_catalogue", "sync_dossiers", "verify_citizen",
+        "vxp_received", "vxp_send", "vxp_status",
     },
     "lienthong_connectors.sql": {"DESCRIPTOR", "SqlSource", "SqlTarget"},
 }  # fmt: skip

@@ -27,11 +27,13 @@ _current = threading.local()
 
 
 def _without_urls(record: logging.LogRecord) -> bool:
-    """Hold back urllib3's one warning that quotes a URL with its query values."""
-    return not str(record.msg).startswith("Failed to parse headers")
+    """Hold back urllib3's lines that quote a URL: a path or a query may hold a person's number."""
+    return not str(record.msg).startswith(_QUOTING)
 
 
-logging.getLogger("urllib3.connection").addFilter(_without_urls)
+_QUOTING = ("Failed to parse headers", '%s://%s:%s "%s %s %s"')
+for _name in ("urllib3.connection", "urllib3.connectionpool"):
+    logging.getLogger(_name).addFilter(_without_urls)
 
 
 class Deadline:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from lienthong_connectors.rest import Envelope, PagePaging, RestSource
-
-#: The family's envelope: a success says so in ``Status``; the agency's text is ``Description``.
-LGSP_ANSWER = Envelope(code_path="Status", ok_values=("SUCCESS",), message_path="Description")
+from lienthong_connectors.presets.envelopes import LGSP_ANSWER
+from lienthong_connectors.rest import PagePaging, RestSource
 
 
 def lgsp_list(name: str, *, prefix: str = "/dmdc", size: int = 500) -> RestSource:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from lienthong_connectors.rest import CreateThenUpdate, Envelope, RestTarget, Results, StatusLookup
-
-ANSWER = Envelope(code_path="error_code", codes="dvcqg")
+from lienthong_connectors.presets.envelopes import PORTAL_ANSWER
+from lienthong_connectors.rest import CreateThenUpdate, RestTarget, Results, StatusLookup
 
 
 def sync_dossiers(*, push: str = "/mapi/p", share: str = "/mapi/g") -> RestTarget:
@@ -16,7 +15,7 @@ def sync_dossiers(*, push: str = "/mapi/p", share: str = "/mapi/g") -> RestTarge
     return RestTarget(
         path=push,
         wrap={"service": "DongBoHoSoMC", "isUpdating": "False", "data": "$records"},
-        envelope=ANSWER,
+        envelope=PORTAL_ANSWER,
         results=Results(
             path="result",
             match="key",
@@ -29,7 +28,7 @@ def sync_dossiers(*, push: str = "/mapi/p", share: str = "/mapi/g") -> RestTarge
             path=share,
             method="POST",
             body={"service": "TraCuuHoSo", "mahoso": "$key"},
-            envelope=ANSWER,
+            envelope=PORTAL_ANSWER,
             found="result",
         ),
     )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lienthong_connectors.rest.paging_keyset import KeysetPaging
     from lienthong_connectors.rest.paging_linked import CursorPaging, LinkHeaderPaging, NextLinkPaging
     from lienthong_connectors.rest.paging_windows import TimeWindows
+    from lienthong_connectors.rest.settings_lookup import RestLookup
     from lienthong_connectors.rest.settings_source import RestSource
     from lienthong_connectors.rest.settings_target import RestTarget
 
@@ -37,6 +38,7 @@ __all__ = [
     "OffsetPaging",
     "PagePaging",
     "RateLimit",
+    "RestLookup",
     "RestSource",
     "RestTarget",
     "Results",
@@ -58,6 +60,7 @@ _HOMES = {
     "OffsetPaging": "rest.paging_counted",
     "PagePaging": "rest.paging_counted",
     "RateLimit": "http.rate",
+    "RestLookup": "rest.settings_lookup",
     "RestSource": "rest.settings_source",
     "RestTarget": "rest.settings_target",
     "Results": "rest.outcome",

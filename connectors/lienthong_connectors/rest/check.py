@@ -12,7 +12,6 @@ from lienthong_connectors.http.status import failure
 from lienthong_connectors.rest.elements import parted
 from lienthong_connectors.rest.fetch import Fetched, Fetcher
 from lienthong_connectors.rest.settings_source import RestSource
-from lienthong_connectors.rest.settings_target import RestTarget
 
 _NOT_THERE = frozenset({404, 410})
 
@@ -39,13 +38,13 @@ def _first(fetcher: Fetcher, settings: RestSource) -> Fetched:
         return next(pieces)
 
 
-def check_target(client: Client, settings: RestTarget) -> list[Finding]:
-    """Reach the service, obtain a credential and see whether the path takes it; nothing is delivered."""
+def check_path(client: Client, path: str) -> list[Finding]:
+    """Reach the service, obtain a credential and see whether a path takes it; nothing is sent or asked."""
     findings = probe(client)
     if all(finding.ok for finding in findings if finding.check != "transport"):
-        label = "/" + settings.path.lstrip("/")
+        label = "/" + path.lstrip("/")
         try:
-            reply = client.touch(Call("OPTIONS", settings.path.split("{")[0], label=label))
+            reply = client.touch(Call("OPTIONS", path.split("{", maxsplit=1)[0], label=label))
             findings.append(_path(reply.status, failure(reply, where=label, safe=True)))
         except LienThongError as error:
             findings.append(_failed("path", error))

@@ -6,6 +6,7 @@ from lienthong.connector import ConnectorDescriptor
 from lienthong.exchange import Text
 from lienthong_connectors.codes import PACKAGE
 from lienthong_connectors.http.fields import HTTP_FIELDS
+from lienthong_connectors.rest.settings_lookup import RestLookup
 from lienthong_connectors.rest.settings_source import RestSource
 from lienthong_connectors.rest.settings_target import RestTarget
 
@@ -13,11 +14,11 @@ DESCRIPTOR = ConnectorDescriptor(
     kind="rest",
     title=Text("Dịch vụ REST", "REST service"),
     summary=Text(
-        "Đọc danh sách JSON theo trang và gửi bản ghi theo lô tới dịch vụ REST của cơ quan",
-        "Reads JSON lists page by page from an agency's REST service and delivers records to it",
+        "Đọc danh sách JSON theo trang, gửi bản ghi và tra cứu từng bản ghi tại dịch vụ REST của cơ quan",
+        "Reads JSON lists page by page from an agency's REST service, delivers records to it, looks them up",
     ),
     connection_type="lienthong_rest",
     connection=HTTP_FIELDS,
-    settings={"source": RestSource, "target": RestTarget},
+    settings={"source": RestSource, "target": RestTarget, "lookup": RestLookup},
     codes=PACKAGE,
 )

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from lienthong.errors import Misconfigured
+
+_BRACED = re.compile(r"\{([^{}]+)\}")
 
 MISSING: Any = object()
 """What `at` returns where a path leads nowhere."""
@@ -72,6 +76,26 @@ def references(template: Any) -> set[str]:
     return {name for item in items for name in references(item)}
 
 
+def placeholders(path: str) -> set[str]:
+    """Return the names that a path holds in braces, without their sub-paths."""
+    return {name.partition(".")[0] for name in _BRACED.findall(path)}
+
+
+def fill_path(path: str, names: Mapping[str, Any]) -> str:
+    """Return a path with every ``{name}`` replaced, percent-encoded (RFC 3986); raises as `fill` does.
+
+    What would be an empty segment is `Misconfigured`, too: it would ask for something else.
+    """
+
+    def put(match: re.Match[str]) -> str:
+        value = as_text(_named(match[1], names))
+        if not value or value in {".", ".."}:
+            raise Misconfigured(f"the path has no value for {{{match[1]}}}", name=match[1])
+        return quote(value, safe="")
+
+    return _BRACED.sub(put, path)
+
+
 def _named(path: str, names: Mapping[str, Any]) -> Any:
     name, _, rest = path.partition(".")
     found = at(names[name], rest) if name in names else MISSING
@@ -79,5 +103,6 @@ def _named(path: str, names: Mapping[str, Any]) -> Any:
         raise Misconfigured(
             f"the template refers to ${path}, which is not there",
             hint=f"known here: {', '.join('$' + known for known in sorted(names))}",
+            name=path,
         )
     return found

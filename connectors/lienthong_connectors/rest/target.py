@@ -25,7 +25,7 @@ from lienthong_connectors.codes import told
 from lienthong_connectors.http.client import Answered, Call, Client
 from lienthong_connectors.http.status import agency_words, failure, retry_after
 from lienthong_connectors.http.transport import Limits
-from lienthong_connectors.rest.check import check_target
+from lienthong_connectors.rest.check import check_path
 from lienthong_connectors.rest.decode import decode_reply
 from lienthong_connectors.rest.jobs import Jobs
 from lienthong_connectors.rest.lookup import Asker
@@ -89,7 +89,7 @@ class OpenRestTarget:
 
     def check(self) -> list[Finding]:
         """Test settings, reachability, credentials and the path, without delivering anything."""
-        return check_target(self._client, self._settings)
+        return check_path(self._client, self._settings.path)
 
     def close(self) -> None:
         """Close all connections."""

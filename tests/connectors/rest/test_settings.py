@@ -78,7 +78,7 @@ def test_settings_that_contradict_themselves_name_the_field(make: Callable[[], A
 
 
 def test_the_public_surface_is_what_is_listed() -> None:
-    assert len(rest.__all__) == 18
+    assert len(rest.__all__) == 19
     for name in rest.__all__:
         assert getattr(rest, name).__doc__
     with pytest.raises(AttributeError):
@@ -87,7 +87,7 @@ def test_the_public_surface_is_what_is_listed() -> None:
 
 def test_the_descriptor_documents_every_option_and_field() -> None:
     assert isinstance(DESCRIPTOR, ConnectorDescriptor)
-    for role in ("source", "target"):
+    for role in ("source", "target", "lookup"):
         options = DESCRIPTOR.options(role)
         assert options
         assert all(option.doc for option in options)
@@ -108,7 +108,7 @@ def test_the_descriptor_documents_every_option_and_field() -> None:
 
 def test_the_documentation_names_every_option_and_connection_field() -> None:
     page = (Path(__file__).parents[3] / "docs/connectors/rest.md").read_text(encoding="utf-8")
-    names = [option.name for role in ("source", "target") for option in DESCRIPTOR.options(role)]
+    names = [option.name for role in ("source", "target", "lookup") for option in DESCRIPTOR.options(role)]
     names += [field.name for field in DESCRIPTOR.connection]
     pagings = (PagePaging, OffsetPaging, CursorPaging, KeysetPaging, TimeWindows)
     for kind in (Accepted, Envelope, Results, CreateThenUpdate, StatusLookup, HttpSignature, *pagings):
