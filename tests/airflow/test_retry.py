@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+from typing import Any
+
 import pytest
 
 from lienthong.errors import (
@@ -68,3 +76,49 @@ def test_errors_that_are_not_ours_follow_the_task() -> None:
     from lienthong.airflow.retry import StepRetryPolicy
 
     assert StepRetryPolicy().evaluate(ZeroDivisionError(), 1, 4).action is RetryAction.DEFAULT
+
+
+@pytest.mark.parametrize(
+    ("given", "least", "most"),
+    [("90", 90, 90), ("date", 110, 120), ("2", 5, 5), ("never", 5, 5), (None, 5, 5)],
+)
+def test_a_targets_retry_after_is_the_pause_of_the_next_try(
+    given: str | None, least: float, most: float
+) -> None:
+    """429 from a server, in seconds or as an HTTP date (RFC 9110 section 10.2.3), through the connector."""
+    from lienthong.airflow.retry import StepRetryPolicy
+    from lienthong.connector import Batch, Connection, Context
+    from lienthong_connectors.rest import RestTarget
+
+    value = formatdate(time.time() + 120, usegmt=True) if given == "date" else given
+    with overloaded(value) as port:
+        target = RestTarget(path="x").open_target(
+            Connection("t", "lienthong_rest", host=f"http://127.0.0.1:{port}"), Context()
+        )
+        with pytest.raises(RateLimited) as caught:
+            target.deliver(Batch("0" * 64, [b"{}"]))
+        target.close()
+    decision = StepRetryPolicy().evaluate(caught.value, 1, 4)
+    assert decision.retry_delay is not None
+    assert least <= decision.retry_delay.total_seconds() <= most
+
+
+@contextmanager
+def overloaded(retry_after: str | None) -> Iterator[int]:
+    """A server that answers 429 to everything; yields its port."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(429)
+            if retry_after is not None:
+                self.send_header("Retry-After", retry_after)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        yield server.server_port
+        server.shutdown()

@@ -11,7 +11,7 @@ from lienthong_connectors.http.client import Answered
 
 def record_id(batch: Batch, record: bytes) -> str:
     """Return the idempotency key of one record of a batch: 64 hexadecimal digits, the same on every try."""
-    return sha256(f"{batch.id}:".encode() + record)
+    return sha256(f"{batch.root}:".encode() + record)
 
 
 def update_id(batch: Batch, indices: list[int]) -> str:

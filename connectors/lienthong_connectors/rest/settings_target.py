@@ -70,6 +70,7 @@ class RestTarget:
     def __post_init__(self) -> None:
         require(self.method in {"POST", "PUT", "PATCH"}, "method", "POST, PUT or PATCH")
         require(self.mode in {"batch", "single", "ndjson"}, "mode", "batch, single or ndjson")
+        require(self.mode == "single" or "{key}" not in self.path, "path", "{key} only with single")
         require(self.max_batch >= 0, "max_batch", "0 for no limit, or a number of records")
         require(set(self.statuses.values()) <= _OUTCOMES, "statuses", ", ".join(sorted(_OUTCOMES)))
         self._check_wrap()
@@ -94,11 +95,8 @@ class RestTarget:
         if self.wrap is not None:
             used = references(self.wrap)
             require(place in used, "wrap", f"${place} where the {place} go")
-            require(
-                used <= {place, "id", "key", "connection"},
-                "wrap",
-                f"only ${place}, $id, $key and $connection",
-            )
+            known = {place, "id", "connection"} | ({"key"} if self.mode == "single" else set())
+            require(used <= known, "wrap", f"only {', '.join(sorted('$' + name for name in known))}")
 
     def _check_status(self) -> None:
         status = self.status

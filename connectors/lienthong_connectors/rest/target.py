@@ -174,30 +174,28 @@ class OpenRestTarget:
 
     def _call(self, batch: Batch, indices: Sequence[int], key: str, flag: Any) -> Call:
         settings = self._settings
-        headers = {"Content-Type": self._media, **self._headers(batch, indices, key)}
+        names: dict[str, Any] = {**self._names, "id": key}
+        if settings.mode == "single":
+            names["key"] = key_of(orjson.loads(batch.records[indices[0]]), batch.key)
+        headers = {"Content-Type": self._media, **self._headers(batch, indices, names)}
         if settings.text == "":
             del headers["Content-Type"]
         if settings.key_header:
             headers[settings.key_header] = key
-        path = settings.path
-        if "{key}" in path:
-            name = key_of(orjson.loads(batch.records[indices[0]]), batch.key)
-            path = path.replace("{key}", quote(name, safe=""))
+        path = settings.path.replace("{key}", quote(str(names.get("key", "")), safe=""))
         label = "/" + settings.path.lstrip("/")
-        body = self._body([batch.records[i] for i in indices], key, flag)
+        body = self._body([batch.records[i] for i in indices], names, flag)
         params = {name: as_text(value) for name, value in fill(settings.params, self._names).items()}
         return Call(settings.method, path, params, body, headers, label, safe=False, correlation=key)
 
-    def _headers(self, batch: Batch, indices: Sequence[int], key: str) -> dict[str, str]:
+    def _headers(self, batch: Batch, indices: Sequence[int], names: Mapping[str, Any]) -> dict[str, str]:
         """Return the settings' headers, filled with what a single record says."""
         headers = self._settings.headers
-        names = {**self._names, "id": key}
-        if references(headers) & {"record", "key"}:
-            names["record"] = orjson.loads(batch.records[indices[0]])
-            names["key"] = key_of(names["record"], batch.key)
+        if "record" in references(headers):
+            names = {**names, "record": orjson.loads(batch.records[indices[0]])}
         return record_headers(headers, names, where=self._where)
 
-    def _body(self, records: Sequence[bytes], key: str, flag: Any) -> bytes:
+    def _body(self, records: Sequence[bytes], names: Mapping[str, Any], flag: Any) -> bytes:
         """Return the body's bytes; canonical record bytes go into it as they are."""
         settings = self._settings
         if settings.mode == "ndjson":
@@ -209,8 +207,7 @@ class OpenRestTarget:
         if settings.wrap is None:
             return content
         place = "record" if settings.mode == "single" else "records"
-        names: Mapping[str, Any] = {**self._names, place: orjson.Fragment(content), "id": key}
-        body = fill(settings.wrap, names)
+        body = fill(settings.wrap, {**names, place: orjson.Fragment(content)})
         if settings.upsert is not None:
             body[settings.upsert.flag] = flag
         return orjson.dumps(body)

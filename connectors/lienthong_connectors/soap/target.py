@@ -205,7 +205,7 @@ class OpenTarget:
         return {
             "record": record,
             "key": key_of(record, batch.key) if batch.key else "",
-            "request": {"id": sha256(batch.id.encode() + data)[:32]},
+            "request": {"id": sha256(batch.root.encode() + data)[:32]},
             "batch": {"id": batch.id},
         }
 

@@ -61,6 +61,8 @@ class Batch:
     ``id`` is the idempotency key (64 hexadecimal digits): the same on every try. ``records`` are
     canonical record bytes, ``key`` the dataset's key fields (dotted paths). ``receipts`` are those
     that the target gave for this delivery before, oldest first: what `RecordTarget.lookup` asks with.
+    ``rest_of`` is the id of the whole delivery where these are the records of it that are sent again:
+    keys of single records are derived from `root`, so that they are the same on every try.
     """
 
     id: str
@@ -68,6 +70,12 @@ class Batch:
     key: tuple[str, ...] = ()
     dataset: str = ""
     receipts: tuple[Receipt, ...] = ()
+    rest_of: str = ""
+
+    @property
+    def root(self) -> str:
+        """The id of the whole delivery."""
+        return self.rest_of or self.id
 
     def objects(self) -> list[Record]:
         """Return the records decoded."""

@@ -141,7 +141,10 @@ class Delivering:
             return found
         rest = [records[line] for line in lines]
         whole = len(rest) == len(records)
-        answer = self._send(state, self._batch(state.id if whole else _rest_id(state.id, rest), rest))
+        batch = self._batch(state.id, rest)
+        if not whole:
+            batch = replace(batch, id=_rest_id(state.id, rest), rest_of=state.id)
+        answer = self._send(state, batch)
         return Answer(
             len(records),
             refused={**found.refused, **{lines[line]: why for line, why in answer.refused.items()}},

@@ -53,6 +53,8 @@ from lienthong_connectors.rest import (
         (lambda: RestTarget(path="x", mode="stream"), "mode"),  # type: ignore[arg-type]
         (lambda: RestTarget(path="x", wrap={"a": 1}), "wrap"),
         (lambda: RestTarget(path="x", wrap={"a": "$records", "b": "$secret"}), "wrap"),
+        (lambda: RestTarget(path="x", wrap={"a": "$records", "b": "$key"}), "wrap"),
+        (lambda: RestTarget(path="x/{key}"), "path"),
         (lambda: RestTarget(path="x", mode="ndjson", wrap={"a": "$records"}), "wrap"),
         (lambda: RestTarget(path="x", mode="single", wrap={"a": "$records"}), "wrap"),
         (lambda: RestTarget(path="x", upsert=CreateThenUpdate(exists_codes=("4",))), "upsert"),

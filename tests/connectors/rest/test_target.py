@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -379,6 +380,36 @@ def test_single_mode_refuses_single_records(agency: Any) -> None:
     target.deliver(batch)
     assert [a.headers["idempotency-key"] for a in agency.asked] == first
     assert len(set(first)) == 5
+
+
+def test_a_record_keeps_its_key_when_only_the_rest_is_sent_again(agency: Any) -> None:
+    """A target that saw the first try knows the second for the same."""
+    agency.default = agency.response({})
+    target = agency.target(RestTarget(path="x", mode="single"))
+    whole, rest = agency.batch(*ROWS), agency.batch(ROWS[3])
+    target.deliver(whole)
+    target.deliver(replace(rest, rest_of=whole.id))
+    keys = [asked.headers["idempotency-key"] for asked in agency.asked]
+    assert rest.id != whole.id
+    assert keys[5] == keys[3]
+
+
+def test_the_targets_own_key_field_stands_in_the_body(agency: Any) -> None:
+    """Batch: the idempotency key where the target wants it; single: the record's key, too."""
+    agency.default = agency.response({})
+    batch = agency.batch(*ROWS[:1])
+    agency.target(RestTarget(path="x", wrap={"maGoiTin": "$id", "d": "$records"}, key_header="")).deliver(
+        batch
+    )
+    single = RestTarget(
+        path="x/{key}", mode="single", wrap={"maHoSo": "$key", "soGoi": "$id", "d": "$record"}
+    )
+    agency.target(single).deliver(batch)
+    first, second = agency.asked
+    assert first.json()["maGoiTin"] == batch.id
+    assert "idempotency-key" not in first.headers
+    assert second.json()["maHoSo"] == ROWS[0]["id"]
+    assert second.json()["soGoi"] == second.headers["idempotency-key"]
 
 
 def test_single_mode_accounts_for_what_was_sent_before_a_failure(agency: Any) -> None:
