@@ -238,3 +238,22 @@ class TestOnlyTheFirstBatch(TargetMutant):
             if system.taken:
                 return Answer(len(batch.records), receipts=(self.receipt(batch),))
             return super().take(system, batch)
+
+
+class TestAtWorkOnWhatIsTaken(TargetMutant):
+    caught_by = "test_delivers_and_reads_back"
+
+    class _Open(memory.OpenTarget):
+        def take(self, system: memory.System, batch: Batch) -> Answer:
+            return replace(super().take(system, batch), ask_after=1.0)
+
+
+class TestAtWorkAndNeverToBeAsked(TargetMutant):
+    caught_by = "test_delivers_and_reads_back"
+
+    class _Open(memory.OpenTarget):
+        capabilities = TargetCapabilities(repeatable=True)
+
+        def take(self, system: memory.System, batch: Batch) -> Answer:
+            everything = frozenset(range(len(batch.records)))
+            return replace(super().take(system, batch), unknown=everything, refused={}, ask_after=1.0)

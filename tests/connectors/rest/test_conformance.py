@@ -291,6 +291,21 @@ class TestKeyedTargetInDoubt(TestKeyedTarget):
         return {"unresponsive": late, "garbled": breakages["garbled"], "cut-after-taken": cut}
 
 
+class TestKeyedTargetLater(TestKeyedTarget):
+    """The same system asked to accept now and work later: 202, and a job to be asked about."""
+
+    pause = 0.05
+
+    @pytest.fixture
+    def settings(self) -> RestTarget:
+        return replace(identity_results(later=True), timeout=1)
+
+    @pytest.fixture(autouse=True)
+    def emptied(self, province: Province) -> None:
+        self.empty(province, "xacthuc")
+        self.empty(province, "viec")
+
+
 class TestCreateThenUpdateTarget(Sandbox, TargetConformance):
     """Dossiers to the national portal, which has no idempotency key: created, else updated."""
 
