@@ -38,6 +38,7 @@ from lienthong.signing import KeyRing, Signer
 from lienthong.signing.keys import create_development_keys
 from lienthong_connectors.http.asking import refusal
 from lienthong_connectors.http.oauth2 import TokenEndpoint
+from lienthong_connectors.http.tls import Tls
 from lienthong_connectors.http.transport import Limits, Transport
 from lienthong_connectors.rest import RestSource
 
@@ -232,7 +233,7 @@ def endpoint(agency: Any, keys: Keys, **extra: Any) -> TokenEndpoint:
     """A token endpoint of the scripted agency, for a client with an assertion."""
     fields = {"login": "es", "token_url": "/token", "token_credentials": "private_key_jwt"}
     fields |= {"assertion_key": keys.path("ec.pem")} | extra
-    transport = Transport(Limits(), agency.lines.append, where="")
+    transport = Transport(Limits(), agency.lines.append, where="", tls=Tls())
     return TokenEndpoint(agency.connection(**fields), agency.context(), transport, None)
 
 
@@ -270,7 +271,7 @@ def test_audience_and_resources_are_sent_in_form_and_json(agency: Any) -> None:
     }
     for way in ("post", "json"):
         connection = agency.connection(token_credentials=way, scope="s", **fields)
-        transport = Transport(Limits(), agency.lines.append, where="")
+        transport = Transport(Limits(), agency.lines.append, where="", tls=Tls())
         TokenEndpoint(connection, agency.context(), transport, None).fetch()
     form, body = parse_qs(agency.asked[0].body.decode()), agency.asked[1].json()
     common = {"grant_type": "client_credentials", "scope": "s", "audience": "x"}
