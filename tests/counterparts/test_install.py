@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 #: what the script calls besides the programs that it installs
-TOOLS = ("sh", "cat", "cksum", "cut", "dirname", "id", "mkdir", "paste", "rm", "sed")
+TOOLS = ("sh", "cat", "cksum", "cut", "dirname", "grep", "id", "mkdir", "paste", "rm", "sed", "sort")
 #: writes its arguments down; "ci" leaves what npm leaves
 FAKE = """#!/bin/sh
 echo "$(basename "$0") $*" >>"{log}"
@@ -33,6 +33,9 @@ def project(tmp_path: Path) -> Path:
     script.chmod(0o755)
     for name in ("package.json", "package-lock.json"):
         (tmp_path / "tests/counterparts" / name).write_text("{}")
+    (tmp_path / "tests/test_a.py").write_text("with counterparts.nginx(text, tmp_path) as port:")
+    (tmp_path / "tests/test_b.py").write_text('counterparts.program("xmlsec1")')
+    (tmp_path / "tests/test_c.py").write_text("nothing")
     for name in (*TOOLS, "basename"):
         (tmp_path / "bin" / name).symlink_to(shutil.which(name) or "")
     _fake(tmp_path, "id", "echo 1000")
@@ -75,7 +78,7 @@ def test_without_root_one_line_says_what_to_install(project: Path) -> None:
     assert done.stderr.count("\n") == 1
     assert "nginx: not installed (Debian 12: apt-get install nginx xmlsec1 nodejs npm)" in done.stderr
     assert "npm packages: not installed, because there is no node or no npm" in done.stderr
-    assert "Tests that need them are skipped." in done.stderr
+    assert "Tests that therefore do not run: tests/test_a.py tests/test_b.py." in done.stderr
     missing = (project / ".cache/counterparts/missing").read_text().splitlines()
     assert [line.split("\t")[0] for line in missing] == ["nginx", "xmlsec1", "node", "npm", "npm packages"]
 
@@ -117,5 +120,6 @@ def test_as_root_the_debian_packages_are_installed_and_no_service_starts(project
     done = _install(project)
     calls = (project / "calls").read_text()
     assert "install --yes --no-install-recommends nginx\nheld" in calls
+    assert done.stderr.endswith("do not run: tests/test_a.py.\n")
     assert "nginx: could not be installed, see .cache/counterparts/install.log" in done.stderr
     assert Path("/usr/sbin/policy-rc.d").exists() == held_before

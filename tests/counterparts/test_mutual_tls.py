@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import selectors
 import socket
 import ssl
 import threading
@@ -209,6 +210,55 @@ def test_requests_adds_no_public_authority_to_ours(nginx: Serve, province: Provi
         client.close()
     (known,) = client.tls.context.get_ca_certs()
     assert known["subject"] == ((("commonName", "agency"),),)
+
+
+def test_a_proxy_changes_nothing_of_it(nginx: Serve, province: Province) -> None:
+    """Through a tunnel ours is shown, theirs is verified; asking for the tunnel is not sending a request."""
+    with nginx() as port, _tunnel() as (proxy, asked):
+        given = {"proxy": f"http://127.0.0.1:{proxy}", **FORMS["pkcs12"](province)}
+        assert _read(_connection(port, province, **given)) == [{"id": 1}]
+        with pytest.raises(Misconfigured, match="authority that is not trusted"):
+            _deliver(_connection(port, province, **given, ca_file=province.other.file))
+    assert [line.rpartition(" ")[0] for line in asked] == [f"CONNECT 127.0.0.1:{port}"] * 2
+
+
+@contextmanager
+def _tunnel() -> Iterator[tuple[int, list[str]]]:
+    """Serve a proxy that knows CONNECT only; yield its port and what it was asked."""
+    asked: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=_tunnel_all, args=(listener, asked), daemon=True)
+        thread.start()
+        yield listener.getsockname()[1], asked
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join(5)
+
+
+def _tunnel_all(listener: socket.socket, asked: list[str]) -> None:
+    while True:
+        try:
+            near, _ = listener.accept()
+        except OSError:
+            return
+        with near:
+            head = near.recv(65536).decode()
+            asked.append(head.splitlines()[0])
+            host, _, port = head.split()[1].rpartition(":")
+            with socket.create_connection((host, int(port))) as far:
+                near.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+                _pump(near, far)
+
+
+def _pump(near: socket.socket, far: socket.socket) -> None:
+    with selectors.DefaultSelector() as waiting, contextlib.suppress(OSError):
+        waiting.register(near, selectors.EVENT_READ, far)
+        waiting.register(far, selectors.EVENT_READ, near)
+        while True:
+            for key, _ in waiting.select(10):
+                data = key.fileobj.recv(65536)  # type: ignore[union-attr]
+                if not data:
+                    return
+                key.data.sendall(data)
 
 
 def test_a_key_from_pkcs12_is_never_in_a_file_in_clear(

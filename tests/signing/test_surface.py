@@ -12,9 +12,10 @@ from lienthong.signing import http, wsse
 def test_public_names() -> None:
     """Others build on exactly these names."""
     assert lienthong.signing.__all__ == ["KeyRing", "LocalSigner", "Signer", "TrustStore", "Verified"]
-    assert {"HttpMessage", "HttpSignaturePolicy", "VerifiedMessage", "sign_message", "verify_message"} <= set(
-        http.__all__
-    )
+    assert {
+        *("HttpMessage", "HttpSignaturePolicy", "ReplayMemory", "VerifiedMessage"),
+        *("for_algorithm", "sign_message", "verify_message"),
+    } <= set(http.__all__)
     assert wsse.__all__ == [
         "SignPolicy",
         "VerifiedEnvelope",

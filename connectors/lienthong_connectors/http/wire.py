@@ -67,9 +67,12 @@ class Deadline:
             self._socket = None
         self._timer.cancel()
 
-    def watch(self, sock: socket.socket) -> None:
-        """Shut this socket down when the time is over (at once where it is over already)."""
-        self.sent = True
+    def watch(self, sock: socket.socket, *, request: bool = True) -> None:
+        """Shut this socket down when the time is over (at once where it is over already).
+
+        ``request``: what is about to be written belongs to the request.
+        """
+        self.sent = self.sent or request
         with self._lock:
             self._socket = sock
             if self.expired:
@@ -88,10 +91,10 @@ class Deadline:
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
-def _watch(sock: Any) -> None:
+def _watch(sock: Any, *, request: bool = True) -> None:
     deadline = getattr(_current, "deadline", None)
     if deadline is not None and sock is not None:
-        deadline.watch(sock)
+        deadline.watch(sock, request=request)
 
 
 class _HeadReader:
@@ -141,7 +144,8 @@ class _TlsConnection(HTTPSConnection):
     def send(self, data: Any) -> None:
         if self.sock is None:
             self.connect()
-        _watch(self.sock)
+        # before TLS is agreed a proxy is asked for a tunnel
+        _watch(self.sock, request=isinstance(self.sock, ssl.SSLSocket))
         try:
             super().send(data)
         except OSError as error:
