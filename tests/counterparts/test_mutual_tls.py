@@ -135,6 +135,23 @@ def test_no_certificate_is_said_to_be_asked_for(nginx: Serve, province: Province
         assert "asks for a client certificate" in found["path"].detail
 
 
+def test_soap_says_the_same(nginx: Serve, province: Province) -> None:
+    """The SOAP connector uses the same client: a certificate is taken, and asked for where there is none."""
+    settings = SoapSource(operation="get", record_element="item")
+    with nginx() as port:
+        found = _check(_connection(port, province, **FORMS["pkcs12"](province)), settings)
+        assert all(finding.ok for finding in found.values())
+        assert "client-certificate" in found
+        connection = _connection(port, province)
+        found = _check(connection, settings)
+        assert not found["service"].ok
+        assert "asks for a client certificate" in found["service"].detail
+        source = settings.open_source(connection, Context())
+        with pytest.raises(Misconfigured, match="asks for a client certificate"):
+            list(source.read(ReadRequest()))
+        source.close()
+
+
 def test_a_certificate_of_a_foreign_authority_is_refused(nginx: Serve, province: Province) -> None:
     foreign = province.other.issue("foreign")
     with nginx() as port:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -256,6 +258,21 @@ def test_a_full_memory_refuses_what_is_as_old_as_what_it_forgot() -> None:
     assert not memory.add(b"new", 100, oldest=0)
     assert memory.holds(bytes([2]), 102)
     assert not memory.holds(b"new", 101)
+
+
+def test_of_threads_that_bring_the_same_message_one_is_served() -> None:
+    memory = http.ReplayMemory()
+    with ThreadPoolExecutor(8) as pool:
+        for created in range(50):
+            bring = partial(memory.add, bytes([created]), created, oldest=0)
+            assert [one.result() for one in [pool.submit(bring) for _ in range(8)]].count(True) == 1
+
+
+def test_an_algorithm_that_there_is_not_is_refused(signer: Signer) -> None:
+    with pytest.raises(Misconfigured, match="not an algorithm"):
+        http.for_algorithm(signer, "rsa-sha1")
+    with pytest.raises(Misconfigured, match="RS256"):
+        http.for_algorithm(signer, "rsa-v1_5-sha256")
 
 
 def test_a_memory_forgets_what_is_refused_for_its_age_anyway() -> None:
