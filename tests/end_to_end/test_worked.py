@@ -81,3 +81,6 @@ def test_a_page_runs_as_it_is_written(page: Path, tmp_path: Path) -> None:
             printed = done.stdout.replace(f"port {province.port} ", "port 18080 ")
             assert done.returncode == 0, f"{arguments}\n{done.stdout}\n{done.stderr}"
             assert matches(shown, printed), f"{arguments}\n{printed}"
+        granted = sum(line["count"] for line in province.log("one_stop") if line["operation"] == "token")
+    if page.stem == "a-oauth2":
+        assert granted == 1, "one token for a check and two runs, in processes of their own"

@@ -159,7 +159,8 @@ class Client:
             stack.close()
             incoming, request = self._paced(call, stack)
         if self._refused(incoming):
-            clock = clock_hint(incoming.headers) if self.auth.stamped else ""
+            stamped = self.auth.stamped or "Signature-Input" in request.headers
+            clock = clock_hint(incoming.headers) if stamped else ""
             raise Unauthenticated(
                 "the other side does not accept who we are",
                 where=f"{self.where}{call.label or call.path}",

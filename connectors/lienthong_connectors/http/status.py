@@ -19,6 +19,7 @@ from lienthong.errors import (
     Unauthenticated,
     Unavailable,
 )
+from lienthong_connectors.http.clock import clock_hint
 from lienthong_connectors.http.privacy import spoken
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ _TEXTS = (
     "error",
 )
 _CODES = ("code", "error_code", "ErrorCode", "Status", "error")
+_NO_RIGHT = "ask the agency for the right to this service"
 _NOT_TAKEN = frozenset({408, 425, 429})
 
 
@@ -93,7 +95,7 @@ def _permanent(reply: Reply, where: str) -> LienThongError:
             f"the other side does not accept who we are{_suffix(reply)}", where=where, hint=hint
         )
     if status == 403:
-        hint = "ask the agency for the right to this service"
+        hint = "; ".join(filter(None, (_NO_RIGHT, clock_hint(reply.headers))))
         return Forbidden(f"the other side knows us and refuses{_suffix(reply)}", where=where, hint=hint)
     if status < 400:
         hint = "give the address that it redirects to as the connection's host"

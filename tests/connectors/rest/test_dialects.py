@@ -7,14 +7,18 @@ import hashlib
 import json
 import time
 from email.utils import formatdate
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lienthong.errors import Misconfigured, RateLimited, Unauthenticated
+from lienthong.connector import ReadRequest
+from lienthong.errors import Forbidden, Misconfigured, RateLimited, Unauthenticated
+from lienthong.signing import KeyRing
+from lienthong.signing.keys import create_development_keys
 from lienthong_connectors.http.client import Call, Client
 from lienthong_connectors.http.transport import Limits, Streamed
-from lienthong_connectors.rest import RestSource, RestTarget
+from lienthong_connectors.rest import HttpSignature, RestSource, RestTarget
 
 ROWS = [{"id": 1}]
 SOURCE = RestSource(path="rows")
@@ -46,6 +50,47 @@ def sent(agency: Any, call: Call, **extra: Any) -> Any:
     agency.opened.append(client)
     client.call(call)
     return agency.asked[-1]
+
+
+@pytest.mark.parametrize(
+    ("way", "authorization", "body"),
+    [
+        ("basic", "Basic YXBwOmtob2E=", b"grant_type=client_credentials&scope=a+b"),
+        (
+            "post",
+            None,
+            b"grant_type=client_credentials&scope=a+b&client_id=app&client_secret=khoa",
+        ),
+        (
+            "json",
+            None,
+            b'{"grant_type":"client_credentials","scope":"a b","client_id":"app","client_secret":"khoa"}',
+        ),
+    ],
+)
+def test_a_asks_for_a_token_in_the_way_that_the_gateway_reads(
+    agency: Any, way: str, authorization: str | None, body: bytes
+) -> None:
+    """The token request byte by byte, and the bearer token that follows."""
+    agency.default = agency.response({"access_token": "T", "expires_in": 3600, "scope": "b a"})
+    who = {"login": "app", "password": "khoa", "token_url": "/token", "scope": "a b"}
+    asked = sent(agency, Call("GET", "rows"), auth="oauth2", token_credentials=way, **who)
+    token = agency.asked[0]
+    assert (token.method, token.headers.get("authorization"), token.body) == ("POST", authorization, body)
+    assert asked.headers["authorization"] == "Bearer T"
+
+
+def test_d_puts_the_session_at_the_front_of_the_body(agency: Any) -> None:
+    """Login and call byte by byte."""
+    agency.default = agency.response({"session": "S", "error_code": 0})
+    who = {"login": "u", "password": "p", "token_url": "/login", "dstcode": "VN:GOV:x", "madonvi": "H21"}
+    body = '{"service":"TraCuuHoSo","mahoso":"Hồ sơ"}'.encode()
+    asked = sent(agency, Call("POST", "mapi/g", body=body), auth="dvcqg-session", **who)
+    assert agency.asked[0].body == b'{"username":"u","password":"p"}'
+    assert asked.body == b'{"session":"S","madonvi":"H21",' + body[1:]
+    for one in agency.asked:
+        assert (one.headers["charset"], one.headers["dstcode"]) == ("utf-8", "VN:GOV:x")
+        assert one.headers["content-type"] == "application/json; charset=utf-8"
 
 
 @pytest.mark.parametrize(
@@ -221,6 +266,27 @@ def test_a_refused_moment_says_how_far_our_clock_is_off(
         agency.read(SOURCE, auth=auth, login="u", password="p")
     assert ("clock" in caught.value.hint) == (said is not None)
     assert said is None or said in str(caught.value)
+
+
+def test_a_403_says_so_too(agency: Any) -> None:
+    """Some systems call an old moment forbidden; a clock that is right goes without a word."""
+    for date, said in ((formatdate(0, usegmt=True), True), (formatdate(usegmt=True), False)):
+        agency.default = agency.response({}, status=403, headers={"Date": date})
+        with pytest.raises(Forbidden) as caught:
+            agency.read(SOURCE, auth="vxp-hmac", login="u", password="p")
+        assert ("ahead of the other side's" in caught.value.hint) == said
+
+
+def test_a_refused_signature_says_so_as_well(agency: Any, tmp_path: Path) -> None:
+    """Signed requests carry the moment of signing, whatever the connection's own credential."""
+    create_development_keys(tmp_path, "H21")
+    signer = KeyRing.for_home(tmp_path).signer("H21")
+    agency.default = agency.response({}, status=401, headers={"Date": formatdate(0, usegmt=True)})
+    settings = RestSource(path="rows", signature=HttpSignature(sign=True))
+    opened = settings.open_source(agency.connection(), agency.context(signer=signer))
+    agency.opened.append(opened)
+    with pytest.raises(Unauthenticated, match="ahead of the other side's"):
+        list(opened.read(ReadRequest()))
 
 
 def test_a_credential_without_a_moment_says_nothing_of_clocks(agency: Any) -> None:
