@@ -23,6 +23,7 @@ from typing import Any
 
 import dag_parsing
 import http_signatures
+import rest_pull
 import soap_bulk
 from databases import SQLite, postgresql
 from rich.console import Console
@@ -132,6 +133,16 @@ def show(result: dict[str, Any]) -> None:
         f"SOAP bulk answer: bus {soap['bus']:,.0f}/s, zeep {soap['zeep']:,.0f}/s, "
         f"ratio {soap['ratio']:.1f}, peak {soap['peak_mb']:.0f} MB"
     )
+    rest = result["rest_pull"]
+    CONSOLE.print(
+        f"REST pull at {rest['latency_ms']} ms a page: bus {rest['bus']:,.0f}/s, "
+        f"requests {rest['requests']:,.0f}/s, ratio {rest['ratio']:.1f}"
+    )
+    array = rest["array"]
+    CONSOLE.print(
+        f"JSON array of {array['mb']:,} MB: {array['mb_per_second']:,.0f} MB/s, "
+        f"{array['mb_per_cpu_second']:,.0f} MB per second of processor, peak {array['peak_mb']:.0f} MB"
+    )
     CONSOLE.print(f"DAG parsing: {parsing['exchanges']} exchanges in {parsing['seconds']:.1f} s")
     signatures = result["http_signatures"]
     for name in ("p256", "rsa_pss_2048"):
@@ -162,6 +173,7 @@ def main() -> None:
         "throughput": rates,
         "memory": {f"peak_mb_{count}": round(peak, 1), f"peak_mb_{count * 10}": round(peak_large, 1)},
         "soap": soap_bulk.measure(),
+        "rest_pull": rest_pull.measure(),
         "dag_parsing": dag_parsing.measure(),
         "http_signatures": http_signatures.measure(),
     }

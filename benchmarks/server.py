@@ -1,7 +1,8 @@
 """A paged REST server on loopback that is never the bottleneck: pages are spliced, not encoded.
 
 ``GET /records?page=N`` (from 1, 1,000 records each) gives ``{"data": [...]}``, an empty list behind
-the last page. Started as ``python server.py COUNT``; prints its port and serves until it is killed.
+the last page. Started as ``python server.py COUNT [LATENCY]``; prints its port and serves until it is
+killed. LATENCY: milliseconds that every page takes to come.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class Server(asyncio.Protocol):
 
     pages: list[list[bytes]]
     count: int
+    latency = 0.0
 
     def __init__(self) -> None:
         self._rest = b""
@@ -51,7 +53,7 @@ class Server(asyncio.Protocol):
             found = _QUERY.match(head)
             body = self._page(int(found[1]) - 1) if found else b"{}"
             status = b"200 OK" if found else b"404 Not Found"
-            self._transport.write(  # type: ignore[attr-defined]
+            answer = (
                 b"HTTP/1.1 "
                 + status
                 + b"\r\nContent-Type: application/json\r\nContent-Length: "
@@ -59,6 +61,8 @@ class Server(asyncio.Protocol):
                 + b"\r\n\r\n"
                 + body
             )
+            write = self._transport.write  # type: ignore[attr-defined]
+            asyncio.get_running_loop().call_later(self.latency, write, answer)
 
     def _page(self, number: int) -> bytes:
         first = number * PAGE
@@ -71,8 +75,8 @@ class Server(asyncio.Protocol):
         return b"".join(pieces)
 
 
-async def _main(count: int) -> None:
-    Server.pages, Server.count = _templates(), count
+async def _main(count: int, latency: float = 0.0) -> None:
+    Server.pages, Server.count, Server.latency = _templates(), count, latency / 1000
     server = await asyncio.get_running_loop().create_server(Server, "127.0.0.1", 0)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
@@ -80,4 +84,4 @@ async def _main(count: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(int(sys.argv[1])))
+    asyncio.run(_main(int(sys.argv[1]), *map(float, sys.argv[2:])))
