@@ -10,7 +10,7 @@ from memory_bus import unit
 
 from lienthong import Delivery
 from lienthong.connector import TargetCapabilities
-from lienthong.errors import OutcomeUnknown, RequestRejected, SignatureInvalid, Unavailable
+from lienthong.errors import OutcomeUnknown, Reason, RequestRejected, SignatureInvalid, Unavailable
 from lienthong.ledger import export, verify_bundle
 from lienthong.pipeline import RunRequest, run_exchange
 from lienthong.pipeline.delivering import delivery_id
@@ -132,6 +132,30 @@ def test_what_was_surely_not_taken_may_be_sent_again(bench: Bench, error: Except
         run_exchange(bench.bus, bench.plan(delivery=Delivery(batch=10, attempts=1)), RunRequest("r1"))
     run_exchange(bench.bus, bench.plan(delivery=Delivery(batch=10, attempts=1)), RunRequest("r1"))
     once(bench, 3)
+
+
+def test_an_answer_lost_for_the_rest_puts_only_the_rest_in_doubt(bench: Bench) -> None:
+    """Records refused or taken before stay so, and the rest is sent again under the rest's own key."""
+    bench.source.offers = [unit(n) for n in range(1, 6)]
+    bench.target.refuse = lambda record: record["MaDonVi"] == "00001"
+    bench.target.answer_with = [OutcomeUnknown("cut", taken=False)]
+    plan = bench.plan(delivery=Delivery(batch=10, attempts=1))
+    with pytest.raises(OutcomeUnknown):
+        run_exchange(bench.bus, plan, RunRequest("r1"))
+    (state,) = bench.bus.journal.deliveries(exchange="units")
+    reason = Reason("", "target.99", "Bị từ chối", "Refused")
+    bench.bus.journal.answered(state.id, "unknown", total=5, refused={0: reason}, unknown=[2, 3])
+    bench.target.answer_with = [OutcomeUnknown("cut", taken=False)]
+    with pytest.raises(OutcomeUnknown):
+        run_exchange(bench.bus, plan, RunRequest("r1"))
+    (state,) = bench.bus.journal.deliveries(exchange="units")
+    assert (state.unknown, list(state.refused), state.acknowledged) == ((2, 3), [0], 2)
+    settled = run_exchange(bench.bus, plan, RunRequest("r1"))
+    assert (settled.counts["acknowledged"], settled.counts["refused"]) == (4, 1)
+    first, second, third = bench.target.batches
+    assert second.id == third.id != first.id
+    assert [len(batch.records) for batch in (first, second, third)] == [5, 2, 2]
+    assert second.rest_of == first.id
 
 
 def test_the_key_depends_on_content_target_and_epoch_only() -> None:

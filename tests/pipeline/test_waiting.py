@@ -157,6 +157,25 @@ def test_an_acceptance_that_was_lost_is_repeated_under_its_key_where_that_is_saf
     assert taken(bench) == [1] * 15
 
 
+def test_what_an_earlier_run_delivered_stays_delivered_while_the_rest_is_worked_on(bench: Bench) -> None:
+    """The second run's segment holds a batch that the first delivered, and more: only the rest is sent."""
+    bench.target.works = 0
+    bench.source.offers = [unit(n) for n in range(1, 4)]
+    bench.target.answer_with = [None, OutcomeUnknown("cut", taken=False)]
+    plan = bench.plan(delivery=Delivery(batch=2, parallel=1, attempts=1))
+    with pytest.raises(OutcomeUnknown):
+        run_exchange(bench.bus, plan, RunRequest("r1"), sleep=lambda _: None)
+    (state,) = [item for item in bench.bus.journal.deliveries(exchange="units") if len(item.receipts) == 0]
+    bench.bus.journal.not_taken(state.id)
+    bench.target.works = 2
+    bench.source.offers.insert(0, unit(50, NgayCapNhat="2026-01-01T00:00:00+07:00"))
+    more = bench.plan(delivery=Delivery(batch=9, parallel=1, attempts=1))
+    settled = run_exchange(bench.bus, more, RunRequest("r2"), sleep=lambda _: None)
+    assert settled.counts["acknowledged"] == 4
+    assert taken(bench) == [1] * 4
+    assert [len(batch.records) for batch in bench.target.batches] == [2, 1, 2]
+
+
 def test_receipts_keep_their_lines_and_survive_the_journal() -> None:
     """A receipt for some lines of a segment speaks of those, however deep it was nested."""
     receipt = Receipt("202", "d" * 64, "2026-01-01T00:00:00Z", "job", lines=(1,))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from lienthong.connector import Answer, Batch, Receipt, RecordTarget
@@ -90,15 +90,14 @@ class Delivering:
 
     def _send_new(self, state: DeliveryState, records: Sequence[bytes]) -> Answer:
         """Send what no earlier run has delivered."""
-        if not self.known:
-            return self._send(state, self._batch(state.id, records))
-        fresh = [line for line, data in enumerate(records) if leaf_hash(data) not in self.known]
-        if len(fresh) == len(records):
-            return self._send(state, self._batch(state.id, records))
-        self.bus.audit(
-            "push",
-            f"delivery {state.id}: {len(records) - len(fresh)} records were delivered by an earlier run",
-        )
+        fresh = [
+            line for line, data in enumerate(records) if not self.known or leaf_hash(data) not in self.known
+        ]
+        if len(fresh) < len(records):
+            self.bus.audit(
+                "push",
+                f"delivery {state.id}: {len(records) - len(fresh)} records were delivered by an earlier run",
+            )
         return self._send_lines(state, records, fresh, Answer(len(records)))
 
     def _resolve(self, state: DeliveryState, records: Sequence[bytes]) -> Answer:
@@ -111,12 +110,13 @@ class Delivering:
         can = self.target.capabilities
         if can.lookup:
             found = self._ask(state, records)
-            lost = len(found.unknown) == found.total and found.ask_after is None
+            lost = found.unknown == _doubtful(state) and found.ask_after is None
             if not (lost and can.repeatable):
                 return found
         if can.repeatable:
             self.bus.audit("push", f"delivery {state.id}: outcome unknown, repeated under the same key")
-            return self._send(state, self._batch(state.id, records))
+            settled = _settled(Answer(len(records)), state)
+            return self._send_lines(state, records, sorted(_doubtful(state)), settled)
         raise OutcomeUnknown(
             "the target can neither be asked nor be sent the same again",
             where=f"delivery {state.id}",
@@ -125,7 +125,7 @@ class Delivering:
 
     def _ask(self, state: DeliveryState, records: Sequence[bytes]) -> Answer:
         batch = replace(self._batch(state.id, records), receipts=_given(state))
-        found = self.target.lookup(batch)
+        found = _settled(self.target.lookup(batch), state)
         self.bus.audit(
             "push",
             f"delivery {state.id}: asked the target, {found.acknowledged} taken, "
@@ -144,7 +144,7 @@ class Delivering:
         batch = self._batch(state.id, rest)
         if not whole:
             batch = replace(batch, id=_rest_id(state.id, rest), rest_of=state.id)
-        answer = self._send(state, batch)
+        answer = self._send(state, batch, lines, found)
         return Answer(
             len(records),
             refused={**found.refused, **{lines[line]: why for line, why in answer.refused.items()}},
@@ -156,45 +156,47 @@ class Delivering:
             ask_after=_sooner(found.ask_after, answer.ask_after),
         )
 
-    def _send(self, state: DeliveryState, batch: Batch) -> Answer:
-        """Send a batch: the intent is on disk before the request leaves."""
+    def _send(self, state: DeliveryState, batch: Batch, lines: Sequence[int], found: Answer) -> Answer:
+        """Send some lines of a delivery, the intent of which is on disk before the request leaves.
+
+        ``found`` is what is known of all other lines, which an answer that is lost does not put in doubt.
+        """
         self.journal.sent(state.id)
         try:
             answer = self.target.deliver(batch)
         except (OutcomeUnknown, Tampered):  # a forged answer says nothing about what was taken
-            self._unknown(state, range(state.segment.count))
+            self.bus.audit("push", f"delivery {state.id}: outcome unknown, the target will be asked")
+            self._note(state, replace(found, unknown=found.unknown | frozenset(lines)))
             raise
         except LienThongError:
             self.journal.withdrawn(state.id)
             raise
         return answer
 
-    def _unknown(self, state: DeliveryState, lines: Collection[int]) -> None:
-        self.bus.audit("push", f"delivery {state.id}: outcome unknown, the target will be asked")
-        self.journal.answered(
-            state.id, "unknown", total=state.segment.count, refused={}, unknown=list(lines), receipts=[]
-        )
-
     def _record(self, state: DeliveryState, answer: Answer) -> DeliveryState:
-        open_lines = answer.unknown | answer.absent
         if answer.unknown:
             self.doubts[state.id] = answer.ask_after
-        refused_all = answer.total > 0 and len(answer.refused) == answer.total
-        outcome = "unknown" if open_lines else "refused" if refused_all else "acknowledged"
-        self.journal.answered(
-            state.id,
-            outcome,
-            total=answer.total,
-            refused=dict(answer.refused),
-            unknown=sorted(open_lines),
-            receipts=[receipt.as_dict() for receipt in answer.receipts],
-        )
+        open_lines = self._note(state, answer)
         self.bus.audit(
             "push",
             f"delivery {state.id}: {answer.acknowledged} acknowledged, {len(answer.refused)} refused"
             + (f", {len(open_lines)} unknown" if open_lines else ""),
         )
         return self.journal.delivery(state.id)
+
+    def _note(self, state: DeliveryState, answer: Answer) -> list[int]:
+        """Write an answer into the journal and return the lines whose fate is open."""
+        open_lines = sorted((answer.unknown | answer.absent) - answer.refused.keys())
+        refused_all = answer.total > 0 and len(answer.refused) == answer.total
+        self.journal.answered(
+            state.id,
+            "unknown" if open_lines else "refused" if refused_all else "acknowledged",
+            total=answer.total,
+            refused=dict(answer.refused),
+            unknown=open_lines,
+            receipts=[receipt.as_dict() for receipt in answer.receipts],
+        )
+        return open_lines
 
     def _batch(self, batch_id: str, records: Sequence[bytes]) -> Batch:
         return Batch(batch_id, records, self.key, self.dataset)
@@ -203,6 +205,19 @@ class Delivering:
 def _rest_id(whole: str, rest: Sequence[bytes]) -> str:
     leaves = b"".join(leaf_hash(data) for data in rest)
     return sha256(whole.encode() + leaves)
+
+
+def _doubtful(state: DeliveryState) -> frozenset[int]:
+    """Return the lines whose fate is open: all of them where nothing has been answered."""
+    return frozenset(state.unknown or range(state.segment.count))
+
+
+def _settled(answer: Answer, state: DeliveryState) -> Answer:
+    """Return an answer about a delivery in which the lines that were settled before stay as they were."""
+    open_ = _doubtful(state)
+    refused = {line: why for line, why in state.refused.items() if line not in open_}
+    refused |= {line: why for line, why in answer.refused.items() if line in open_}
+    return replace(answer, refused=refused, absent=answer.absent & open_, unknown=answer.unknown & open_)
 
 
 def _given(state: DeliveryState) -> tuple[Receipt, ...]:
