@@ -17,9 +17,12 @@ def test_public_names() -> None:
         *("for_algorithm", "sign_message", "verify_message"),
     } <= set(http.__all__)
     assert wsse.__all__ == [
+        "BodyDigest",
         "SignPolicy",
         "VerifiedEnvelope",
         "VerifyPolicy",
+        "check_freshness",
+        "secure",
         "sign",
         "username_token",
         "verify",

@@ -19,7 +19,6 @@ from lienthong_connectors.http.asking import ask, usable_text
 from lienthong_connectors.http.auth import Credential, Dialect, basic_value
 from lienthong_connectors.http.auth_fields import CLIENT_CREDENTIALS
 from lienthong_connectors.http.fields import base_url, join_url
-from lienthong_connectors.http.tokens import SharedToken
 from lienthong_connectors.http.transport import Transport
 
 _FORM = "application/x-www-form-urlencoded"
@@ -38,7 +37,9 @@ def token_credential(
     secret = endpoint.secret
     shared = None
     if context.cache is not None and secret:
-        shared = SharedToken(context.cache, endpoint.identity, secret)
+        from lienthong_connectors.http.tokens import SharedToken
+
+    shared = SharedToken(context.cache, endpoint.identity, secret)
     return Credential(endpoint.fetch, shared)
 
 

@@ -4,6 +4,7 @@ Importing this package loads neither zeep nor lxml nor requests: DAG files stay 
 """
 
 from lienthong_connectors.soap.descriptor import DESCRIPTOR
+from lienthong_connectors.soap.policies import Addressing, AnswerPolicy, WsSecurity
 from lienthong_connectors.soap.settings import (
     FaultTable,
     Paging,
@@ -12,11 +13,12 @@ from lienthong_connectors.soap.settings import (
     SoapSource,
     SoapTarget,
     StatusQuery,
-    WsSecurity,
 )
 
 __all__ = [
     "DESCRIPTOR",
+    "Addressing",
+    "AnswerPolicy",
     "FaultTable",
     "Paging",
     "ResultCodes",

@@ -41,6 +41,17 @@ _CONNECTION = (
         choices=("1.1", "1.2"),
     ),
     ConnectionField(
+        "wss_login",
+        Text("Tài khoản WS-Security", "WS-Security user name"),
+        "user name of a UsernameToken; empty: login",
+    ),
+    ConnectionField(
+        "wss_password",
+        Text("Mật khẩu WS-Security", "WS-Security password"),
+        "password of that user name; where wss_login is empty: password",
+        secret=True,
+    ),
+    ConnectionField(
         "officer", Text("Tài khoản cán bộ", "Officer account"), "for requests, as $connection.officer"
     ),
     *TLS_FIELDS,

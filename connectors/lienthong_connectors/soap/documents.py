@@ -10,13 +10,14 @@ import os.path
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urldefrag, urljoin
-
-from lxml import etree
 
 from lienthong.errors import LienThongError, Misconfigured
 from lienthong.records import digest, sha256
+
+if TYPE_CHECKING:
+    from lxml import etree
 
 Fetch = Callable[[str], bytes]
 WSDL: Final = "http://schemas.xmlsoap.org/wsdl/"
@@ -104,6 +105,8 @@ def absolute(said: str, base: str) -> str:
 
 def parse(data: bytes, location: str) -> etree._Element:
     """Return a document's root; `Misconfigured` for what is no XML or has a document type declaration."""
+    from lxml import etree
+
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True
     )

@@ -1,19 +1,16 @@
-"""Envelopes: built from a WSDL by zeep, or plainly where there is none."""
+"""Envelopes: header blocks and a Body, written whole or as a stream."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
-
-import zeep
-from lxml import etree
+from typing import Any, Final
 
 from lienthong.errors import Misconfigured, Reason, Refused
-from lienthong_connectors.soap.schema import Names, shapes_of
-from lienthong_connectors.soap.template import put_members
-from lienthong_connectors.soap.wsdl import version_of
-from lienthong_connectors.xml.shape import Shape
+from lienthong_connectors.soap.arrange import Unfit, below, wrong
+from lienthong_connectors.soap.described import ANY, Described, Element, Message
+from lienthong_connectors.soap.template import leaves
+from lienthong_connectors.soap.writer import Markup, Scope, Writer
 
 NAMESPACES: Final = {
     "1.1": "http://schemas.xmlsoap.org/soap/envelope/",
@@ -21,137 +18,86 @@ NAMESPACES: Final = {
 }
 """Envelope namespace by SOAP version."""
 
+WSU: Final = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
+_DECLARATION: Final = b'<?xml version="1.0" encoding="UTF-8"?>\n'
+_PIECE: Final = 1 << 16
 
-class Operation(Protocol):
-    """One operation of a service: how its request is written and what its answer looks like."""
 
-    @property
-    def name(self) -> str:
-        """Name of the operation."""
-        ...
-
-    @property
-    def version(self) -> str:
-        """SOAP version, ``1.1`` or ``1.2``."""
-        ...
-
-    @property
-    def action(self) -> str:
-        """The SOAPAction, empty where there is none."""
-        ...
-
-    @property
-    def one_way(self) -> bool:
-        """Whether there is no answer."""
-        ...
-
-    def body(self, request: Mapping[str, Any]) -> etree._Element:
-        """Return an envelope whose Body holds the request."""
-        ...
-
-    def shapes(self, record: str | None) -> dict[str, Shape]:
-        """Return what is known of the answer's elements, by Clark name."""
-        ...
-
-    def wrong_member(self, path: str) -> tuple[str, list[str]] | None:
-        """Return a dotted path's first part that the request cannot have, with what it can."""
-        ...
+def plain(name: str, namespace: str, action: str, version: str) -> Described:
+    """Return an operation without a WSDL: members become elements of the namespace in their order."""
+    tag = f"{{{namespace}}}{name}" if namespace else name
+    request = Message((Element(tag, name, ANY),))
+    return Described(name, version, "document", action, action, request, Message())
 
 
 @dataclass(frozen=True, slots=True)
-class DescribedOperation:
-    """An operation of a WSDL: zeep orders the members and knows their namespaces."""
+class Envelope:
+    """An envelope ready to be written: header blocks, and the Body's content as often as it is needed.
 
-    binding: Any
-    name: str
-    action: str
-    version: str = ""
-    one_way: bool = False
-    _names: list[Names] = field(default_factory=list)
+    ``listed`` tells whether a list is made on the way, so that the content may be of any length.
+    """
 
-    @classmethod
-    def of(cls, binding: Any, name: str, action: str) -> DescribedOperation:
-        """Return the operation of a binding; ``action`` goes before the WSDL's own."""
-        operation = binding.get(name)
-        names = [Names(operation.input.body)] if operation.input is not None and operation.input.body else []
-        one_way = operation.output is None or operation.abstract.output_message is None
-        return cls(binding, name, action or operation.soapaction or "", version_of(binding), one_way, names)
-
-    def body(self, request: Mapping[str, Any]) -> etree._Element:
-        """Return the envelope; raise `Refused` where a required member came to nothing."""
-        try:
-            envelope: etree._Element = self.binding.get(self.name).create(**request).content
-        except zeep.exceptions.ValidationError as error:
-            path = ".".join(str(part) for part in (error.path or ()))
-            raise unfit(path or _element(str(error)), "a required member is missing") from None
-        except (ValueError, TypeError, AttributeError) as error:
-            raise unfit("", f"a value does not fit its type ({type(error).__name__})") from None
-        return envelope
-
-    def shapes(self, record: str | None) -> dict[str, Shape]:
-        """Return the shapes of the answer's Body element and record element."""
-        output = self.binding.get(self.name).output
-        return {} if output is None or not output.body else shapes_of(output.body, record)
-
-    def wrong_member(self, path: str) -> tuple[str, list[str]] | None:
-        """Look a path up in the schema."""
-        return self._names[0].wrong(path) if self._names else (path, [])
-
-
-@dataclass(frozen=True, slots=True)
-class PlainOperation:
-    """An operation without a WSDL: members become elements of the namespace in their given order."""
-
-    name: str
-    namespace: str
-    action: str
     version: str
-    lists: frozenset[str] = frozenset()
-    one_way: bool = False
+    blocks: tuple[Markup, ...]
+    content: Callable[[], Iterator[str]] = field(repr=False)
+    listed: bool = False
 
-    def body(self, request: Mapping[str, Any]) -> etree._Element:
-        """Return the envelope; raise `Refused` where a text holds what XML cannot carry."""
-        space = NAMESPACES[self.version]
-        envelope = etree.Element(f"{{{space}}}Envelope", nsmap={"soap": space})
-        body = etree.SubElement(envelope, f"{{{space}}}Body")
-        tag = f"{{{self.namespace}}}{self.name}" if self.namespace else self.name
-        nsmap: Any = {None: self.namespace} if self.namespace else None
-        call = etree.SubElement(body, tag, nsmap=nsmap)
-        try:
-            put_members(call, request, self.namespace)
-        except ValueError:
-            raise unfit("", "a text holds characters that XML cannot carry") from None
-        return envelope
+    @property
+    def space(self) -> str:
+        """Namespace of the SOAP version."""
+        return NAMESPACES[self.version]
 
-    def shapes(self, record: str | None) -> dict[str, Shape]:  # noqa: ARG002 - nothing is known
-        """Return nothing: shapes are learned."""
-        return {}
+    def header(self) -> str:
+        """Return the Header, which declares its own namespaces, empty where there are no blocks."""
+        if not self.blocks:
+            return ""
+        return f'<soap:Header xmlns:soap="{self.space}">{"".join(self.blocks)}</soap:Header>'
 
-    def wrong_member(self, path: str) -> tuple[str, list[str]] | None:  # noqa: ARG002 - nothing is known
-        """Accept every path."""
-        return None
+    def body(self, identity: str = "") -> Iterator[bytes]:
+        """Yield the Body in its exclusive canonical form; ``identity`` is its wsu:Id."""
+        named = f' xmlns:wsu="{WSU}" wsu:Id="{identity}"' if identity else ""
+        yield from _encoded(f'<soap:Body xmlns:soap="{self.space}"{named}>', self.content(), "</soap:Body>")
 
-
-def finish(envelope: etree._Element, version: str, headers: Mapping[str, Any]) -> bytes:
-    """Put SOAP headers (Clark name to text or mapping) into an envelope and return its bytes."""
-    if headers:
-        space = NAMESPACES[version]
-        header = envelope.find(f"{{{space}}}Header")
-        if header is None:
-            header = etree.Element(f"{{{space}}}Header")
-            envelope.insert(0, header)
-        for name, value in headers.items():
-            namespace = name[1:].partition("}")[0] if name.startswith("{") else ""
-            put_members(header, {name: value}, namespace)
-    return etree.tostring(envelope, encoding="UTF-8", xml_declaration=True)
+    def around(self, header: str, body: Iterator[bytes]) -> Iterator[bytes]:
+        """Yield the whole envelope with this Header and this Body, as UTF-8."""
+        yield _DECLARATION + f'<soap:Envelope xmlns:soap="{self.space}">{header}'.encode()
+        yield from body
+        yield b"</soap:Envelope>"
 
 
-def check_members(operation: Operation, members: frozenset[str]) -> None:
+def compose(operation: Described, request: Mapping[str, Any], headers: Mapping[str, Any]) -> Envelope:
+    """Return the envelope of a request; ``headers`` maps Clark names to texts, mappings or `Markup`.
+
+    A header's mapping may say ``@mustUnderstand``, ``@role`` (or ``@actor``, which is the same) and
+    ``@relay``. Raises `Refused` where header blocks
+    cannot be written; where the Body cannot, `Envelope.body` does.
+    """
+    space = NAMESPACES[operation.version]
+    prefixes = {space: "soap"} | ({} if operation.kinds else _default(operation))
+    writer = Writer(operation.kinds, prefixes)
+    scope: Scope = frozenset({space})
+    parts = _parts(operation, request)
+
+    def content() -> Iterator[str]:
+        for element, value in parts:
+            try:
+                yield from writer.pieces(element, value, scope)
+            except Unfit as error:
+                raise unfit(error.path[1:], error.what) from None
+
+    try:
+        blocks = tuple(Markup(_block(operation, writer, name, value)) for name, value in headers.items())
+    except Unfit as error:
+        raise unfit(error.path, error.what) from None
+    return Envelope(operation.version, blocks, content, any(writer.listed(value) for _, value in parts))
+
+
+def check_members(operation: Described, members: frozenset[str]) -> None:
     """Raise `Misconfigured`, naming the member, where a request names what the operation has not."""
     for path in sorted(members):
-        wrong = operation.wrong_member(path)
-        if wrong is not None:
-            part, there = wrong
+        found = _wrong(operation, path.split("."))
+        if found is not None:
+            part, there = found
             raise Misconfigured(
                 f"operation {operation.name!r} has no member {part!r}",
                 where=f"option request, {path}",
@@ -159,9 +105,36 @@ def check_members(operation: Operation, members: frozenset[str]) -> None:
             )
 
 
-def unfit(path: str, what: str) -> Refused:
+def check_headers(operation: Described, headers: Mapping[str, Any], provided: frozenset[str]) -> None:
+    """Raise `Misconfigured` where headers are not those that the WSDL declares (soap:header).
+
+    ``provided`` are the namespaces of headers that others write. Further headers may be given.
+    """
+    for element in operation.request.headers:
+        if element.name not in headers:
+            if element.name[1:].partition("}")[0] not in provided:
+                raise Misconfigured(
+                    f"operation {operation.name!r} wants the header {element.name}",
+                    where="option soap_headers",
+                    hint="the WSDL declares it with soap:header",
+                )
+            continue
+        value = headers[element.name]
+        for path in leaves(value) if isinstance(value, Mapping) else ():
+            if path.startswith("@"):
+                continue
+            found = _walk(operation, element, path.split("."))
+            if found is not None:
+                raise Misconfigured(
+                    f"the header {element.name} has no member {found[0]!r}",
+                    where=f"option soap_headers, {path}",
+                    hint=f"there is: {', '.join(found[1]) or 'nothing below'}",
+                )
+
+
+def unfit(path: tuple[str, ...], what: str) -> Refused:
     """Return the refusal of a record from which no request can be made."""
-    member = f" ({path})" if path else ""
+    member = f" ({'.'.join(path)})" if path else ""
     reason = Reason(
         "",
         "target.request",
@@ -171,7 +144,76 @@ def unfit(path: str, what: str) -> Refused:
     return Refused(f"no request can be made: {what}{member}", reasons=(reason,))
 
 
-def _element(message: str) -> str:
-    """Return the element that zeep's message names; its values are never part of it."""
-    words = message.split()
-    return words[2] if message.startswith("Missing element") and len(words) > 2 else ""
+def _default(operation: Described) -> dict[str, str]:
+    """Return the one namespace of a request without a WSDL, in which every element stands."""
+    name = operation.request.body[0].name
+    return {name[1:].partition("}")[0]: ""} if name.startswith("{") else {}
+
+
+def _parts(operation: Described, request: Mapping[str, Any]) -> list[tuple[Element, Any]]:
+    """Return the Body's elements with their values: one takes the whole request, several by name."""
+    body = operation.request.body
+    if len(body) == 1:
+        return [(body[0], request)]
+    return [(element, request.get(element.member)) for element in body]
+
+
+def _block(operation: Described, writer: Writer, name: str, value: Any) -> str:
+    """Write one header block, with the attributes that SOAP gives it."""
+    space = NAMESPACES[operation.version]
+    declared = (one for one in operation.request.headers if one.name == name)
+    element = next(declared, None) or Element(name, name, ANY)
+    if isinstance(value, Mapping):
+        words = _WORDS[operation.version]
+        named = {words.get(str(key), str(key)): one for key, one in value.items()}
+        value = {
+            (f"@{{{space}}}{key[1:]}" if key[1:] in _OWN else key): _flag(key, one, operation.version)
+            for key, one in named.items()
+            if not (key[1:] in _FLAGS and one in _OFF)
+        }
+    return writer.text(element, value, frozenset({space}))
+
+
+_OWN: Final = frozenset({"mustUnderstand", "actor", "role", "relay"})
+_FLAGS: Final = frozenset({"mustUnderstand", "relay"})
+_OFF: Final = (False, 0, "0", "false")
+_WORDS: Final = {"1.1": {"@role": "@actor"}, "1.2": {"@actor": "@role"}}
+
+
+def _flag(key: str, value: Any, version: str) -> Any:
+    if key[1:] not in _FLAGS:
+        return value
+    return "1" if version == "1.1" else "true"
+
+
+def _wrong(operation: Described, path: list[str]) -> tuple[str, list[str]] | None:
+    body = operation.request.body
+    if len(body) == 1:
+        return _walk(operation, body[0], path)
+    named = {element.member: element for element in body}
+    if path[0] not in named:
+        return path[0], sorted(named)
+    return _walk(operation, named[path[0]], path[1:])
+
+
+def _walk(operation: Described, element: Element, path: list[str]) -> tuple[str, list[str]] | None:
+    number = element.kind
+    while path and number != ANY:
+        kind = operation.kinds[number]
+        found = wrong(kind, path)
+        if found is not None:
+            return found
+        number, path = below(kind, path[0]), path[1:]
+    return None
+
+
+def _encoded(start: str, content: Iterator[str], end: str) -> Iterator[bytes]:
+    """Gather small pieces into large ones."""
+    held, size = [start], 0
+    for piece in content:
+        held.append(piece)
+        size += len(piece)
+        if size >= _PIECE:
+            yield "".join(held).encode()
+            held, size = [], 0
+    yield "".join([*held, end]).encode()

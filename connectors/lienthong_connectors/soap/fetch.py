@@ -7,9 +7,10 @@ from urllib.parse import urlsplit
 from lienthong.connector import Connection, Context
 from lienthong.errors import Misconfigured
 from lienthong_connectors.soap.documents import Documents, collect
+from lienthong_connectors.soap.location import locate
 from lienthong_connectors.soap.settings import SoapLookup
 from lienthong_connectors.soap.transport import Wire
-from lienthong_connectors.soap.wsdl import gather, locate
+from lienthong_connectors.soap.wsdl import gather
 
 
 def documents_at(

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from lienthong.connector import Connection, Context, option
-from lienthong.errors import Misconfigured
 from lienthong_connectors.codes import Coded
+from lienthong_connectors.soap.policies import Addressing, WsSecurity, is_sha256, require
 
 if TYPE_CHECKING:
     from lienthong_connectors.soap.lookup import OpenLookup
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from lienthong_connectors.soap.target import OpenTarget
 
 Version = Literal["", "1.1", "1.2"]
-_HEX = frozenset("0123456789abcdef")
 
 
 @dataclass(frozen=True)
@@ -83,24 +82,6 @@ class StatusQuery:
     result: ResultCodes | None = option(None, doc="what its codes mean; None: the target's own")
 
 
-@dataclass(frozen=True)
-class WsSecurity:
-    """WS-Security 1.1 with X.509: what is signed and what must be.
-
-    A signed answer is held whole until it is verified, and only what was signed is read. Its size
-    is bounded by ``max_bytes``.
-    """
-
-    sign: bool = option(True, doc="sign requests with the exchange's key")
-    verify: bool = option(True, doc="refuse answers that are not signed by a trusted certificate")
-    cover: tuple[str, ...] = option((), doc="headers ({namespace}local) an answer must have and cover")
-    max_age: float = option(300.0, doc="oldest accepted signature time, seconds")
-    max_bytes: int = option(32 << 20, doc="largest signed answer")
-    signed_by: str = option(
-        "", doc="agency code that must stand in the answer's certificate; empty: any trusted"
-    )
-
-
 @dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)  # never made: saves parse time
 class _Service:
     """What every role says about the service."""
@@ -118,11 +99,16 @@ class _Service:
     path: str = option("", doc="path under the connection's host")
     headers: Mapping[str, str] = option(factory=dict, doc="HTTP headers of every request")
     soap_headers: Mapping[str, Any] = option(
-        factory=dict, doc="SOAP headers: {namespace}local to text or nested mapping, with references"
+        factory=dict,
+        doc="SOAP headers: {namespace}local to text or mapping (@mustUnderstand, @role), with references",
     )
     faults: FaultTable = option(FaultTable(), doc="what the agency's fault codes mean")
     lists: tuple[str, ...] = option((), doc="members that are always lists, where there is no WSDL to say so")
+    understands: tuple[str, ...] = option(
+        (), doc="headers ({namespace}local) of answers that may say mustUnderstand and mean nothing to us"
+    )
     security: WsSecurity | None = option(None, doc="WS-Security, None for none")
+    addressing: Addressing | None = option(None, doc="WS-Addressing, None for none")
     connect_timeout: float = option(10.0, doc="seconds to connect")
     read_timeout: float = option(60.0, doc="seconds between two bytes")
     deadline: float = option(300.0, doc="seconds for one request and its whole answer")
@@ -134,9 +120,7 @@ class _Service:
         require(bool(self.operation), "operation", "the name of an operation")
         require(self.soap_version in ("", "1.1", "1.2"), "soap_version", "1.1 or 1.2")
         pinned = self.wsdl_digest.lower()
-        require(
-            not pinned or (set(pinned) <= _HEX and len(pinned) == 64), "wsdl_digest", "64 hexadecimal digits"
-        )
+        require(not pinned or is_sha256(pinned), "wsdl_digest", "64 hexadecimal digits")
         times = (self.connect_timeout, self.read_timeout, self.deadline)
         require(all(seconds > 0 for seconds in times), "deadline", "timeouts above 0 seconds")
         require(self.max_depth >= 3, "max_depth", "3 or more")
@@ -235,11 +219,3 @@ class SoapLookup(_Service):
         from lienthong_connectors.soap.lookup import OpenLookup
 
         return OpenLookup(self, connection, context)
-
-
-def require(holds: bool, name: str, wanted: str) -> None:
-    """Raise `Misconfigured` naming an option that does not hold."""
-    if not holds:
-        raise Misconfigured(
-            f"option {name!r} is missing or malformed", where="soap connector", hint=f"give {wanted}"
-        )

@@ -12,10 +12,11 @@ import orjson
 from lienthong.connector import Connection, Context, Finding, Malformed, Page, ReadRequest, SourceCapabilities
 from lienthong.errors import ProtocolViolation, Reason, Refused, RequestRejected
 from lienthong.records import Record, digest
+from lienthong_connectors.soap.answering import Answering
 from lienthong_connectors.soap.check import findings
 from lienthong_connectors.soap.faults import fault_error, read_fault
 from lienthong_connectors.soap.results import fail, judge
-from lienthong_connectors.soap.service import Answering, Service
+from lienthong_connectors.soap.service import Service
 from lienthong_connectors.soap.settings import SoapSource
 
 KNOWN: Final = frozenset({"since", "until", "page", "size", "request"})

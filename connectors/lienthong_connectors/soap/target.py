@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -20,10 +20,11 @@ from lienthong.errors import (
     Tampered,
 )
 from lienthong.records import Record, key_of, sha256
+from lienthong_connectors.soap.answering import Answering
 from lienthong_connectors.soap.check import findings
 from lienthong_connectors.soap.faults import fault_error, read_fault
 from lienthong_connectors.soap.results import Verdict, fail, judge
-from lienthong_connectors.soap.service import Answering, Request, Service
+from lienthong_connectors.soap.service import Request, Service
 from lienthong_connectors.soap.settings import ResultCodes, SoapTarget
 from lienthong_connectors.soap.template import reach
 
@@ -163,7 +164,7 @@ class OpenTarget:
     def _deliver_list(self, batch: Batch, records: Sequence[Record]) -> Answer:
         outcome = _Outcome()
         scope = {**self._scope(batch, 0, records[0] if len(records) == 1 else {}), "records": []}
-        scope["records"] = [self._scope(batch, index, record) for index, record in enumerate(records)]
+        scope["records"] = _Scopes(self._scope, batch, records)
         scope["request"] = {"id": batch.id[:32]}
         try:
             self._deliver_whole(scope, outcome, records[0] if len(records) == 1 else None)
@@ -208,6 +209,17 @@ class OpenTarget:
             "request": {"id": sha256(batch.root.encode() + data)[:32]},
             "batch": {"id": batch.id},
         }
+
+
+class _Scopes:
+    """The scopes of a batch's records, made one at a time as often as they are asked for."""
+
+    def __init__(self, make: Any, batch: Batch, records: Sequence[Record]) -> None:
+        self._make, self._batch, self._records = make, batch, records
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for index, record in enumerate(self._records):
+            yield self._make(self._batch, index, record)
 
 
 def _rolled(digests: Sequence[str]) -> str:

@@ -24,9 +24,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import orjson
-from lxml import etree
 
 from lienthong.errors import Misconfigured
+from lienthong_connectors.soap.arrange import Items
+from lienthong_connectors.soap.described import Element
+from lienthong_connectors.soap.writer import Writer
 
 Scope = Mapping[str, Any]
 _Part = Callable[[Scope], Any]
@@ -41,7 +43,7 @@ class Template:
 
     def __init__(self, request: Mapping[str, Any], known: frozenset[str], where: str) -> None:
         self.names: set[str] = set()
-        self.members = frozenset(_leaves(request))
+        self.members = frozenset(leaves(request))
         self._known, self._where = known, where
         self._fill = self._mapping(request, "request")
 
@@ -62,10 +64,10 @@ class Template:
         return fill
 
     def _each(self, inner: Mapping[str, Any], path: str) -> _Part:
-        """Return one filled item per record of a list request."""
+        """Return the list of one filled item per record, which is made when it is written."""
         self.names.add("records")
         item = self._part(inner, path)
-        return lambda scope: [item(each) for each in scope["records"]]
+        return lambda scope: Items(item, scope["records"])
 
     def _part(self, value: Any, path: str) -> _Part:
         if isinstance(value, Mapping):
@@ -125,13 +127,14 @@ def reach(value: Any, steps: Sequence[str]) -> Any:
     return value
 
 
-def _leaves(request: Mapping[str, Any], prefix: str = "") -> list[str]:
+def leaves(request: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Return the dotted paths of all members of a request that have a value of their own."""
     found: list[str] = []
     for name, value in request.items():
         if name == "$each":
-            return _leaves(value, prefix) if isinstance(value, Mapping) else [prefix.rstrip(".")]
+            return leaves(value, prefix) if isinstance(value, Mapping) else [prefix.rstrip(".")]
         if isinstance(value, Mapping):
-            found += _leaves(value, f"{prefix}{name}.") or [f"{prefix}{name}"]
+            found += leaves(value, f"{prefix}{name}.") or [f"{prefix}{name}"]
         else:
             found.append(f"{prefix}{name}")
     return found
@@ -201,34 +204,11 @@ def _xml(argument: str) -> Callable[[Any], Any]:
     def fill(value: Any) -> Any:
         if not isinstance(value, Mapping):
             return None
-        root = inner = etree.Element(tags[0])
-        for tag in tags[1:]:
-            inner = etree.SubElement(inner, tag)
-        put_members(inner, value)
-        return etree.tostring(root, encoding="unicode")
+        for tag in reversed(tags[1:]):
+            value = {tag: value}
+        return Writer().text(Element(tags[0], tags[0]), value)
 
     return fill
-
-
-def put_members(parent: etree._Element, members: Mapping[str, Any], namespace: str = "") -> None:
-    """Append members as elements: lists repeat, mappings nest, nulls are left out."""
-    prefix = f"{{{namespace}}}" if namespace else ""
-    for name, value in members.items():
-        for item in value if isinstance(value, list) else [value]:
-            if item is None:
-                continue
-            element = etree.SubElement(parent, name if name.startswith("{") else f"{prefix}{name}")
-            if isinstance(item, Mapping):
-                put_members(element, item, namespace)
-            else:
-                element.text = text_of(item)
-
-
-def text_of(value: Any) -> str:
-    """Return a JSON scalar in XML Schema's words."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
 
 
 _FILTERS: dict[str, Callable[[str], Callable[[Any], Any]]] = {

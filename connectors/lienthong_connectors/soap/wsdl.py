@@ -9,10 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import zeep
 from lxml import etree
@@ -21,8 +18,8 @@ from zeep.wsdl import Document
 from zeep.wsdl.bindings.soap import Soap12Binding, SoapBinding
 
 from lienthong.errors import Misconfigured
-from lienthong_connectors.soap.catalogue import is_catalogue, open_catalogue
 from lienthong_connectors.soap.documents import Documents, Fetch, collect
+from lienthong_connectors.soap.location import opened
 from lienthong_connectors.soap.redefine import prepared
 
 _CACHE: dict[str, Description] = {}
@@ -61,41 +58,6 @@ class _Loader(Transport):
         return etree.tostring(self._roots[str(url)])
 
 
-def locate(name: str, base: str) -> str:
-    """Return where a WSDL is: the absolute path of a file or catalogue, or a URL under the address."""
-    if name.startswith("package:"):
-        package, _, path = name.removeprefix("package:").partition("/")
-        return str(files(package).joinpath(path))
-    if name.startswith(("http://", "https://")):
-        return name
-    if name.startswith("?"):
-        return base + name
-    return str(Path(name).resolve())
-
-
-def reader(location: str, base: str, get: Fetch) -> Fetch:
-    """Return the function that reads files of a description at ``location``, and nothing else.
-
-    Local descriptions read files below their own folder and of packages; remote ones only from the
-    connection's own scheme, host and port.
-    """
-    folder = Path(location).parent
-
-    def fetch(url: str) -> bytes:
-        if url.startswith(("http://", "https://")):
-            if _origin(url) != _origin(base):
-                raise _outside(url)
-            return get(url)
-        if url.startswith("package:"):
-            return Path(locate(url, base)).read_bytes()
-        path = Path(url.removeprefix("file://")).resolve()
-        if location.startswith(("http://", "https://")) or not path.is_relative_to(folder.resolve()):
-            raise _outside(url)
-        return path.read_bytes()
-
-    return fetch
-
-
 def describe(location: str, base: str, get: Fetch, *, pin: str = "") -> Description:
     """Return the description at a location (see `locate`); a pinned one is read without any network.
 
@@ -120,10 +82,7 @@ def describe(location: str, base: str, get: Fetch, *, pin: str = "") -> Descript
 
 def gather(location: str, base: str, get: Fetch) -> Documents:
     """Return the documents of the description at a location, unparsed; raises as `describe` does."""
-    if is_catalogue(location):
-        catalogue = open_catalogue(location)
-        return collect(catalogue.main, catalogue.fetch)
-    return collect(location, reader(location, base, get))
+    return collect(*opened(location, base, get))
 
 
 def understood(documents: Documents) -> Description:
@@ -206,21 +165,3 @@ def operations_of(document: Document) -> Iterator[tuple[str, Any, str]]:
 def version_of(binding: Any) -> str:
     """Return a binding's SOAP version, ``1.1`` or ``1.2``."""
     return "1.2" if isinstance(binding, Soap12Binding) else "1.1"
-
-
-def _origin(url: str) -> tuple[str, str, int]:
-    parts = urlsplit(url)
-    return (
-        parts.scheme,
-        (parts.hostname or "").lower(),
-        parts.port or (443 if parts.scheme == "https" else 80),
-    )
-
-
-def _outside(url: str) -> Misconfigured:
-    host = urlsplit(url).hostname or "a file outside its folder"
-    return Misconfigured(
-        f"the WSDL refers to {host}",
-        where="WSDL",
-        hint="make a catalogue with: lienthong wsdl URL --fetch FOLDER --host NAME",
-    )

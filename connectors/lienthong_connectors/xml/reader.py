@@ -73,6 +73,8 @@ class RecordReader:
         self._depth = limits.depth
         self._out: list[Record] = []
         self.root_tag = ""
+        self.parts: set[str] = set()
+        self._within = ""
 
     def feed(self, data: bytes) -> list[Record]:
         """Take the next bytes and return the records that they complete.
@@ -214,6 +216,8 @@ class RecordReader:
             return tag, members, None
         if not depth:
             self.root_tag = kid.name
+        elif depth == 2:
+            self._part(tag, kid)
         if kid.record:
             self._inside += 1
         if empty or (following or "")[:1] == "/":
@@ -223,6 +227,13 @@ class RecordReader:
         if depth >= self._depth:
             self._too_deep()
         return kid, attributes, following
+
+    def _part(self, tag: Tag, kid: Tag) -> None:
+        """Remember the full names of what stands in the root's last child, the Body of an envelope."""
+        if tag.name != self._within:
+            self._within = tag.name
+            self.parts.clear()
+        self.parts.add(kid.name)
 
     def _end(self, tag: Tag, value: Any, members: dict[str, Any]) -> None:
         """Take an element that has ended: a record is given out, anything else becomes a member."""

@@ -17,6 +17,12 @@ _HIDDEN: Final = re.compile(r"<!\[CDATA\[(.*?)\]\]>|<!--.*?-->", re.DOTALL)
 _NAMED: Final = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
 _XML: Final = "http://www.w3.org/XML/1998/namespace"
 _XSI: Final = "http://www.w3.org/2001/XMLSchema-instance"
+_HEADERS: Final = frozenset(
+    {
+        "{http://schemas.xmlsoap.org/soap/envelope/}Header",
+        "{http://www.w3.org/2003/05/soap-envelope}Header",
+    }
+)
 _MOST_TAGS: Final = 50_000
 _MOST_CONTEXTS: Final = 1_000
 
@@ -27,16 +33,17 @@ class Tag:
     """A start tag as it is written, in one place of the document and one set of namespaces.
 
     ``name`` is the Clark name, ``end`` what its end tag looks like behind ``<``, ``kids`` the tags
-    met inside it, ``record`` whether it is the repeated element.
+    met inside it, ``record`` whether it is the repeated element, ``block`` whether it is a SOAP header
+    block, which keeps the full names of itself and its attributes.
     """
 
-    __slots__ = ("convert", "end", "key", "kids", "many", "name", "record", "shape", "spaces")
+    __slots__ = ("block", "convert", "end", "key", "kids", "many", "name", "record", "shape", "spaces")
 
     def __init__(
         self, raw: str, name: str, key: str, shape: Shape, spaces: Namespaces, *, record: bool = False
     ) -> None:
         self.end, self.name, self.key, self.shape = f"/{raw}>", name, key, shape
-        self.spaces, self.record = spaces, record
+        self.spaces, self.record, self.block = spaces, record, False
         self.many = shape.many
         self.convert: Converter | None = shape.convert
         self.kids: dict[Any, Tag] = {}
@@ -81,13 +88,17 @@ class Tags:
         clark = _clark(raw, spaces, default=True)
         key = local(clark)
         record = self._record is not None and self._record in (key, clark)
+        block = depth == 2 and not record and parent.name in _HEADERS
         if record and clark in self._tops.kids:
             shape = self._tops.kids[clark]
         elif depth == 1 and not record:
             key, shape = clark, self._tops
+        elif block:
+            key, shape = clark, parent.shape.learn(clark)
         else:
             shape = parent.shape.kids.get(clark) or parent.shape.learn(clark)
         tag = Tag(raw, clark, key, shape, spaces, record=record)
+        tag.block = block
         # a record's tag is never found by its name alone: the reader must see where records begin
         parent.kids[("record", name) if record else name] = tag
         return tag
@@ -123,7 +134,7 @@ def _members(tag: Tag, pairs: list[tuple[str, str]]) -> dict[str, Any]:
             continue
         value = unescape(text.replace("\t", " ").replace("\n", " ")) if text else text
         convert = tag.shape.attributes.get(name)
-        members[local(name)] = value if convert is None else convert(value)
+        members[name if tag.block else local(name)] = value if convert is None else convert(value)
     return members
 
 

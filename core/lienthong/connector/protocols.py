@@ -31,9 +31,9 @@ class Context:
     ``signer`` signs what leaves where the settings ask for it, ``trust`` holds the certificates
     against which answers are verified; ``log`` takes audit lines (never a payload or a secret).
     ``cache`` is a private folder for what tasks of this deployment may share: access tokens,
-    encrypted, and the pace at which connections are asked; None where nothing may be kept.
-    ``tap`` is asked, where a run is recorded, for somebody to tell what is said and heard on a
-    connection.
+    encrypted, the pace at which connections are asked, and compiled WSDLs; None where nothing may
+    be kept. ``tap`` is asked, where a run is recorded, for somebody to tell what is said and heard
+    on a connection.
     """
 
     exchange: str = ""

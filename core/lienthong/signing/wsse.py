@@ -22,10 +22,20 @@ from lienthong.errors import ProtocolViolation
 from lienthong.signing import _algorithms, _xml
 from lienthong.signing._wsse import keyinfo, reference, structure, timestamp
 from lienthong.signing._wsse.names import BASE64, PASSWORD_DIGEST, PASSWORD_TEXT, WSSE, WSU, refuse
-from lienthong.signing._wsse.writer import SignPolicy, sign
+from lienthong.signing._wsse.writer import BodyDigest, SignPolicy, secure, sign
 from lienthong.signing.trust import TrustStore
 
-__all__ = ["SignPolicy", "VerifiedEnvelope", "VerifyPolicy", "sign", "username_token", "verify"]
+__all__ = [
+    "BodyDigest",
+    "SignPolicy",
+    "VerifiedEnvelope",
+    "VerifyPolicy",
+    "check_freshness",
+    "secure",
+    "sign",
+    "username_token",
+    "verify",
+]
 
 _MIN_FRESH_DIGEST: Final = 16
 
@@ -61,6 +71,7 @@ class VerifiedEnvelope:
     ``body`` and ``headers`` are fresh trees of the canonical bytes that were signed, ``covered``
     the signed elements as ``{namespace}local``, ``created`` the signed time (``None`` without a
     covered timestamp), ``algorithm`` a JOSE name, ``agency`` the code in the certificate.
+    ``demanded`` are the header blocks, covered or not, that say ``mustUnderstand`` to the receiver.
     """
 
     body: etree._Element = field(repr=False)
@@ -70,6 +81,7 @@ class VerifiedEnvelope:
     agency: str
     created: datetime | None
     algorithm: str
+    demanded: tuple[str, ...] = ()
 
 
 def verify(
@@ -109,7 +121,18 @@ def verify(
         agency=trust.agency_of(certificate),
         created=created,
         algorithm=info.algorithm,
+        demanded=structure.demanded(parts),
     )
+
+
+def check_freshness(created: str, expires: str, *, max_age: float | None, skew: float, at: datetime) -> None:
+    """Check the texts of a Timestamp that is not signed; ``expires`` may be empty. Times in seconds.
+
+    Raises :class:`SignatureInvalid` with ``reason`` ``timestamp``, ``future``, ``stale`` or
+    ``expired-timestamp``.
+    """
+    ends = timestamp.moment(expires) if expires else None
+    timestamp.check(timestamp.moment(created), ends, now=at, max_age=max_age, skew=skew)
 
 
 def username_token(

@@ -14,7 +14,7 @@ from lienthong.connector import Context, Question, ReadRequest
 from lienthong.errors import Misconfigured, ProtocolViolation, RequestRejected, SignatureInvalid
 from lienthong.signing import KeyRing, wsse
 from lienthong.signing.keys import create_development_keys
-from lienthong_connectors.soap import Paging, SoapLookup, SoapSource, WsSecurity
+from lienthong_connectors.soap import AnswerPolicy, Paging, SoapLookup, SoapSource, WsSecurity
 from lienthong_sandbox import Province
 from lienthong_sandbox.wss import WsseSeal
 
@@ -41,7 +41,7 @@ def context(ring: KeyRing) -> Context:
 
 def feed(wsdl_folder: Path, **options: Any) -> SoapSource:
     given: dict[str, Any] = {
-        "security": WsSecurity(signed_by="G01"),
+        "security": WsSecurity(verify=AnswerPolicy(signed_by="G01")),
         "paging": Paging(size=25),
         "wsdl": str(wsdl_folder / "dancu.wsdl"),
         **options,
@@ -104,7 +104,7 @@ def test_an_unsigned_answer_is_refused(
 
 def test_another_signer_is_refused(sealed: Province, context: Context, wsdl_folder: Path, tools: Any) -> None:
     """A trusted key of another agency is not the agency's that was named."""
-    settings = feed(wsdl_folder, security=WsSecurity(signed_by="G22"))
+    settings = feed(wsdl_folder, security=WsSecurity(verify=AnswerPolicy(signed_by="G22")))
     with pytest.raises(SignatureInvalid, match="another agency"):
         records(settings, tools.connection(sealed, "population"), context)
 
@@ -115,7 +115,10 @@ def answer_of(ring: KeyRing, tools: Any, inner: str) -> bytes:
 
 def ask(told: Any, context: Context, **security: Any) -> Any:
     settings = SoapLookup(
-        operation="get", namespace="urn:t", security=WsSecurity(sign=False, **security), answer_element="fee"
+        operation="get",
+        namespace="urn:t",
+        security=WsSecurity(sign=False, verify=AnswerPolicy(**security)),
+        answer_element="fee",
     )
     opened = settings.open_lookup(told.connection(), context)
     return opened.ask(Question("1", {}, "cb", "tt", "md"))
@@ -160,7 +163,7 @@ def test_a_signed_answer_has_a_bound(told: Any, ring: KeyRing, context: Context,
 
 def test_keys_are_asked_for_when_opened(told: Any) -> None:
     """Without a key or trusted certificates the settings cannot work, and say so at once."""
-    for security, missing in ((WsSecurity(verify=False), "signing key"), (WsSecurity(sign=False), "trusted")):
+    for security, missing in ((WsSecurity(verify=None), "signing key"), (WsSecurity(sign=False), "trusted")):
         settings = SoapLookup(operation="get", namespace="urn:t", security=security)
         with pytest.raises(Misconfigured, match=missing):
             settings.open_lookup(told.connection(), Context())

@@ -34,6 +34,8 @@ def run(code: str, *arguments: str) -> str:
 def test_the_public_names() -> None:
     """Nothing is offered by accident."""
     assert sorted(package.__all__) == [
+        "Addressing",
+        "AnswerPolicy",
         "DESCRIPTOR",
         "FaultTable",
         "Paging",

@@ -15,9 +15,12 @@ from zeep.helpers import serialize_object
 from lienthong.connector import Connection, Context, ReadRequest
 from lienthong.errors import Misconfigured
 from lienthong_connectors.soap import SoapSource, SoapTarget
-from lienthong_connectors.soap.envelope import DescribedOperation
+from lienthong_connectors.soap.compiling import compile_operation
+from lienthong_connectors.soap.described import Described
+from lienthong_connectors.soap.location import locate, reader
 from lienthong_connectors.soap.settings import ResultCodes
-from lienthong_connectors.soap.wsdl import find_binding, load, locate, reader
+from lienthong_connectors.soap.shapes import shapes_of
+from lienthong_connectors.soap.wsdl import describe, load
 from lienthong_connectors.xml.reader import RecordReader, XmlLimits
 
 TYPES = """<?xml version="1.0"?>
@@ -90,16 +93,15 @@ def plain(value: Any) -> Any:
     return str(value) if isinstance(value, decimal.Decimal) else value
 
 
-def operation_of(path: Path) -> DescribedOperation:
-    document = load(str(path), reader(str(path), "http://127.0.0.1", lambda _: b""))
-    return DescribedOperation.of(find_binding(document, "get", "", "", ""), "get", "")
+def operation_of(path: Path, name: str = "get") -> Described:
+    return compile_operation(describe(str(path), "http://127.0.0.1", lambda _: b""), name)
 
 
 @pytest.mark.parametrize("size", [1 << 16, 3])
 def test_reader_and_zeep_agree_on_every_type(described: Path, size: int) -> None:
     """Numbers, booleans, lists, attributes, simple content, inheritance and recursion are read alike."""
     operation = operation_of(described)
-    parser = RecordReader("item", operation.shapes("item"), XmlLimits())
+    parser = RecordReader("item", shapes_of(operation, "item"), XmlLimits())
     found = [r for at in range(0, len(ANSWER), size) for r in parser.feed(ANSWER[at : at + size])]
     frame = parser.close()
     client = zeep.Client(str(described))
@@ -115,7 +117,7 @@ def test_repeated_sequences_are_lists(described: Path) -> None:
     steps = '<xs:sequence minOccurs="0" maxOccurs="9"><xs:element name="step" type="xs:int"/></xs:sequence>'
     described.write_text(TYPES.replace('<xs:element name="child"', steps + '<xs:element name="child"'))
     text = ANSWER.replace(b"<child>", b"<step>1</step><child>")
-    parser = RecordReader("item", operation_of(described).shapes("item"), XmlLimits())
+    parser = RecordReader("item", shapes_of(operation_of(described), "item"), XmlLimits())
     assert parser.feed(text)[0]["step"] == [1]
 
 
@@ -128,10 +130,9 @@ def test_reader_and_zeep_agree_on_citizens(wsdl_folder: Path) -> None:
     people = [citizen(person(index, COMMUNES)) for index in range(300)]
     answer = wrap("".join(collection(people, 300, "ghi chú & <b>", "1")), SOAP11)
     path = str(wsdl_folder / "dancu.wsdl")
-    document = load(path, reader(path, "http://127.0.0.1", lambda _: b""))
     name = "DongBoThongTinCongDan"
-    operation = DescribedOperation.of(find_binding(document, name, "", "", ""), name, "")
-    parser = RecordReader("CongDan", operation.shapes("CongDan"), XmlLimits())
+    shapes = shapes_of(operation_of(Path(path), name), "CongDan")
+    parser = RecordReader("CongDan", shapes, XmlLimits())
     found = parser.feed(answer)
     parser.close()
     theirs = zeep.Client(path).service._binding.get(name).process_reply(etree.fromstring(answer))

@@ -81,7 +81,7 @@ def _by_identifier(identifier: Element, trust: TrustStore) -> x509.Certificate:
     if kind == X509V3:
         return _certificate(value)
     if kind == X509SKI:
-        return _stored(trust, lambda one: _subject_key_identifier(one) == value)
+        return _stored(trust, lambda one: subject_key_identifier(one) == value)
     if kind == THUMBPRINT:
         # SHA-1 only names a certificate of the store here; nothing is believed because of it.
         return _stored(trust, lambda one: one.fingerprint(_THUMBPRINT_HASH) == value)
@@ -91,7 +91,8 @@ def _by_identifier(identifier: Element, trust: TrustStore) -> x509.Certificate:
 _THUMBPRINT_HASH: Final = hashes.SHA1()  # noqa: S303 - the profile defines thumbprints by SHA-1 only
 
 
-def _subject_key_identifier(certificate: x509.Certificate) -> bytes | None:
+def subject_key_identifier(certificate: x509.Certificate) -> bytes | None:
+    """Return a certificate's subject key identifier (RFC 5280, section 4.2.1.2), None without one."""
     try:
         return certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
     except (x509.ExtensionNotFound, ValueError, x509.DuplicateExtension):

@@ -8,6 +8,16 @@ from lienthong.errors import SignatureInvalid
 
 SOAP11: Final = "http://schemas.xmlsoap.org/soap/envelope/"
 SOAP12: Final = "http://www.w3.org/2003/05/soap-envelope"
+RECEIVER: Final = frozenset(
+    {
+        "",
+        "http://schemas.xmlsoap.org/soap/actor/next",
+        f"{SOAP12}/role/next",
+        f"{SOAP12}/role/ultimateReceiver",
+    }
+)
+"""Roles that the receiver of an answer plays."""
+
 SOAP: Final = frozenset({SOAP11, SOAP12})
 
 _OASIS: Final = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss"

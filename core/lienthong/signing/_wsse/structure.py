@@ -13,7 +13,7 @@ from typing import Final, cast
 
 from lxml import etree
 
-from lienthong.signing._wsse.names import DS, SOAP, WSA, WSSE, WSU, refuse
+from lienthong.signing._wsse.names import DS, RECEIVER, SOAP, SOAP11, WSA, WSSE, WSU, refuse
 
 Element = etree._Element
 
@@ -108,6 +108,21 @@ def secured(envelope: Envelope) -> Secured:
         refuse("the envelope has several timestamps, or one in the wrong place", "several-timestamps")
     tokens = [one for one in elements(headers[0]) if etree.QName(one).namespace == WSSE]
     return Secured(headers[0], signatures[0], timestamps[0] if timestamps else None, tuple(tokens))
+
+
+def demanded(envelope: Envelope) -> tuple[str, ...]:
+    """Return the header blocks that the receiver of the message must understand, by Clark name.
+
+    Those are the blocks with ``mustUnderstand`` that name no other role (SOAP 1.1 section 4.2.2,
+    SOAP 1.2 part 1 sections 2.2 and 5.2.3).
+    """
+    space = envelope.soap
+    return tuple(
+        str(block.tag)
+        for block in envelope.blocks
+        if block.get(f"{{{space}}}mustUnderstand", "").strip() in {"1", "true"}
+        and block.get(f"{{{space}}}{'actor' if space == SOAP11 else 'role'}", "").strip() in RECEIVER
+    )
 
 
 def _outside_body(envelope: Envelope) -> Iterator[Element]:

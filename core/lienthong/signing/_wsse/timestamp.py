@@ -38,7 +38,7 @@ def read(timestamp: Element) -> tuple[datetime, datetime | None]:
         if len(found) > 1 or any(len(one) for one in found):
             refuse(f"the timestamp has several {local} or more than text in it", "timestamp")
         if found:
-            moments[local] = _moment(found[0].text or "")
+            moments[local] = moment(found[0].text or "")
     if "Created" not in moments:
         refuse("the timestamp does not say when it was created", "timestamp")
     return moments["Created"], moments.get("Expires")
@@ -59,7 +59,8 @@ def check(
         refuse("the timestamp expires before it was created", "timestamp")
 
 
-def _moment(value: str) -> datetime:
+def moment(value: str) -> datetime:
+    """Return an xsd:dateTime with a zone as a time; refuse others with ``reason`` ``timestamp``."""
     found = _DATE_TIME.fullmatch(value.strip())
     if found is None:
         refuse("a time of the timestamp is not an xsd:dateTime with a zone", "timestamp")

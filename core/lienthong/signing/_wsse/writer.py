@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 
 from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
@@ -17,6 +17,7 @@ from lienthong.errors import Misconfigured, ProtocolViolation, SignatureInvalid
 from lienthong.signing import _xml
 from lienthong.signing._wsse import structure, timestamp
 from lienthong.signing._wsse.c14n import canonical
+from lienthong.signing._wsse.keyinfo import subject_key_identifier
 from lienthong.signing._wsse.names import (
     BASE64,
     DS,
@@ -27,6 +28,7 @@ from lienthong.signing._wsse.names import (
     WSSE,
     WSU,
     WSU_ID,
+    X509SKI,
     X509V3,
 )
 from lienthong.signing._wsse.structure import Element
@@ -43,12 +45,16 @@ class SignPolicy:
     which is what WS-Security partners understand (``PS256`` where a partner does).
     ``lifetime`` is the validity of the timestamp in seconds. WS-Addressing headers are signed where
     present, ``headers`` (as ``{namespace}local``) on top; ``sign_token`` covers the token itself.
+    ``key_info`` says how the certificate is named: sent as a token and referred to, by issuer and
+    serial number, or by its subject key identifier. ``timestamp`` tells whether one is written.
     """
 
     algorithm: str | None = None
     lifetime: float = 300
     headers: tuple[str, ...] = ()
     sign_token: bool = False
+    key_info: Literal["token", "issuer-serial", "ski"] = "token"
+    timestamp: bool = True
     must_understand: bool = True
     max_bytes: int = _xml.MAX_BYTES
 
@@ -58,26 +64,91 @@ def sign(
 ) -> bytes:
     """Return the envelope with a signed Security header (WS-Security 1.1, X.509 token profile 1.1).
 
-    Signed are the Body, the Timestamp, WS-Addressing headers and those of the policy. A Security
-    header that is there (a UsernameToken) is kept and extended. ``at`` is the time of creation (now
+    Signed are the Body, the Timestamp, a UsernameToken, WS-Addressing headers and those of the policy.
+    A Security header that is there is kept and extended. ``at`` is the time of creation (now
     when ``None``). Raises :class:`Misconfigured` when the document is not an unsigned SOAP 1.1 or
     1.2 envelope, or the signer cannot sign with a WS-Security algorithm.
     """
     policy, now = policy or SignPolicy(), at or datetime.now(UTC)
-    signer, method = _method(signer, policy)
     try:
         root = _xml.parse(envelope, max_bytes=policy.max_bytes, max_depth=1 << 16, huge=True)
         parts = structure.take_apart(root)
         structure.index_ids(parts)
-        security = _security(parts, policy)
-        token = _token(security, signer)
-        stamp = timestamp.write(security, now, now + timedelta(seconds=policy.lifetime))
-        covered = [parts.body, stamp, *_headers(parts, policy), *([token] if policy.sign_token else [])]
-        signature = _signature(security, covered, method)
-        _finish(signature, signer, token)
+        _sign(parts, signer, policy, now, hashlib.sha256(canonical(_identified(parts.body))).digest())
     except (ProtocolViolation, SignatureInvalid) as error:
-        raise Misconfigured(error.message, where="WS-Security", hint="hand in an unsigned envelope") from None
+        raise _unsigned(error) from None
     return etree.tostring(root, encoding="UTF-8", xml_declaration=True)
+
+
+@dataclass(frozen=True, slots=True)
+class BodyDigest:
+    """A Body that is not at hand: its wsu:Id, and the SHA-256 of its exclusive canonical form."""
+
+    id: str
+    sha256: bytes
+
+
+def secure(
+    header: bytes,
+    soap: str,
+    *,
+    signer: Signer | None = None,
+    body: BodyDigest | None = None,
+    token: Element | None = None,
+    policy: SignPolicy | None = None,
+    at: datetime | None = None,
+) -> bytes:
+    """Return a Header with a Security header put into it, for a Body that is written elsewhere.
+
+    ``header`` is a Header that declares its own namespaces (empty for none), ``soap`` the namespace
+    of its SOAP version, ``token`` a UsernameToken to put in. With a ``signer``, ``body`` and the
+    rest are signed as by `sign`; without one there is only the token and the timestamp. Raises
+    `Misconfigured` as `sign` does.
+    """
+    policy, now = policy or SignPolicy(), at or datetime.now(UTC)
+    try:
+        root = _xml.parse(_stand_in(header, soap, body), max_bytes=policy.max_bytes, max_depth=1 << 16)
+        parts = structure.take_apart(root)
+        structure.index_ids(parts)
+        if token is not None:
+            _security(parts, policy).append(token)
+        if signer is not None and body is not None:
+            _sign(parts, signer, policy, now, body.sha256)
+        elif policy.timestamp:
+            timestamp.write(_security(parts, policy), now, now + timedelta(seconds=policy.lifetime))
+    except (ProtocolViolation, SignatureInvalid) as error:
+        raise _unsigned(error) from None
+    return b"".join(etree.tostring(one) for one in root if one is not parts.body)
+
+
+def _stand_in(header: bytes, soap: str, body: BodyDigest | None) -> bytes:
+    """Return an envelope whose empty Body stands for the one that is written elsewhere."""
+    root = etree.Element(f"{{{soap}}}Envelope", nsmap={"soap": soap, "wsu": WSU})
+    element = etree.SubElement(root, f"{{{soap}}}Body")
+    if body is not None:
+        element.set(WSU_ID, body.id)
+    written = etree.tostring(root)
+    at = written.index(b"<soap:Body")
+    return written[:at] + header + written[at:]
+
+
+def _unsigned(error: ProtocolViolation | SignatureInvalid) -> Misconfigured:
+    return Misconfigured(error.message, where="WS-Security", hint="hand in an unsigned envelope")
+
+
+def _sign(parts: structure.Envelope, signer: Signer, policy: SignPolicy, now: datetime, body: bytes) -> None:
+    """Put a signature into the Security header; ``body`` is the Body's digest."""
+    signer, method = _method(signer, policy)
+    security = _security(parts, policy)
+    token = _token(security, signer) if policy.key_info == "token" else None
+    covered = [parts.body]
+    if policy.timestamp:
+        covered.append(timestamp.write(security, now, now + timedelta(seconds=policy.lifetime)))
+    covered += [*security.iterfind(f"{{{WSSE}}}UsernameToken"), *_headers(parts, policy)]
+    if token is not None and policy.sign_token:
+        covered.append(token)
+    signature = _signature(security, covered, method, body)
+    _finish(signature, signer, token, policy)
 
 
 def _method(signer: Signer, policy: SignPolicy) -> tuple[Signer, str]:
@@ -89,11 +160,11 @@ def _method(signer: Signer, policy: SignPolicy) -> tuple[Signer, str]:
 
 
 def _security(parts: structure.Envelope, policy: SignPolicy) -> Element:
-    header = parts.header
+    header = parts.root.find(f"{{{parts.soap}}}Header")
     if header is None:
         header = etree.SubElement(parts.root, f"{{{parts.soap}}}Header")
         parts.body.addprevious(header)
-    found = [block for block in parts.blocks if block.tag == f"{{{WSSE}}}Security"]
+    found = header.findall(f"{{{WSSE}}}Security")
     if len(found) > 1 or any(one.find(f"{{{DS}}}Signature") is not None for one in found):
         raise Misconfigured("the envelope is signed already", where="WS-Security", hint="sign only once")
     if any(one.find(f"{{{WSU}}}Timestamp") is not None for one in found):
@@ -120,28 +191,55 @@ def _headers(parts: structure.Envelope, policy: SignPolicy) -> list[Element]:
     return [block for block in parts.blocks if block in addressing or block.tag in policy.headers]
 
 
-def _signature(security: Element, covered: Sequence[Element], method: str) -> Element:
+def _signature(security: Element, covered: Sequence[Element], method: str, body: bytes) -> Element:
+    """Write the signature without its value; the first of the covered is the Body with this digest."""
     signature = etree.SubElement(security, f"{{{DS}}}Signature", nsmap={"ds": DS})
     info = etree.SubElement(signature, f"{{{DS}}}SignedInfo")
     etree.SubElement(info, f"{{{DS}}}CanonicalizationMethod", Algorithm=EXC_C14N)
     etree.SubElement(info, f"{{{DS}}}SignatureMethod", Algorithm=method)
-    for element in covered:
+    for number, element in enumerate(covered):
         ref = etree.SubElement(info, f"{{{DS}}}Reference", URI=f"#{_identify(element)}")
         transforms = etree.SubElement(ref, f"{{{DS}}}Transforms")
         etree.SubElement(transforms, f"{{{DS}}}Transform", Algorithm=EXC_C14N)
         etree.SubElement(ref, f"{{{DS}}}DigestMethod", Algorithm=SHA256)
-        digest = hashlib.sha256(canonical(element)).digest()
+        digest = hashlib.sha256(canonical(element)).digest() if number else body
         etree.SubElement(ref, f"{{{DS}}}DigestValue").text = base64.b64encode(digest).decode()
     return signature
 
 
-def _finish(signature: Element, signer: Signer, token: Element) -> None:
+def _finish(signature: Element, signer: Signer, token: Element | None, policy: SignPolicy) -> None:
     value = signer.sign(canonical(signature[0]))
     etree.SubElement(signature, f"{{{DS}}}SignatureValue").text = base64.b64encode(value).decode()
     key_info = etree.SubElement(signature, f"{{{DS}}}KeyInfo")
     holder = etree.SubElement(key_info, f"{{{WSSE}}}SecurityTokenReference")
-    uri = f"#{token.get(WSU_ID)}"
-    etree.SubElement(holder, f"{{{WSSE}}}Reference", URI=uri, ValueType=X509V3)
+    if token is not None:
+        uri = f"#{token.get(WSU_ID)}"
+        etree.SubElement(holder, f"{{{WSSE}}}Reference", URI=uri, ValueType=X509V3)
+    elif policy.key_info == "ski":
+        kinds = {"EncodingType": BASE64, "ValueType": X509SKI}
+        identifier = etree.SubElement(holder, f"{{{WSSE}}}KeyIdentifier", kinds)
+        identifier.text = base64.b64encode(_key_identifier(signer)).decode()
+    else:
+        data = etree.SubElement(etree.SubElement(holder, f"{{{DS}}}X509Data"), f"{{{DS}}}X509IssuerSerial")
+        issuer = signer.certificate.issuer.rfc4514_string()
+        etree.SubElement(data, f"{{{DS}}}X509IssuerName").text = issuer
+        etree.SubElement(data, f"{{{DS}}}X509SerialNumber").text = str(signer.certificate.serial_number)
+
+
+def _key_identifier(signer: Signer) -> bytes:
+    found = subject_key_identifier(signer.certificate)
+    if found is None:
+        raise Misconfigured(
+            "the signing certificate has no subject key identifier",
+            where="WS-Security",
+            hint="name the certificate in another way (key_info)",
+        )
+    return found
+
+
+def _identified(element: Element) -> Element:
+    _identify(element)
+    return element
 
 
 def _identify(element: Element) -> str:
