@@ -119,7 +119,7 @@ def _once(group: Group, members: Mapping[str, Any], placed: Placed, *, needed: b
     there = [item for item in group.items if _present(item, members)]
     needed = needed or bool(there)
     if group.order == "choice":
-        _choose(group, there, members, placed, needed=needed)
+        _choose(group, there, members, placed)
         return
     for item in group.items:
         if isinstance(item, Group):
@@ -128,14 +128,11 @@ def _once(group: Group, members: Mapping[str, Any], placed: Placed, *, needed: b
             _put(item, members, placed, needed=needed)
 
 
-def _choose(
-    group: Group, there: list[Element | Group], members: Mapping[str, Any], placed: Placed, *, needed: bool
-) -> None:
+def _choose(group: Group, there: list[Element | Group], members: Mapping[str, Any], placed: Placed) -> None:
+    """Place the alternative that is given; whether one must be is not known here: zeep calls all optional."""
     if len(there) > 1 and group.most == 1:
         names = ", ".join(next(_names(item)) for item in there)
         raise Unfit(f"only one alternative may be given, not {names}")
-    if not there and needed and group.items and all(item.least > 0 for item in group.items):
-        raise Unfit("a required member is missing", next(_names(group.items[0])))
     for item in there:
         if isinstance(item, Group):
             _place(item, members, placed, needed=True)

@@ -143,7 +143,7 @@ class SoapSource(_Service):
     incremental: bool = option(False, doc="the request uses $since, so only newer records come")
     embedded: str = option("", doc="member whose text is JSON: it becomes the record (others stay beside it)")
     result: ResultCodes | None = option(None, doc="result code beside the records, checked at the end")
-    chunk: int = option(500, doc="records handed on at once")
+    chunk: int = option(200, doc="records handed on at once")
     bulk: bool = option(True, doc="stream; False: hold the answer until it is complete")
     max_answer_bytes: int = option(1 << 30, doc="largest answer, after decompression")
     deadline: float = option(1800.0, doc="seconds for one request and its whole answer")
