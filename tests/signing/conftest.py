@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import copy
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,64 +13,15 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
-from lxml import etree
+from envelope_attacks import Parts
 from signing_clock import NOW
 
-from lienthong.signing import KeyRing, LocalSigner, Signer, TrustStore, wsse
-from lienthong.signing._wsse.c14n import canonical
-from lienthong.signing._wsse.names import DS, SOAP11, WSSE, WSU
+from lienthong.signing import KeyRing, LocalSigner, Signer, TrustStore
 from lienthong.signing.keys import create_development_keys
 from lienthong.signing.signers import read_certificates
 
 FIXTURES = Path(__file__).parent / "fixtures"
 AGENCY = "000.00.19.H29"
-
-WSA = "http://www.w3.org/2005/08/addressing"
-ID = f"{{{WSU}}}Id"
-PAYMENT = (
-    f'<s:Envelope xmlns:s="{SOAP11}" xmlns:a="{WSA}"><s:Header><a:To>urn:to</a:To></s:Header>'
-    "<s:Body><pay xmlns='urn:q'>357000</pay></s:Body></s:Envelope>"
-).encode()
-Element = etree._Element
-
-
-class Parts:
-    """A signed envelope taken apart, for an attacker to put together again."""
-
-    def __init__(self, signer: Signer, at: datetime) -> None:
-        self.root = etree.fromstring(wsse.sign(PAYMENT, signer, at=at))
-        self.header, self.body = self.root[0], self.root[1]
-        self.security = self.one(f"{{{WSSE}}}Security")
-        self.signature = self.one(f"{{{DS}}}Signature")
-        self.timestamp = self.one(f"{{{WSU}}}Timestamp")
-        self.to = self.one(f"{{{WSA}}}To")
-
-    def one(self, tag: str) -> Element:
-        found = self.root.find(f".//{tag}")
-        assert found is not None
-        return found
-
-    def forged(self, *, same_id: bool = False) -> Element:
-        """Return a copy of the Body that pays one dong."""
-        twin = copy.deepcopy(self.body)
-        twin[0].text = "1"
-        if not same_id:
-            del twin.attrib[ID]
-        return twin
-
-    def references(self) -> list[Element]:
-        return self.root.findall(f".//{{{DS}}}Reference")
-
-    def reference(self, element: Element) -> Element:
-        return next(one for one in self.references() if one.get("URI") == f"#{element.get(ID)}")
-
-    def resign(self, signer: Signer) -> None:
-        """Sign SignedInfo anew: an insider's message, which only the rules can refuse."""
-        value = self.one(f"{{{DS}}}SignatureValue")
-        value.text = base64.b64encode(signer.sign(canonical(self.signature[0]))).decode()
-
-    def bytes(self) -> bytes:
-        return etree.tostring(self.root)
 
 
 def new_certificate(

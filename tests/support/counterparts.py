@@ -7,12 +7,14 @@ reason; with ``LIENTHONG_COUNTERPARTS=required``, as in continuous integration, 
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import os
 import selectors
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,6 +64,19 @@ def node(script: str, *arguments: str | Path) -> Iterator[int]:
     if not (MODULES / ".lienthong").exists():
         _absent("npm packages")
     command = [str(interpreter), str(FOLDER / script), *map(str, arguments)]
+    with _started(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        yield _port(process)
+
+
+@contextlib.contextmanager
+def python(script: str, *arguments: str | Path, needs: str) -> Iterator[int]:
+    """Run ``tests/counterparts/SCRIPT`` with this interpreter and yield the port that it listens on.
+
+    ``needs`` is the package that it serves with; without it the test is skipped.
+    """
+    if importlib.util.find_spec(needs) is None:
+        _absent(needs)
+    command = [sys.executable, "-W", "ignore", str(FOLDER / script), *map(str, arguments)]
     with _started(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         yield _port(process)
 

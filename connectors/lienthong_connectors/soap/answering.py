@@ -154,7 +154,7 @@ class Answering:
         if not set(frame) <= {f"{space}{part}" for part in _PARTS} or f"{space}Body" not in frame:
             refuse("the answer is not an envelope with one Body", "envelope")
         header, body = frame.get(f"{space}Header") or {}, frame[f"{space}Body"] or {}
-        self.fault = body.get("Fault") if f"{space}Fault" in parts else None
+        self.fault = body.get("Fault", {}) if f"{space}Fault" in parts else None
         self._check_header(header if isinstance(header, dict) else {}, space)
         self._check_body(parts)
         several = len(self._operation.answer.body) > 1 if self._operation.answer is not None else False

@@ -46,6 +46,15 @@ class Told:
     def envelope(self, inner: str, version: str = SOAP11) -> None:
         self.body = envelope(inner, version)
 
+    def reply(self, handler: Any, inner: str, header: str) -> None:
+        """Answer with an envelope of SOAP 1.1 that has a Header."""
+        body = envelope(inner).replace(b"<s:Body>", f"<s:Header>{header}</s:Header><s:Body>".encode())
+        handler.send_response(200)
+        handler.send_header("Content-Type", "text/xml")
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
 
 def envelope(inner: str, version: str = SOAP11) -> bytes:
     return f'<s:Envelope xmlns:s="{version}"><s:Body>{inner}</s:Body></s:Envelope>'.encode()

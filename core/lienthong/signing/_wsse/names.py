@@ -36,6 +36,7 @@ WSA: Final = frozenset(
 )
 
 DS: Final = "http://www.w3.org/2000/09/xmldsig#"
+ENVELOPED: Final = f"{DS}enveloped-signature"
 EXC_C14N: Final = "http://www.w3.org/2001/10/xml-exc-c14n#"
 
 SIGNATURES: Final = {

@@ -13,7 +13,7 @@ from lxml import etree
 
 from lienthong.signing import _xml
 from lienthong.signing._wsse.c14n import canonical
-from lienthong.signing._wsse.names import DIGESTS, DS, EXC_C14N, SIGNATURES, refuse
+from lienthong.signing._wsse.names import DIGESTS, DS, ENVELOPED, EXC_C14N, SIGNATURES, refuse
 from lienthong.signing._wsse.structure import Element, elements
 
 _MAX_REFERENCES: Final = 64
@@ -108,9 +108,15 @@ def _reference(element: Element, *, allow_sha1: bool) -> Reference:
 
 
 def _transform(reference: Element) -> tuple[str, ...]:
-    """Return the PrefixList of the one transform that is allowed: exclusive canonicalisation."""
+    """Return the PrefixList of the one transform that is allowed: exclusive canonicalisation.
+
+    An enveloped-signature transform before it is allowed, as some partners write one: it takes out
+    the signature itself, which none of the parts that may be referred to contains.
+    """
     holders = reference.findall(f"{{{DS}}}Transforms")
     transforms = elements(holders[0]) if len(holders) == 1 else []
+    if len(transforms) == 2 and transforms[0].get("Algorithm") == ENVELOPED and not len(transforms[0]):
+        transforms = transforms[1:]
     if len(transforms) != 1 or transforms[0].get("Algorithm") != EXC_C14N:
         refuse("a reference has another transform than exclusive canonicalisation", "transform")
     return _prefixes(transforms[0])
