@@ -25,6 +25,7 @@ import dag_parsing
 import http_signatures
 import rest_pull
 import soap_bulk
+import soap_wss
 from databases import SQLite, postgresql
 from rich.console import Console
 from rich.table import Table
@@ -106,6 +107,7 @@ def machine() -> dict[str, Any]:
         "orjson",
         "psycopg",
         "sqlalchemy",
+        "xmlsec",
         "zeep",
     )
     return {
@@ -143,6 +145,11 @@ def show(result: dict[str, Any]) -> None:
         f"JSON array of {array['mb']:,} MB: {array['mb_per_second']:,.0f} MB/s, "
         f"{array['mb_per_cpu_second']:,.0f} MB per second of processor, peak {array['peak_mb']:.0f} MB"
     )
+    for name, found in result["soap_wss"].items():
+        CONSOLE.print(
+            f"WS-Security {name}: bus {found['bus']:,.0f}/s, zeep {found['zeep']:,.0f}/s, "
+            f"ratio {found['ratio']:.1f}"
+        )
     CONSOLE.print(f"DAG parsing: {parsing['exchanges']} exchanges in {parsing['seconds']:.1f} s")
     signatures = result["http_signatures"]
     for name in ("p256", "rsa_pss_2048"):
@@ -174,6 +181,7 @@ def main() -> None:
         "memory": {f"peak_mb_{count}": round(peak, 1), f"peak_mb_{count * 10}": round(peak_large, 1)},
         "soap": soap_bulk.measure(),
         "rest_pull": rest_pull.measure(),
+        "soap_wss": soap_wss.measure(),
         "dag_parsing": dag_parsing.measure(),
         "http_signatures": http_signatures.measure(),
     }

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
+
+import orjson
 
 from lienthong.connector import Answer, Batch, Connection, Context, Finding, Receipt, TargetCapabilities
 from lienthong.errors import (
@@ -93,9 +95,9 @@ class OpenTarget:
 
     def deliver(self, batch: Batch) -> Answer:
         """Send a batch once, as the settings say record by record or as a list."""
-        records = batch.objects()
         if self._listed:
-            return self._deliver_list(batch, records)
+            return self._deliver_list(batch)
+        records = batch.objects()
         outcome = _Outcome()
         for index, record in enumerate(records):
             try:
@@ -161,20 +163,20 @@ class OpenTarget:
             ) from None
         outcome.note(answering, verdict.code, self._reference(answering))
 
-    def _deliver_list(self, batch: Batch, records: Sequence[Record]) -> Answer:
-        outcome = _Outcome()
-        scope = {**self._scope(batch, 0, records[0] if len(records) == 1 else {}), "records": []}
-        scope["records"] = _Scopes(self._scope, batch, records)
+    def _deliver_list(self, batch: Batch) -> Answer:
+        outcome, total = _Outcome(), len(batch.records)
+        only: Record | None = orjson.loads(batch.records[0]) if total == 1 else None
+        scope = {**self._scope(batch, 0, only or {}), "records": _Scopes(self._scope, batch)}
         scope["request"] = {"id": batch.id[:32]}
         try:
-            self._deliver_whole(scope, outcome, records[0] if len(records) == 1 else None)
+            self._deliver_whole(scope, outcome, only)
         except Refused as refused:
-            if len(records) > 1:
+            if total > 1:
                 raise RequestRejected(
                     "the service refused the whole list", where=self._service.where, **refused.details
                 ) from None
             outcome.refused[0] = refused.reasons[0]
-        return outcome.answer(len(records))
+        return outcome.answer(total)
 
     def _deliver_whole(self, scope: Mapping[str, Any], outcome: _Outcome, record: Record | None) -> None:
         answering = self._service.answer(self._request, scope, delivery=True).whole()
@@ -212,14 +214,14 @@ class OpenTarget:
 
 
 class _Scopes:
-    """The scopes of a batch's records, made one at a time as often as they are asked for."""
+    """The scopes of a batch's records, each made when it is asked for, as often as they are."""
 
-    def __init__(self, make: Any, batch: Batch, records: Sequence[Record]) -> None:
-        self._make, self._batch, self._records = make, batch, records
+    def __init__(self, make: Callable[[Batch, int, Record], dict[str, Any]], batch: Batch) -> None:
+        self._make, self._batch = make, batch
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        for index, record in enumerate(self._records):
-            yield self._make(self._batch, index, record)
+        for index, data in enumerate(self._batch.records):
+            yield self._make(self._batch, index, orjson.loads(data))
 
 
 def _rolled(digests: Sequence[str]) -> str:
