@@ -31,5 +31,7 @@ const service = {};
 for (const [name, ports] of Object.entries(described.describe())) {
   service[name] = Object.fromEntries(Object.keys(ports).map((port) => [port, handlers]));
 }
-soap.listen(server, "/service", service, wsdl);
-listen(server);
+// a WSDL with imports is read in the background: the port is told when it is understood
+soap.listen(server, {
+  path: "/service", services: service, xml: wsdl, uri: process.argv[2], callback: () => listen(server),
+});

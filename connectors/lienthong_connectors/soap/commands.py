@@ -31,6 +31,7 @@ def add_commands(commands: Any) -> None:
     parser.add_argument("--key", default="", help="member that names a record (dotted path)")
     parser.add_argument("--set", action="append", default=[], metavar="MEMBER=VALUE", help="request member")
     parser.add_argument("--name", default="", help="id of the exchange")
+    parser.add_argument("--connection-id", default="", help="connection id that the exchange names")
     parser.add_argument("--package", default="", help="schemas package to write into")
     parser.add_argument("--provider", default="", help="agency code of who gives the data")
     parser.add_argument("--consumer", default="", help="agency code of who takes it")
@@ -109,7 +110,7 @@ def _write(documents: Documents, args: argparse.Namespace) -> int:
         name=args.name,
         provider=args.provider,
         consumer=args.consumer,
-        connection=args.connection or "",
+        connection=args.connection_id or args.connection or "",
         values={name: value for name, _, value in pairs},
     )
     starter = plan(understood(documents), wish)

@@ -38,7 +38,8 @@ class Contracts:
             kind = part.element.qname.text if part.element is not None else part.type.qname.text
             properties[name] = self._part(part, kind)
         required = [name for name, schema in properties.items() if _surely_there(schema)]
-        return qname.localname, _object(properties, required)
+        answers = "Response" if message.type == "output" else ""  # WS-I Basic Profile 1.1, R2729
+        return f"{message.operation.name}{answers}", _object(properties, required)
 
     def _part(self, part: Any, name: str) -> Schema:
         if part.element is not None:

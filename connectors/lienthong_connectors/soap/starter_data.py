@@ -60,7 +60,8 @@ def rows(schema: Schema, *, nullable: bool) -> tuple[Schema, dict[str, str]]:
     paths: dict[str, str] = {}
     required: list[str] = []
     for path, leaf, has in leaves(schema):
-        name = _free(path.replace(".", "_").strip("_") or "value", properties)
+        plain = path.removesuffix(f".{TEXT_MEMBER}").removesuffix(TEXT_MEMBER) or "value"
+        name = _free(plain.replace(".", "_"), properties)
         properties[name] = leaf if has or not nullable else _or_null(leaf)
         paths[name] = path
         if has:

@@ -37,7 +37,7 @@ dev-mode-dirs = ["schemas"]
 _EXCHANGE: Final = '''\
 """{doc}"""
 
-from lienthong import Exchange, {words}, Text
+from lienthong import {words}
 from lienthong.airflow import exchange_dag
 from lienthong_connectors.soap import {names}
 from lienthong_connectors.sql import {tables}
@@ -98,11 +98,12 @@ def dag_file(starter: Starter, wsdl: str, digest: str) -> str:
     role = starter.wish.role
     (mapping,) = starter.mappings
     tables = {"source": ["SqlTarget"], "target": ["SqlSource"], "lookup": ["SqlSource", "SqlTarget"]}[role]
+    extra = {"lookup": ["Lookup"], "target": ["Delivery"]}.get(role, [])
     names = [_CLASSES[role], *(["Paging"] if "paging" in starter.settings else [])]
     names += ["ResultCodes"] if "result" in starter.settings else []
     return _EXCHANGE.format(
         doc=f"Starting point: {starter.service}.{starter.wish.operation} as a {role}. Decide each TODO.",
-        words=", ".join(sorted({"Source", "Target", *(["Lookup"] if role == "lookup" else [])})),
+        words=", ".join(sorted({"Exchange", "Source", "Target", "Text", *extra})),
         names=", ".join(sorted(names)),
         tables=", ".join(tables),
         settings=_settings(starter, wsdl, digest),
@@ -167,7 +168,8 @@ def _ends(starter: Starter) -> str:
         made = f"SqlTarget({_text(starter.table)}, create=True)"
         lines = [f"source=Source({own}, service),", f'target=Target("database", {made}),']
     elif role == "target":
-        lines = [read, f"target=Target({own}, service),"]
+        single = "delivery=Delivery(batch=1),  # TODO: more, once status or repeatable is set"
+        lines = [read, f"target=Target({own}, service),", single]
     else:
         result = starter.table.removesuffix("_question") + "_result"
         lines = [
