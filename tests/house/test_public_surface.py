@@ -16,13 +16,13 @@ SURFACE = {
         "run_exchange", "settle", "transform", "validate",
     },
     "lienthong.connector": {
-        "Answer", "Batch", "Connection", "ConnectionField", "ConnectorDescriptor", "Context", "Finding",
+        "Answer", "Attachment", "AttachmentStore", "Batch", "Connection", "ConnectionField", "ConnectorDescriptor", "Context", "Finding",
         "LookupSettings", "Malformed", "Option", "Page", "Question", "ReadRequest", "Receipt",
         "RecordLookup", "RecordSource", "RecordTarget", "SourceCapabilities", "SourceSettings", "Spoken",
         "TargetCapabilities", "TargetSettings", "connector", "connector_kinds", "option",
     },
     "lienthong.signing": {"KeyRing", "LocalSigner", "Signer", "TrustStore", "Verified"},
-    "lienthong.staging": {"SegmentStore"},
+    "lienthong.staging": {"BlobStore", "SegmentStore"},
     "lienthong_connectors.presets": {
         "GATEWAY_ANSWER", "LGSP_ANSWER", "PORTAL_ANSWER", "VXP_ANSWER", "identity_results", "lgsp_list",
         "onestop_list", "register_civil_status", "shared_catalogue", "sync_dossiers", "verify_citizen",

@@ -3,6 +3,7 @@
 Importing this package loads neither zeep nor lxml nor requests: DAG files stay cheap to parse.
 """
 
+from lienthong_connectors.soap.attachment_settings import Attachments
 from lienthong_connectors.soap.descriptor import DESCRIPTOR
 from lienthong_connectors.soap.policies import Addressing, AnswerPolicy, WsSecurity
 from lienthong_connectors.soap.settings import (
@@ -19,6 +20,7 @@ __all__ = [
     "DESCRIPTOR",
     "Addressing",
     "AnswerPolicy",
+    "Attachments",
     "FaultTable",
     "Paging",
     "ResultCodes",

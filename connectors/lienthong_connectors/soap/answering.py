@@ -11,6 +11,8 @@ from typing import Any, Final
 from lienthong.errors import OutcomeUnknown, ProtocolViolation
 from lienthong.records import Record
 from lienthong_connectors.soap.addressing import SPACES, check_relation
+from lienthong_connectors.soap.attachments_in import Package
+from lienthong_connectors.soap.attachments_out import Packing
 from lienthong_connectors.soap.described import Described
 from lienthong_connectors.soap.envelope import NAMESPACES, Envelope
 from lienthong_connectors.soap.security import WSSE, Security
@@ -37,11 +39,12 @@ _ADDRESSING: Final = tuple(SPACES.values())
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """Who is asked: the wire, the role's settings, WS-Security, and what messages call the place."""
+    """Who is asked: the wire, the role's settings, WS-Security, attachments, and what messages call it."""
 
     wire: Wire
     settings: Any
     security: Security
+    packing: Packing | None
     where: str
 
 
@@ -81,10 +84,14 @@ class Answering:
         asking, operation = self._asking, self._operation
         sealed = asking.security.outgoing(self._envelope)
         headers = _bound(operation)
+        if asking.packing is not None:
+            sealed, headers = asking.packing.packed(sealed, headers)
         with asking.wire.post(sealed, headers, label=operation.name, delivery=self.delivery) as heard:
             self.status = heard.status
             try:
-                yield from self._read(heard)
+                package = Package(heard, asking.packing, where=asking.where)
+                yield from package.settled(self._read(package.heard), lambda: self.body)
+                self.body = package.resolve(self.body)
             except ProtocolViolation as error:
                 if not self.delivery or not 200 <= self.status < 300:
                     raise

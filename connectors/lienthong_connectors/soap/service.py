@@ -11,6 +11,7 @@ from lienthong.connector import Connection, Context
 from lienthong.errors import Misconfigured
 from lienthong_connectors.soap.addressing import SPACES, blocks, message_id
 from lienthong_connectors.soap.answering import Answering, Asking
+from lienthong_connectors.soap.attachments_out import packing_of
 from lienthong_connectors.soap.catalogue import is_catalogue
 from lienthong_connectors.soap.described import Described
 from lienthong_connectors.soap.descriptions import Wanted, described
@@ -62,7 +63,8 @@ class Request:
         Raises `Refused` where the scope makes no valid request; see `compose`.
         """
         headers = {**self._headers.fill(scope), **further}
-        return compose(self.operation, self._body.fill(scope), headers)
+        filled, packing = self._body.fill(scope), self._service.packing
+        return compose(self.operation, filled if packing is None else packing.marked(filled), headers)
 
     def nothing(self, scope: Mapping[str, Any] | None) -> tuple[Described, Envelope]:
         """Return an operation that no service has, and the envelope that calls it.
@@ -82,6 +84,7 @@ class Service:
         self.where = f"{self.wire.where} {settings.operation}"
         self.extras = {str(k): v for k, v in connection.extra.items() if k in _SHOWN}
         self._security = Security(settings.security, connection, context, where=self.where)
+        self.packing = packing_of(settings, context, where=self.where)
         name = settings.wsdl or str(connection.option("wsdl", ""))
         self.location = locate(name, self.wire.url) if name else ""
 
@@ -163,4 +166,4 @@ class Service:
         return describe(self.location, self.wire.client.base, self.wire.get, pin=pin)
 
     def _asking(self, wire: Wire) -> Asking:
-        return Asking(wire, self.settings, self._security, self.where)
+        return Asking(wire, self.settings, self._security, self.packing, self.where)

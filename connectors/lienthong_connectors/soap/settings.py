@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from lienthong.connector import Connection, Context, option
 from lienthong_connectors.codes import Coded
+from lienthong_connectors.soap.attachment_settings import Attachments
 from lienthong_connectors.soap.policies import Addressing, WsSecurity, is_sha256, require
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ class _Service:
     understands: tuple[str, ...] = option(
         (), doc="headers ({namespace}local) of answers that may say mustUnderstand and mean nothing to us"
     )
+    attachments: Attachments | None = option(None, doc="MTOM and SOAP with Attachments, None for neither")
     security: WsSecurity | None = option(None, doc="WS-Security, None for none")
     addressing: Addressing | None = option(None, doc="WS-Addressing, None for none")
     connect_timeout: float = option(10.0, doc="seconds to connect")

@@ -48,8 +48,12 @@ class Wire:
     """The connection to one service; ``identified`` tells whether requests say over HTTP who we are."""
 
     def __init__(self, connection: Connection, context: Context, settings: Any) -> None:
+        attached = settings.attachments.all_bytes if settings.attachments is not None else 0
         limits = Limits(
-            settings.connect_timeout, settings.read_timeout, settings.deadline, settings.max_answer_bytes
+            settings.connect_timeout,
+            settings.read_timeout,
+            settings.deadline,
+            settings.max_answer_bytes + attached,
         )
         if connection.option("auth") == "dvcqg-session":
             raise Misconfigured(

@@ -16,9 +16,12 @@ Converter = Callable[[str], Any]
 
 #: Member that holds an element's own text beside attributes or children.
 TEXT_MEMBER = "_text"
+#: Member that holds what stands for an attachment (XOP 1.0, section 2.1); no element's own name has a colon.
+INCLUDE_MEMBER = "xop:Include"
 _MOST_NAMES = 5_000
 _EXACT = 2**53 - 1
 _INCLUDE = "{http://www.w3.org/2001/XInclude}"
+_XOP_INCLUDE = "{http://www.w3.org/2004/08/xop/include}Include"
 
 
 class Shape:
@@ -56,11 +59,16 @@ class Shape:
         self._learned[0] += 1
         if self._learned[0] > _MOST_NAMES:
             refuse(f"the answer has more than {_MOST_NAMES} element names", "names")
-        key = local(name)
+        key = member_of(name)
         kid = Shape(key, many=key in self.lists, lists=self.lists)
         kid._learned = self._learned
         self.kids[name] = kid
         return kid
+
+
+def member_of(name: str) -> str:
+    """Return the member that an element with this Clark name becomes."""
+    return INCLUDE_MEMBER if name == _XOP_INCLUDE else local(name)
 
 
 def local(name: str) -> str:

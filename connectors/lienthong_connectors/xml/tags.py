@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from lienthong_connectors.xml.shape import Converter, Shape, local, refuse
+from lienthong_connectors.xml.shape import Converter, Shape, local, member_of, refuse
 
 _START: Final = re.compile(
     r"([^\s/>]+)((?:\s+[^\s=]+\s*=\s*(?:\"[^\"]*\"|'[^']*'))*)\s*(/?)>(.*)\Z", re.DOTALL
@@ -86,7 +86,7 @@ class Tags:
         if self._made > _MOST_TAGS:
             refuse(f"the answer has more than {_MOST_TAGS} different elements", "names")
         clark = _clark(raw, spaces, default=True)
-        key = local(clark)
+        key = member_of(clark)
         record = self._record is not None and self._record in (key, clark)
         block = depth == 2 and not record and parent.name in _HEADERS
         if record and clark in self._tops.kids:

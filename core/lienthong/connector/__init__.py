@@ -1,9 +1,11 @@
 """The connector SPI: what a source, target or look-up implements and what it receives."""
 
+from lienthong.attachment import Attachment
 from lienthong.connector.connection import Connection
 from lienthong.connector.descriptor import ConnectionField, ConnectorDescriptor, Option, option
 from lienthong.connector.messages import Answer, Batch, Malformed, Page, ReadRequest, Receipt
 from lienthong.connector.protocols import (
+    AttachmentStore,
     Context,
     Finding,
     LookupSettings,
@@ -21,6 +23,8 @@ from lienthong.connector.spoken import Spoken
 
 __all__ = [
     "Answer",
+    "Attachment",
+    "AttachmentStore",
     "Batch",
     "Connection",
     "ConnectionField",

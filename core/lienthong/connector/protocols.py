@@ -8,11 +8,12 @@ merely names a connector stays cheap to parse.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
+from lienthong.attachment import Attachment
 from lienthong.connector.connection import Connection
 from lienthong.connector.messages import Answer, Batch, Page, ReadRequest
 from lienthong.connector.spoken import Spoken
@@ -24,6 +25,18 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("lienthong.connector")
 
 
+class AttachmentStore(Protocol):
+    """Where attachments are, outside records and memory."""
+
+    def write(self, chunks: Iterable[bytes], *, media_type: str) -> Attachment:
+        """Store an attachment piece by piece and return its reference; nothing where ``chunks`` raises."""
+        ...
+
+    def open(self, reference: Attachment) -> Iterator[bytes]:
+        """Yield an attachment's bytes, the last only once all match; `SegmentTampered` where they do not."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What the pipeline lends to an open connector.
@@ -32,8 +45,9 @@ class Context:
     against which answers are verified; ``log`` takes audit lines (never a payload or a secret).
     ``cache`` is a private folder for what tasks of this deployment may share: access tokens,
     encrypted, the pace at which connections are asked, and compiled WSDLs; None where nothing may
-    be kept. ``tap`` is asked, where a run is recorded, for somebody to tell what is said and heard
-    on a connection.
+    be kept. ``attachments`` takes and gives what is too large for a record, which holds an
+    `Attachment` in its place. ``tap`` is asked, where a run is recorded, for somebody to tell what
+    is said and heard on a connection.
     """
 
     exchange: str = ""
@@ -41,6 +55,7 @@ class Context:
     signer: Signer | None = None
     trust: TrustStore | None = None
     cache: Path | None = None
+    attachments: AttachmentStore | None = None
     tap: Callable[[Connection], Callable[[Spoken], None]] | None = None
     log: Callable[[str], None] = field(default=_LOG.info)
 

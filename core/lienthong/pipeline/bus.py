@@ -13,7 +13,7 @@ from lienthong.ledger import Database, Journal, Ledger, Quarantine
 from lienthong.pipeline.plan import Plan
 from lienthong.records import keyed_hash
 from lienthong.signing import KeyRing, Signer, TrustStore
-from lienthong.staging import SegmentStore
+from lienthong.staging import BlobStore, SegmentStore
 
 Progress = Callable[[str, int, int | None], None]
 
@@ -52,6 +52,11 @@ class Bus:
     def store(self) -> SegmentStore:
         """The segment store."""
         return SegmentStore.open(self.config.staging)
+
+    @cached_property
+    def blobs(self) -> BlobStore:
+        """The attachments, beside the segments."""
+        return BlobStore.open_at(self.config.staging)
 
     @cached_property
     def database(self) -> Database:
@@ -106,6 +111,7 @@ class Bus:
             signer=self.signer(plan),
             trust=self.trust,
             cache=None if self.tap else self.config.home / "cache",  # a recording holds the token request
+            attachments=self.blobs,
             tap=self.tap,
             log=_LOG.info,
         )

@@ -1,5 +1,6 @@
-"""Staging: sealed segments in a store, addressed by content."""
+"""Staging: sealed segments and attachments in a store, addressed by content."""
 
+from lienthong.staging.blobs import BlobStore
 from lienthong.staging.store import SegmentStore
 
-__all__ = ["SegmentStore"]
+__all__ = ["BlobStore", "SegmentStore"]

@@ -36,6 +36,7 @@ def test_the_public_names() -> None:
     assert sorted(package.__all__) == [
         "Addressing",
         "AnswerPolicy",
+        "Attachments",
         "DESCRIPTOR",
         "FaultTable",
         "Paging",
