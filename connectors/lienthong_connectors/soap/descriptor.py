@@ -32,7 +32,7 @@ _CONNECTION = (
     ConnectionField(
         "wsdl",
         Text("WSDL", "WSDL"),
-        "file, package:name/path, or URL on the same host; settings go before it",
+        "file, catalogue folder, package:name/path, or URL on the same host; settings go before it",
     ),
     ConnectionField(
         "soap_version",

@@ -110,10 +110,10 @@ class _Reader:
 
     def head(self) -> bytes:
         """Return a part's headers, and go behind them."""
-        while (at := self._held.find(b"\r\n\r\n")) < 0:
-            if len(self._held) > _LONGEST_HEAD:
-                refuse(f"a part's headers are longer than {_LONGEST_HEAD} bytes", "multipart-head")
+        while (at := self._held.find(b"\r\n\r\n")) < 0 and len(self._held) <= _LONGEST_HEAD:
             self._more("inside a part's headers")
+        if not 0 <= at <= _LONGEST_HEAD:
+            refuse(f"a part's headers are longer than {_LONGEST_HEAD} bytes", "multipart-head")
         found = bytes(self._held[2:at])
         del self._held[: at + 2]  # the line end stays: a boundary may follow at once
         self._drop_line_end()
