@@ -104,7 +104,7 @@ class Service:
         body = Template(request, known | {"connection"}, self.where)
         headers = Template(self.settings.soap_headers, known | {"connection"}, self.where)
         compiled = Request(self, operation, body, headers, delivers=delivers)
-        if not self.remote:
+        if not self.remote or self.settings.wsdl_digest:
             compiled.operation  # noqa: B018 - finds mistakes now
         return compiled
 
