@@ -13,6 +13,7 @@ from lienthong.attachment import Attachment
 from lienthong.connector import AttachmentStore, Context
 from lienthong.errors import Misconfigured, Reason, Refused
 from lienthong_connectors.http.transport import Streamed
+from lienthong_connectors.soap.arrange import Items
 from lienthong_connectors.soap.attachment_settings import Attachments
 
 _INCLUDE: Final = '<xop:Include xmlns:xop="http://www.w3.org/2004/08/xop/include" href="cid:{}"/>'
@@ -141,6 +142,8 @@ class Packing:
 
 def _at(value: Any, path: list[str], change: Callable[[Any], Any]) -> Any:
     """Return a copy of a value with whatever is at a path changed; lists are passed through."""
+    if isinstance(value, Items):
+        return Items(lambda item: _at(item, path, change), value)
     if isinstance(value, list):
         return [_at(item, path, change) for item in value]
     if not path:
