@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin, urlsplit
 from uuid import uuid4
 
 import requests
@@ -16,12 +15,14 @@ import requests
 from lienthong.connector import Connection, Context
 from lienthong.errors import Misconfigured, ProtocolViolation, Unauthenticated
 from lienthong_connectors.http.auth import Dialect
+from lienthong_connectors.http.budget import Budget
 from lienthong_connectors.http.clock import clock_hint
 from lienthong_connectors.http.coding import ACCEPTED
 from lienthong_connectors.http.fields import base_url, fixed_headers, join_url
 from lienthong_connectors.http.login import dialect
 from lienthong_connectors.http.pace import SHORT, pace_of
 from lienthong_connectors.http.rate import RateLimit
+from lienthong_connectors.http.redirects import CODES, MOST, Redirects, origin
 from lienthong_connectors.http.signature import HttpSignature
 from lienthong_connectors.http.tls import Tls
 from lienthong_connectors.http.transport import Incoming, Limits, Prepared, Reply, Streamed, Transport
@@ -29,8 +30,9 @@ from lienthong_connectors.http.transport import Incoming, Limits, Prepared, Repl
 if TYPE_CHECKING:  # cryptography is loaded where messages are signed only
     from lienthong_connectors.http.signing import MessageSignatures
 
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _AGENT = "lienthong"
+#: Credentials renewed within a minute; afterwards a refusal is final.
+_RENEWALS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,7 @@ class Client:
         fixed = fixed_headers(connection)
         self.identified = bool(fixed) or type(self.auth) is not Dialect
         self._headers = {**fixed, **(headers or {})}
+        self._redirects, self._renewals = Redirects.of(connection), Budget(_RENEWALS)
         self._rates, self._closed = rates, threading.Event()
         self._pace = pace_of(connection.id, self.base, rates, context.cache)
 
@@ -113,9 +116,9 @@ class Client:
 
         A credential that is refused (401, or the portal's word for it) is renewed once and the
         call repeated: by that answer the other side said that it did not process the request
-        (RFC 9110 section 15.5.2). Redirects of safe calls are followed within the same origin. An
-        answer that must be signed is held whole until its signature was verified. A 429 that asks
-        for a short wait is waited for.
+        (RFC 9110 section 15.5.2). Where everything is refused, a few renewals a minute are all.
+        Redirects of GET are followed as the connection allows. An answer that must be signed is
+        held whole until its signature was verified. A 429 that asks for a short wait is waited for.
 
         Raises what `Transport.open` raises, `RateLimited` where no request may leave yet,
         `Unauthenticated` and `SignatureInvalid`.
@@ -155,7 +158,7 @@ class Client:
 
     def _accepted(self, call: Call, stack: ExitStack) -> tuple[Incoming, requests.PreparedRequest]:
         incoming, request = self._paced(call, stack)
-        if self._refused(incoming) and self.auth.renew(request):
+        if self._refused(incoming) and self._renewals.take() and self.auth.renew(request):
             stack.close()
             incoming, request = self._paced(call, stack)
         if self._refused(incoming):
@@ -192,15 +195,28 @@ class Client:
         return False
 
     def _send(self, call: Call, stack: ExitStack) -> tuple[Incoming, requests.PreparedRequest]:
-        url = self.url(call.path)
-        incoming, request = self._once(call, url, call.params, stack)
-        for _ in range(3):
-            if incoming.status not in _REDIRECTS or call.method not in {"GET", "HEAD"}:
+        incoming, request = self._once(call, self.url(call.path), call.params, stack)
+        for _ in range(MOST):
+            url = self._redirected(call, incoming)
+            if url is None:
                 break
-            url = self.url(_resolve(request.url or url, incoming.header("Location")))
             stack.close()
-            incoming, request = self._once(call, url, {}, stack)
+            client = self if origin(url) == origin(self.base) else self._stranger()
+            incoming, request = client._once(call, url, {}, stack)
         return incoming, request
+
+    def _redirected(self, call: Call, incoming: Incoming) -> str | None:
+        """Return where a call goes on; None where it ends here, also at a redirect not to be followed."""
+        if incoming.status not in CODES or call.method not in {"GET", "HEAD"} or not self._redirects.followed:
+            return None
+        location = incoming.header("Location")
+        return self._redirects.target(self.base, incoming.url, location, where=self.where.strip())
+
+    def _stranger(self) -> Client:
+        """Return this client for another host, which learns nothing of who we are."""
+        other = self.anonymous({})
+        other._signatures = None
+        return other
 
     def _once(
         self, call: Call, url: str, params: Mapping[str, str], stack: ExitStack
@@ -240,20 +256,3 @@ def _signatures(signature: HttpSignature | None, context: Context, where: str) -
     from lienthong_connectors.http.signing import MessageSignatures
 
     return MessageSignatures(signature, context, where=where)
-
-
-def _resolve(base: str, link: str) -> str:
-    try:
-        return urljoin(base, link)
-    except ValueError:
-        raise ProtocolViolation("the other side names an address that is none") from None
-
-
-def origin(url: str) -> tuple[str, str, int | None]:
-    """Return scheme, host and port of a URL, by which hosts are told apart."""
-    try:
-        parts = urlsplit(url)
-        usual = {"http": 80, "https": 443}.get(parts.scheme)
-        return parts.scheme, (parts.hostname or "").lower(), parts.port or usual
-    except ValueError:
-        return "", "", None

@@ -46,6 +46,13 @@ HTTP_FIELDS: tuple[ConnectionField, ...] = (
     *AUTH_FIELDS,
     *TLS_FIELDS,
     field("proxy", "Proxy", "Proxy", "http://host:port through which the system is reached"),
+    ConnectionField(
+        name="redirects",
+        title=Text("Chuyển hướng", "Redirects"),
+        doc="none; same-origin; or blank-separated hosts, addresses and networks that a GET may be "
+        "redirected to as well, without our credentials",
+        default="same-origin",
+    ),
 )
 """Standard and extra fields of an HTTP connection, in the order of the form."""
 

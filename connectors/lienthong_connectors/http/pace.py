@@ -65,7 +65,9 @@ class Pace:
         Return the seconds after which the other side wants to be asked again (429, 503), None
         where it does not say.
         """
-        asked = seconds_of(headers.get("Retry-After", "")) if status in {429, 503} else None
+        asked = None
+        if status in {429, 503}:
+            asked = seconds_of(headers.get("Retry-After", ""), headers.get("Date", ""))
         refused = asked if asked is not None and status == 429 else 0.0
         hold = max(refused, _slower(headers, self._clock()))
         if hold > 0:

@@ -45,21 +45,29 @@ _NOT_TAKEN = frozenset({408, 425, 429})
 def retry_after(reply: Reply) -> float | None:
     """Return the seconds of ``Retry-After`` (RFC 9110 section 10.2.3: seconds or an HTTP date).
 
-    At most a day; None where the header is absent or unreadable, 0 for a moment in the past.
+    At most a day; None where the header is absent or unreadable, 0 for a moment in the past. A
+    date is counted from the answer's own ``Date``, so that a clock that is off does no harm.
     """
-    return seconds_of(reply.header("Retry-After"))
+    return seconds_of(reply.header("Retry-After"), reply.header("Date"))
 
 
-def seconds_of(value: str) -> float | None:
-    """Return the seconds that a value of ``Retry-After`` stands for, as `retry_after` does."""
+def seconds_of(value: str, date: str = "") -> float | None:
+    """Return the seconds of a ``Retry-After`` in an answer with this ``Date``; see `retry_after`."""
     value = value.strip()
     if value.isascii() and value.isdigit():
         return min(float(value), _LONGEST)
+    moment = _moment(value)
+    if moment is None:
+        return None
+    now = _moment(date)
+    return min(max(0.0, moment - (time.time() if now is None else now)), _LONGEST)
+
+
+def _moment(value: str) -> float | None:
     try:
-        moment = parsedate_to_datetime(value).timestamp()
+        return parsedate_to_datetime(value).timestamp()
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    return min(max(0.0, moment - time.time()), _LONGEST)
 
 
 def failure(reply: Reply, *, where: str, safe: bool, transactional: bool = False) -> LienThongError | None:

@@ -33,6 +33,7 @@ class Progress:
         self._settings, self._where = settings, where
         self.left = request.limit
         self.total: int | None = None
+        self._first_total: int | None = None
         self.largest = 0
         self._wrong: dict[str, int] = {}
         self._idle = self._remembered = self._passed = 0
@@ -86,7 +87,9 @@ class Progress:
     def _page(self, fetched: Fetched, seen: Seen, elements: Sequence[Element], *, repeated: bool) -> Page:
         """Take a page's end into account."""
         paging, state = self._settings.paging, self.state or {}
-        self.total = fetched.total if fetched.total is not None else self.total
+        if fetched.total is not None:
+            self.total = fetched.total
+            self._first_total = fetched.total if self._first_total is None else self._first_total
         counted = self._counted(fetched, repeated=repeated)
         if fetched.remembered is not None:
             following = paging.unchanged(state, fetched.remembered.get("next"))
@@ -98,11 +101,10 @@ class Progress:
         self.largest = max(self.largest, fetched.size, 1)
         self._idle = 0 if counted else self._idle + 1
         restarts = following is None or paging.restarts(state, following)
-        if restarts and self.total not in (None, self.read):
-            announced, read = self._wrong.get("announced", 0), self._wrong.get("read", 0)
-            self._wrong = {"announced": announced + (self.total or 0), "read": read + self.read}
+        if restarts:
+            self._compare_totals()
         if restarts and following is not None:
-            self.read, self.total = 0, None
+            self.read, self.total, self._first_total = 0, None, None
             self._idle = self._idle if repeated else 0
         if following is not None and self._idle >= _PATIENCE:
             self._endless()
@@ -116,6 +118,15 @@ class Progress:
             notes=self._notes(fetched, repeated=repeated),
             validators=self._validators(fetched, seen),
         )
+
+    def _compare_totals(self) -> None:
+        """Note a total that was wrong, or that changed: later elements may have slid over a page's edge."""
+        if self.total is None or {self.total, self._first_total} == {self.read}:
+            return
+        found = {"announced": self.total, "read": self.read}
+        if self._first_total not in (None, self.total):
+            found["announced_first"] = self._first_total or 0
+        self._wrong |= {name: self._wrong.get(name, 0) + value for name, value in found.items()}
 
     @staticmethod
     def _counted(fetched: Fetched, *, repeated: bool) -> int:

@@ -56,6 +56,12 @@ _CONNECTION = (
     ),
     *TLS_FIELDS,
     ConnectionField("proxy", Text("Proxy", "Proxy"), "http://host:port through which the system is reached"),
+    ConnectionField(
+        "redirects",
+        Text("Chuyển hướng", "Redirects"),
+        "of the WSDL: none, same-origin, or hosts, addresses and networks that a GET may lead to as well",
+        default="same-origin",
+    ),
 )
 
 DESCRIPTOR = ConnectorDescriptor(
