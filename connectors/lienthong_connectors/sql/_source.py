@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Link
@@ -18,7 +18,7 @@ from lienthong_connectors.sql._address import make_engine, seconds
 from lienthong_connectors.sql._checks import check_source
 from lienthong_connectors.sql._errors import translated
 from lienthong_connectors.sql._shape import Shape, find_shape
-from lienthong_connectors.sql._values import plain
+from lienthong_connectors.sql._values import exact, plain
 from lienthong_connectors.sql.settings import SqlSource, label
 
 
@@ -93,6 +93,10 @@ class OpenSource:
             self._link = None
 
     def _prepare_postgres(self, link: Link) -> None:
+        if self.engine.driver == "psycopg":
+            from psycopg.types.json import set_json_loads
+
+            set_json_loads(exact, cast("Any", link.connection.driver_connection))
         timeout = seconds(self._connection, "timeout", 120) * 1000
         if self.settings.snapshot:
             link.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))

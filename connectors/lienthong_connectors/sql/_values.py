@@ -9,7 +9,8 @@ from decimal import Decimal
 from math import isfinite
 from typing import Any
 
-import orjson
+from lienthong.errors import ProtocolViolation
+from lienthong_connectors.rest.decode import decode
 
 #: The largest integer that every JSON reader carries exactly (RFC 7493).
 MOST = 2**53 - 1
@@ -60,11 +61,16 @@ def truth(values: Sequence[Any]) -> Sequence[Any]:
 
 def parsed(values: Sequence[Any]) -> Sequence[Any]:
     """Return a column of JSON texts as the values they stand for."""
-    return [plain(_loads(value)) if isinstance(value, (str, bytes)) else plain(value) for value in values]
+    return [plain(exact(value)) if isinstance(value, (str, bytes)) else plain(value) for value in values]
 
 
-def _loads(value: str | bytes) -> Any:
+def exact(value: str | bytes) -> Any:
+    """Return what a JSON text stands for; the text itself where no value holds it exactly.
+
+    That is a text which is no JSON, names a member twice, or nests too deep: the dataset's schema
+    refuses it, and nothing is lost without a word.
+    """
     try:
-        return orjson.loads(value)
-    except orjson.JSONDecodeError:
-        return value
+        return decode(value if isinstance(value, bytes) else value.encode()).value
+    except ProtocolViolation:
+        return value if isinstance(value, str) else value.decode()
