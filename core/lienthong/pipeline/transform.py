@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lienthong.connector import Question, RecordLookup
-from lienthong.errors import Reason, Refused
+from lienthong.errors import ProtocolViolation, Reason, Refused
 from lienthong.exchange import Lookup
 from lienthong.pipeline.attest import Work, attest, now
 from lienthong.pipeline.bus import Bus
@@ -20,6 +20,12 @@ from lienthong.segment import Segment
 
 _NOT_ANSWERED = Reason(
     "", "lookup.refused", "Cơ quan được tra cứu từ chối bản ghi này", "The agency asked refused this record"
+)
+_NOT_EXACT = Reason(
+    "",
+    "lookup.not-json",
+    "Câu trả lời tra cứu chứa giá trị mà JSON không biểu diễn chính xác được",
+    "The look-up's answer holds a value that JSON cannot carry exactly",
 )
 
 
@@ -140,8 +146,11 @@ def _ask_all(
             answer = service.ask(_question(plan, request, lookup, record))
         except Refused as error:
             refused[str(line)] = [item.as_dict() for item in error.reasons or (_NOT_ANSWERED,)]
-        else:
+            continue
+        try:
             answered.append(canonical({**record, lookup.into: answer}))
+        except ProtocolViolation:
+            refused[str(line)] = [_NOT_EXACT.as_dict()]
     segment = bus.store.write(answered)
     bus.audit("transform", f"looked up {len(records)} records for {_accountable(lookup)}")
     return {"answered": segment.as_dict(), "refused": refused}
