@@ -11,8 +11,8 @@ import pickle
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any, ClassVar, TypeAlias
 
@@ -31,6 +31,7 @@ from lienthong.errors import (
     Unavailable,
 )
 from lienthong.exchange import Exchange, Source, Target, Text
+from lienthong.testing.base import Suite, must
 
 #: A broken connection, or a context manager that yields one while something is broken.
 Fault: TypeAlias = Connection | Callable[[], AbstractContextManager[Connection]]
@@ -60,31 +61,15 @@ CUTS = ("cut-after-taken", "cut-before-taken")
 _HEAVY = "airflow cryptography lxml numpy pandas psycopg pyarrow pyproj requests sqlalchemy xmlschema zeep"
 
 
-def must(holds: object, sentence: str) -> None:
-    """Fail the test with a sentence for the connector's author."""
-    __tracebackhide__ = True
-    if not holds:
-        pytest.fail(sentence)
-
-
-class Conformance:
+class Conformance(Suite):
     """The common part of the suites; authors subclass one of the three, never this."""
 
-    #: Seconds within which an unresponsive server must have become `TimedOut`.
-    deadline: ClassVar[float] = 30.0
     #: Level from which log lines are looked at; debug lines of libraries count too.
     log_level: ClassVar[int] = logging.DEBUG
-    #: Record paths whose values may stand in log lines (a page token, say).
-    may_log: ClassVar[tuple[str, ...]] = ()
     #: The error, or errors, that each fault may end in.
     ends_in: ClassVar[Endings] = FAULTS
     #: Modules that must not be loaded by importing the settings.
     heavy: ClassVar[frozenset[str]] = frozenset(_HEAVY.split())
-
-    @pytest.fixture
-    def settings(self) -> Any:
-        """The connector's settings object."""
-        pytest.fail("give a fixture 'settings'")
 
     @pytest.fixture
     def connection(self) -> Connection:
@@ -97,37 +82,9 @@ class Conformance:
         return {}
 
     @pytest.fixture
-    def context(self) -> Context:
-        """What the pipeline would lend (signer, trust); its log is replaced by the suite's."""
-        return Context(exchange="conformance", run="conformance")
-
-    @pytest.fixture
-    def lines(self) -> list[str]:
-        """Audit lines that the connector wrote."""
-        return []
-
-    @pytest.fixture
-    def lent(self, context: Context, lines: list[str]) -> Context:
-        """The context with the suite's log."""
-        return dataclasses.replace(context, log=lines.append)
-
-    def open(self, settings: Any, connection: Connection, context: Context) -> Any:
-        """Open the connector; each suite knows how."""
-        raise NotImplementedError
-
-    def use(self, opened: Any, records: list[Any]) -> None:
-        """Do one ordinary thing with an open connector; each suite knows what."""
-        raise NotImplementedError
-
-    @pytest.fixture
     def ordinary(self) -> list[Any]:
         """What `use` needs and what must not be seen in logs: records, or the question's record."""
         return []
-
-    def secrets(self, connection: Connection) -> list[str]:
-        """Return the connection's secrets; add what your connector keeps secret elsewhere."""
-        extra = [str(connection.option(name)) for name in _secret_names(connection.extra)]
-        return [secret for secret in [connection.password, *extra] if secret]
 
     # --- settings
 
@@ -239,23 +196,6 @@ class Conformance:
         kinds = self.ends_in[name]
         return " or ".join(kind.__name__ for kind in (kinds if isinstance(kinds, tuple) else (kinds,)))
 
-    def _private(self, records: list[Any]) -> set[tuple[str, str]]:
-        """Return the texts of records that would be recognised in a log, by path."""
-        found = {item for record in records[:50] for item in _texts(record, "")}
-        return {(path, value) for path, value in found if path not in self.may_log and len(value) >= 8}
-
-    def _hold_no_secret(self, text: str, connection: Connection, place: str) -> None:
-        for secret in self.secrets(connection):
-            must(secret not in text, f"a secret of the connection stands in {place}")
-
-    @contextmanager
-    def _opened(self, settings: Any, connection: Connection, context: Context) -> Iterator[Any]:
-        opened = self.open(settings, connection, context)
-        try:
-            yield opened
-        finally:
-            opened.close()
-
     def _broken(self, faults: Mapping[str, Fault], name: str) -> AbstractContextManager[Connection]:
         strange = set(faults) - set(FAULTS) - set(CUTS)
         must(not strange, f"unknown faults: {', '.join(sorted(strange))}")
@@ -301,13 +241,6 @@ class Conformance:
         pytest.fail("no error was raised")
 
 
-def _secret_names(extra: Mapping[str, Any]) -> list[str]:
-    """Return the extras whose names speak of a secret itself, not of its address, header or kind."""
-    words, about = ("password", "secret", "token", "key", "credential"), ("_url", "_uri", "_header", "_file")
-    names = [name for name in extra if any(word in name.lower() for word in words)]
-    return [name for name in names if not name.lower().endswith(about) and name != "token_credentials"]
-
-
 def _importable(module: str) -> bool:
     try:
         return importlib.util.find_spec(module) is not None
@@ -342,14 +275,3 @@ def _exchange(settings: Any) -> Exchange:
         target=Target("target", settings),
         dataset="conformance/1",
     )
-
-
-def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    if isinstance(value, Mapping):
-        for name, item in value.items():
-            yield from _texts(item, f"{path}.{name}" if path else str(name))
-    elif isinstance(value, list):
-        for item in value:
-            yield from _texts(item, path)
-    elif isinstance(value, str):
-        yield path, value

@@ -8,7 +8,7 @@ from typing import Any
 
 from lienthong.connector import Answer, Batch, Receipt, RecordTarget
 from lienthong.errors import LienThongError, OutcomeUnknown
-from lienthong.testing.common import must
+from lienthong.testing.base import must
 
 _LONGEST = 60.0
 

@@ -17,10 +17,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that come from the suite."""
-    base = sys.modules.get("lienthong.testing.common")
+    base = sys.modules.get("lienthong.testing.base")
     if base is None:
         return
     for item in items:
         owner = getattr(item, "cls", None)
-        if isinstance(owner, type) and issubclass(owner, base.Conformance):
+        if isinstance(owner, type) and issubclass(owner, base.Suite):
             item.add_marker(pytest.mark.conformance)

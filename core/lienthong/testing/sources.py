@@ -12,7 +12,8 @@ import pytest
 from lienthong.connector import Connection, Context, Page, ReadRequest, RecordSource
 from lienthong.errors import LienThongError
 from lienthong.records import Record, canonical
-from lienthong.testing.common import Conformance, must
+from lienthong.testing.base import must
+from lienthong.testing.common import Conformance
 
 
 class SourceConformance(Conformance):

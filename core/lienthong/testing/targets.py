@@ -13,7 +13,8 @@ import pytest
 from lienthong.connector import Answer, Batch, Connection, Context, RecordTarget
 from lienthong.errors import LienThongError, OutcomeUnknown, Transient
 from lienthong.records import Record, canonical, key_of, sha256
-from lienthong.testing.common import DELIVERY_FAULTS, FAULTS, Conformance, Fault, must
+from lienthong.testing.base import must
+from lienthong.testing.common import DELIVERY_FAULTS, FAULTS, Conformance, Fault
 from lienthong.testing.later import Patient
 
 #: Texts that careless targets change.
