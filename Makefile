@@ -10,7 +10,7 @@ VENV ?= .venv
 export VENV PYTHON ONCE DEMO_PORT DEMO_SANDBOX_PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types bench lock clean
+.PHONY: help demo test lint types failures bench lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\): .*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -33,6 +33,10 @@ lint: ## style and import rules
 types: ## mypy --strict
 	@tools/bootstrap dev
 	$(VENV)/bin/python -m mypy
+
+failures: ## write docs/connectors/failures.md from the conformance suite
+	@tools/bootstrap dev
+	$(VENV)/bin/python -m lienthong.testing.failures docs/connectors/failures.md
 
 bench: ## measure against the limits of this machine and other tools
 	@tools/bootstrap bench && exec $(VENV)/bin/python benchmarks/run.py

@@ -9,13 +9,24 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lienthong.testing.faults import CuttingProxy, refused_port, silent_server
+    from lienthong.testing.hostile.server import Asked
+    from lienthong.testing.hostile.service import MARKER, HttpService
+    from lienthong.testing.hostile.stage import Scene
+    from lienthong.testing.hostile.suite import HostileLookup, HostileSource, HostileTarget
     from lienthong.testing.lookups import LookupConformance
     from lienthong.testing.sources import SourceConformance
     from lienthong.testing.targets import TargetConformance
 
 __all__ = [
+    "MARKER",
+    "Asked",
     "CuttingProxy",
+    "HostileLookup",
+    "HostileSource",
+    "HostileTarget",
+    "HttpService",
     "LookupConformance",
+    "Scene",
     "SourceConformance",
     "TargetConformance",
     "refused_port",
@@ -23,8 +34,15 @@ __all__ = [
 ]
 
 _HOME = {
+    "MARKER": "hostile.service",
+    "Asked": "hostile.server",
     "CuttingProxy": "faults",
+    "HostileLookup": "hostile.suite",
+    "HostileSource": "hostile.suite",
+    "HostileTarget": "hostile.suite",
+    "HttpService": "hostile.service",
     "LookupConformance": "lookups",
+    "Scene": "hostile.stage",
     "SourceConformance": "sources",
     "TargetConformance": "targets",
     "refused_port": "faults",

@@ -11,8 +11,20 @@ from pathlib import Path
 
 import pytest
 
+from lienthong.testing.hostile.rows import ROWS
+
 HERE = Path(__file__).parent
-_CLASS = re.compile(r'^class (Test\w+)\(\w+Mutant\):\n    caught_by = "([^"]+)"', re.MULTILINE)
+_CLASS = re.compile(
+    r'^class (Test\w+)\(\w+Mutant\):\n(?:    """.*"""\n\n)?    caught_by = "([^"]+)"', re.MULTILINE
+)
+HEALTHY = (
+    "TestSource",
+    "TestTarget",
+    "TestLookup",
+    "TestHostileSource",
+    "TestHostileTarget",
+    "TestHostileLookup",
+)
 MUTANTS = {
     name: test
     for file in sorted(HERE.glob("mutants_*.py"))
@@ -30,11 +42,13 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
     command += ["-c", os.devnull, "--rootdir", str(HERE), f"--junitxml={report}"]
     command += [
         "-o",
-        "python_files=m*.py",
+        "python_files=[hm]*.py",
         "memory_suite.py",
+        "hostile_suite.py",
         "mutants_sources.py",
         "mutants_targets.py",
         "mutants_lookups.py",
+        "mutants_hostile.py",
     ]
     paths = os.pathsep.join([str(HERE), *filter(None, sys.path)])
     environment = os.environ | {"PYTHONPATH": paths}
@@ -52,13 +66,9 @@ def _outcome(case: ET.Element) -> str:
     return next((child.tag for child in case if child.tag in ("failure", "error", "skipped")), "passed")
 
 
-def test_the_healthy_connector_passes_everything(outcomes: Outcomes) -> None:
-    healthy = {
-        key: outcome
-        for key, outcome in outcomes.items()
-        if key[0] in ("TestSource", "TestTarget", "TestLookup")
-    }
-    assert len(healthy) > 60
+def test_the_healthy_connectors_pass_everything(outcomes: Outcomes) -> None:
+    healthy = {key: outcome for key, outcome in outcomes.items() if key[0] in HEALTHY}
+    assert len(healthy) > 220
     assert {key for key, outcome in healthy.items() if outcome in ("failure", "error")} == set()
 
 
@@ -71,3 +81,8 @@ def test_every_test_of_the_suite_catches_something(outcomes: Outcomes) -> None:
     names = {name.partition("[")[0] for (_, name) in outcomes}
     catching = {name.partition("[")[0] for name in MUTANTS.values()}
     assert names - catching == set()
+
+
+def test_every_row_of_the_matrix_catches_something() -> None:
+    """A row that no broken connector fails would prove nothing."""
+    assert set(ROWS) == {test.partition("[")[2][:-1] for name, test in MUTANTS.items()} & set(ROWS)

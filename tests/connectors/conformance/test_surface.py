@@ -10,8 +10,15 @@ import lienthong.testing
 
 def test_the_public_surface_loads() -> None:
     assert sorted(lienthong.testing.__all__) == [
+        "Asked",
         "CuttingProxy",
+        "HostileLookup",
+        "HostileSource",
+        "HostileTarget",
+        "HttpService",
         "LookupConformance",
+        "MARKER",
+        "Scene",
         "SourceConformance",
         "TargetConformance",
         "refused_port",
@@ -27,7 +34,7 @@ def test_the_plugin_loads_no_suite() -> None:
     code = "import sys, lienthong.testing.plugin; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)  # noqa: S603 - our own code
     loaded = set(run.stdout.split())
-    assert not loaded & {"lienthong.connector", "lienthong.testing.common", "sqlalchemy", "airflow"}
+    assert not loaded & {"lienthong.connector", "lienthong.testing.base", "sqlalchemy", "airflow"}
 
 
 def test_inherited_tests_carry_the_marker(request: pytest.FixtureRequest) -> None:

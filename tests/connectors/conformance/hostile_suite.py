@@ -1,0 +1,121 @@
+"""The small HTTP connector held to the matrix: what the author of any HTTP connector writes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import http_connector as http
+import pytest
+
+from lienthong.connector import Connection, Question
+from lienthong.testing import MARKER, Asked, HostileLookup, HostileSource, HostileTarget, HttpService
+
+
+def person(number: int) -> dict[str, Any]:
+    return {"id": f"{number:04d}", "name": "Trần Thị Mẫu", "note": MARKER if number == 3 else "ghi chú"}
+
+
+class People(HttpService):
+    def __init__(self) -> None:
+        super().__init__([person(number) for number in range(13)])
+
+    def connection(self, url: str, ca_file: str) -> Connection:
+        return Connection("people", "lienthong_http", url, password="s3cret-word", extra={"ca_file": ca_file})
+
+    def grant(self, asked: Asked) -> bytes | None:
+        return b'{"access_token": "granted"}' if asked.path == "/token" else None
+
+    def answer(self, asked: Asked) -> bytes:
+        start = int(asked.query.get("offset", 0))
+        rows = self.records[start : start + http.SIZE]
+        return json.dumps({"total": len(self.records), "rows": rows}, ensure_ascii=False).encode()
+
+    def failure(self, asked: Asked) -> bytes:
+        return b'{"error": "E9"}'
+
+
+class Register(People):
+    def answer(self, asked: Asked) -> bytes:
+        return json.dumps({"taken": True, "text": "đã nhận", "note": MARKER}, ensure_ascii=False).encode()
+
+
+class Person(People):
+    def __init__(self) -> None:
+        super().__init__()
+        self.records = [person(3)]
+
+    def answer(self, asked: Asked) -> bytes:
+        return json.dumps({"person": self.records[0]}, ensure_ascii=False).encode()
+
+
+class XmlPerson(Person):
+    family = "xml"
+    media = "text/xml; charset=utf-8"
+
+    def grant(self, asked: Asked) -> bytes | None:
+        return None
+
+    def answer(self, asked: Asked) -> bytes:
+        leaves = "".join(f"<{name}>{text}</{name}>" for name, text in self.records[0].items())
+        return f"<answer><person>{leaves}</person></answer>".encode()
+
+    def failure(self, asked: Asked) -> bytes:
+        return b"<answer><error/></answer>"
+
+
+class TestHostileSource(HostileSource):
+    deadline = 3
+
+    @pytest.fixture
+    def settings(self) -> Any:
+        return http.settings_for(http.OpenSource)
+
+    @pytest.fixture
+    def service(self) -> Callable[[], HttpService]:
+        return People
+
+
+class TestHostileTarget(HostileTarget):
+    deadline = 3
+
+    @pytest.fixture
+    def settings(self) -> Any:
+        return http.settings_for(http.OpenTarget)
+
+    @pytest.fixture
+    def service(self) -> Callable[[], HttpService]:
+        return Register
+
+    @pytest.fixture
+    def records(self) -> list[dict[str, Any]]:
+        return [person(number) for number in range(3)]
+
+
+class TestHostileLookup(HostileLookup):
+    deadline = 3
+
+    @pytest.fixture
+    def settings(self) -> Any:
+        return http.settings_for(http.OpenLookup)
+
+    @pytest.fixture
+    def service(self) -> Callable[[], HttpService]:
+        return Person
+
+    @pytest.fixture
+    def question(self) -> Question:
+        return Question("ask-0001", {"id": "0003"}, "can.bo.01", "1.001193", "khai sinh")
+
+
+class TestHostileXmlLookup(TestHostileLookup):
+    family = "xml"
+
+    @pytest.fixture
+    def settings(self) -> Any:
+        return http.settings_for(http.OpenXmlLookup)
+
+    @pytest.fixture
+    def service(self) -> Callable[[], HttpService]:
+        return XmlPerson
