@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
-import struct
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -99,27 +96,6 @@ def told() -> Iterator[Told]:
     server.server_close()
 
 
-def cut(handler: Any) -> None:
-    """Reset the connection without an answer, as a killed server does."""
-    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    handler.connection.close()
-    handler.close_connection = True
-    handler.wfile = handler.rfile = type("Gone", (), {"closed": True, "close": lambda _: None})()
-
-
-def drip(handler: Any) -> None:
-    """Send a byte now and then, for longer than anyone should wait."""
-    try:
-        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: 100000\r\n\r\n")
-        for _ in range(100):
-            handler.wfile.write(b" ")
-            handler.wfile.flush()
-            time.sleep(0.1)
-    except OSError:
-        pass
-    handler.close_connection = True
-
-
 @pytest.fixture(scope="session")
 def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, str]:
     """A server's TLS context for 127.0.0.1 with a certificate of its own, and that certificate's file."""
@@ -195,8 +171,6 @@ def tools() -> Any:
         (),
         {
             "envelope": staticmethod(envelope),
-            "cut": staticmethod(cut),
-            "drip": staticmethod(drip),
             "connection": staticmethod(sandbox_connection),
             "SOAP11": SOAP11,
             "SOAP12": SOAP12,

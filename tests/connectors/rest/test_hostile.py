@@ -1,0 +1,180 @@
+"""The REST connector held to the matrix of hostile and broken counterparts."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+import pytest
+
+from lienthong.connector import Connection
+from lienthong.records import Record
+from lienthong.testing import MARKER, Asked, HostileSource, HostileTarget, HttpService
+from lienthong_connectors.rest import (
+    CursorPaging,
+    Envelope,
+    OffsetPaging,
+    RestSource,
+    RestTarget,
+    Results,
+    StatusLookup,
+)
+
+SIZE = 5
+LIMIT = HttpService.largest
+REFUSAL = {"error_code": 99, "message": "Không chấp nhận yêu cầu"}
+
+
+def people(count: int = 13) -> list[Record]:
+    return [
+        {"id": f"{n:04d}", "name": f"Nguyễn Văn Mẫu {n}", "note": MARKER if n == 3 else "ghi chú"}
+        for n in range(count)
+    ]
+
+
+class Gateway(HttpService):
+    """A service behind a gateway that grants tokens."""
+
+    def __init__(self, records: list[Record] | None = None) -> None:
+        super().__init__(records)
+        self.tokens = itertools.count(1)
+
+    def connection(self, url: str, ca_file: str) -> Connection:
+        extra = {"auth": "oauth2", "token_url": "/token", "ca_file": ca_file}
+        return Connection(
+            "people", "lienthong_rest", f"{url}/api", login="app", password="s3cret-app", extra=extra
+        )
+
+    def grant(self, asked: Asked) -> bytes | None:
+        if not asked.path.endswith("/token"):
+            return None
+        return orjson.dumps({"access_token": f"granted-{next(self.tokens)}", "expires_in": 300})
+
+    def failure(self, asked: Asked) -> bytes:
+        return orjson.dumps(REFUSAL)
+
+
+class OffsetList(Gateway):
+    """A list by offset and limit that announces its total."""
+
+    def __init__(self) -> None:
+        super().__init__(people())
+
+    def answer(self, asked: Asked) -> bytes:
+        start = int(asked.query.get("offset", 0))
+        rows = self.records[start : start + SIZE]
+        return orjson.dumps({"error_code": 0, "message": "được", "total": len(self.records), "data": rows})
+
+
+class CursorList(Gateway):
+    """A list by cursor, which names the last record that was given: nothing slides."""
+
+    def __init__(self) -> None:
+        super().__init__(people())
+
+    def answer(self, asked: Asked) -> bytes:
+        after = asked.query.get("after", "")
+        rest = [record for record in self.records if record["id"] > after]
+        rows, more = rest[:SIZE], len(rest) > SIZE
+        cursor = rows[-1]["id"] if more else None
+        return orjson.dumps({"error_code": 0, "message": "được", "next": cursor, "data": rows})
+
+
+def source(paging: Any, **more: Any) -> RestSource:
+    return RestSource(
+        path="people",
+        records="data",
+        envelope=Envelope(),
+        paging=paging,
+        prefetch=1,
+        max_pages=50,
+        deadline=0.6,
+        max_answer_bytes=LIMIT,
+        **more,
+    )
+
+
+class TestOffsetSource(HostileSource):
+    """Counted pages, the kind that a changing list can upset."""
+
+    @pytest.fixture
+    def settings(self) -> RestSource:
+        return source(OffsetPaging(size=SIZE, total_path="total"))
+
+    @pytest.fixture
+    def service(self) -> Callable[[], HttpService]:
+        return OffsetList
+
+
+class TestCursorSource(HostileSource):
+    """Pages of which only the one before knows the next."""
+
+    @pytest.fixture
+    def settings(self) -> RestSource:
+        return source(CursorPaging(cursor_path="next", cursor_param="after", size=SIZE))
+
+    @pytest.fixture
+    def service(self) -> Callable[[], HttpService]:
+        return CursorList
+
+
+class Register(Gateway):
+    """Takes a batch and says so of every record; asked, it says the same again."""
+
+    def answer(self, asked: Asked) -> bytes:
+        results = [{"index": n, "code": "OK", "note": "được"} for n in range(3)]
+        return orjson.dumps({"error_code": 0, "message": MARKER, "results": results})
+
+
+class TestBatchTarget(HostileTarget):
+    """A batch in one request, with a result for each record."""
+
+    @pytest.fixture
+    def settings(self) -> RestTarget:
+        return RestTarget(
+            path="people",
+            envelope=Envelope(),
+            results=Results(path="results", match="index"),
+            status=StatusLookup(path="people/{id}", per="batch", envelope=Envelope()),
+            deadline=0.6,
+            max_answer_bytes=LIMIT,
+        )
+
+    @pytest.fixture
+    def service(self) -> Callable[[], HttpService]:
+        return Register
+
+    @pytest.fixture
+    def records(self) -> list[Record]:
+        return people()
+
+
+class Single(Gateway):
+    """Takes one record a request, and answers for it when asked."""
+
+    def answer(self, asked: Asked) -> bytes:
+        return orjson.dumps({"error_code": 0, "message": MARKER, "note": "được"})
+
+
+class TestSingleTarget(TestBatchTarget):
+    """Records put one by one: a failure of the first ends the delivery."""
+
+    in_flight = 2  # the question about the next record is on its way when the first one fails
+
+    @pytest.fixture
+    def settings(self) -> RestTarget:
+        return RestTarget(
+            path="people/{key}",
+            method="PUT",
+            mode="single",
+            envelope=Envelope(),
+            status=StatusLookup(path="people/{key}", envelope=Envelope(), compare=(), parallel=1),
+            deadline=0.6,
+            max_answer_bytes=LIMIT,
+        )
+
+    @pytest.fixture
+    def service(self) -> Callable[[], HttpService]:
+        return Single
