@@ -16,7 +16,8 @@ SURFACE = {
         "run_exchange", "settle", "transform", "validate",
     },
     "lienthong.connector": {
-        "Answer", "Attachment", "AttachmentStore", "Batch", "Connection", "ConnectionField", "ConnectorDescriptor", "Context", "Finding",
+        "Answer", "Attachment", "AttachmentStore", "Batch", "Connection", "ConnectionField",
+        "ConnectorDescriptor", "Context", "Finding",
         "LookupSettings", "Malformed", "Option", "Page", "Question", "ReadRequest", "Receipt",
         "RecordLookup", "RecordSource", "RecordTarget", "SourceCapabilities", "SourceSettings", "Spoken",
         "TargetCapabilities", "TargetSettings", "connector", "connector_kinds", "option",

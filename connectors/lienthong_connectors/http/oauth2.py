@@ -39,7 +39,7 @@ def token_credential(
     if context.cache is not None and secret:
         from lienthong_connectors.http.tokens import SharedToken
 
-    shared = SharedToken(context.cache, endpoint.identity, secret)
+        shared = SharedToken(context.cache, endpoint.identity, secret)
     return Credential(endpoint.fetch, shared)
 
 

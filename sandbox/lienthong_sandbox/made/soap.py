@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,17 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from lienthong.errors import ProtocolViolation
+from lienthong_connectors.soap.compiling import compile_operation
 from lienthong_connectors.soap.contract import Contracts
-from lienthong_connectors.soap.schema import shapes_of
-from lienthong_connectors.soap.wsdl import describe, locate, operations_of
+from lienthong_connectors.soap.described import Described
+from lienthong_connectors.soap.location import locate
+from lienthong_connectors.soap.shapes import shapes_of
+from lienthong_connectors.soap.wsdl import describe, operations_of
 from lienthong_connectors.soap.xsd import Schemas
 from lienthong_connectors.xml.reader import RecordReader, XmlLimits
 from lienthong_sandbox import soap
 from lienthong_sandbox.made.values import Maker
-from lienthong_sandbox.made.writing import written
+from lienthong_sandbox.made.writing import Writer
 from lienthong_sandbox.soap import SOAP11, SOAP12, SoapError
 from lienthong_sandbox.store import Store
 from lienthong_sandbox.system import Call, System
@@ -34,9 +37,9 @@ _LIMITS = XmlLimits(64 << 20, 64 << 20, 64)
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """One operation: zeep's view of it and the schemas of its messages."""
+    """One operation, compiled, and the schemas of its messages."""
 
-    described: Any
+    described: Described
     version: str
     asked: Mapping[str, Any]
     answered: Mapping[str, Any]
@@ -54,16 +57,14 @@ class MadeSoap(System):
         """Serve the operations of ``wsdl``, a file or a catalogue's folder; raises `Misconfigured`."""
         described = describe(locate(str(wsdl), ""), "", _nothing)
         contracts = Contracts(Schemas(described.roots))
-        self._served = {
-            (version, operation.input.body.qname.text): Served(
-                operation,
-                version,
-                contracts.message(operation.input)[1],
-                contracts.message(operation.output)[1],
+        self._served: dict[tuple[str, str], Served] = {}
+        for port, operation, version in operations_of(described.document):
+            compiled = compile_operation(described, operation.name, port=port, version=version)
+            asked, answered = (
+                contracts.message(message)[1] for message in (operation.input, operation.output)
             )
-            for _, operation, version in operations_of(described.document)
-            if operation.input is not None and operation.input.body is not None
-        }
+            for element in compiled.request.body[:1]:
+                self._served[version, element.name] = Served(compiled, version, asked, answered)
         if not self._served:
             raise ValueError("the WSDL has no SOAP operation")
         self._maker = Maker({}, fixed=fixed, rows=records, optional=1.0)
@@ -105,7 +106,7 @@ class MadeSoap(System):
             served = self._find(soap.parse(raw, space), version)
             value = self._read(served, raw)
             self.store.note(str(served.described.name), "", request.headers.get("x-request-id"))
-            if served.described.output is None:
+            if served.described.answer is None:
                 return Response(status_code=202)
             content = self._written(served, value, space)
         except SoapError as fault:
@@ -120,8 +121,8 @@ class MadeSoap(System):
 
     def _read(self, served: Served, raw: bytes) -> Any:
         """Return the request as JSON; refuse what its schema does not allow, by path and rule."""
-        body = served.described.input.body
-        reader = RecordReader(None, shapes_of(body, None), _LIMITS, None, frozenset())
+        shapes = shapes_of(replace(served.described, answer=served.described.request), None)
+        reader = RecordReader(None, shapes, _LIMITS, None, frozenset())
         try:
             reader.feed(raw)
             frame = reader.close()
@@ -145,8 +146,9 @@ class MadeSoap(System):
             answer |= {name: asked[name] for name in answer.keys() & asked.keys()}
         envelope = etree.Element(f"{{{space}}}Envelope", nsmap={"s": space})
         body = etree.SubElement(envelope, f"{{{space}}}Body")
-        if served.described.output.body is not None:
-            body.append(written(served.described.output.body, answer))
+        writer = Writer(served.described)
+        for element in served.described.answer.body if served.described.answer else ():
+            body.append(writer.element(element, answer))
         return etree.tostring(envelope, encoding="UTF-8", xml_declaration=True)
 
 
