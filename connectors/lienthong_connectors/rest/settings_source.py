@@ -81,6 +81,8 @@ class RestSource:
         require(1024 <= self.max_record_bytes <= 1 << 30, "max_record_bytes", "1024 to 1073741824")
         signed = self.signature is not None and self.signature.verify
         require(not (self.stream and signed), "stream", "False: a signed answer is held whole")
+        twice = self.since_param is not None and self.paging.incremental
+        require(not twice, "since_param", "none: time windows begin at the cursor")
         fits = self.paging.streams or not self.stream
         require(fits, "stream", "False, or keys that are unique and asked after")
 

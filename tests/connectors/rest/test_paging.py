@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import threading
 import time
+from dataclasses import replace
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -20,6 +22,7 @@ from lienthong_connectors.rest import (
     RestSource,
 )
 from lienthong_connectors.rest.links import next_link
+from lienthong_connectors.rest.visited import Visited
 
 ROWS = [{"id": n} for n in range(10)]
 BY_PAGE = RestSource(path="rows", records="data", paging=PagePaging(size=3, total_path="total"))
@@ -253,6 +256,127 @@ def test_paging_without_end_or_progress_is_a_violation(agency: Any, body: Any) -
     paging = PagePaging(size=3) if body["data"] else CursorPaging(cursor_path="n", cursor_param="c")
     with pytest.raises(ProtocolViolation, match="does not come to an end"):
         agency.read(RestSource(path="rows", records="data", paging=paging))
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("length", [2, 7])
+def test_a_cursor_that_goes_in_a_circle_is_noticed(agency: Any, length: int, stream: bool) -> None:
+    """Although no page equals another: each holds the time at which it was written."""
+
+    def answer(asked: Any) -> bytes:
+        number = int(asked.query.get("cursor", "0"))
+        row = {"id": number, "at": time.monotonic_ns()}
+        return bytes(agency.response({"d": [row], "n": (number + 1) % length + 1}))
+
+    agency.default = answer
+    paging = CursorPaging(cursor_path="n", cursor_param="cursor")
+    with pytest.raises(ProtocolViolation, match="does not come to an end"):
+        agency.read(RestSource(path="rows", records="d", paging=paging, stream=stream))
+    assert len(agency.asked) <= length + 3
+
+
+@pytest.mark.parametrize("length", [1, 2, 4096, 4097, 50_000])
+def test_a_circle_of_any_length_is_noticed_in_bounded_memory(length: int) -> None:
+    visited = Visited()
+    steps = next(n for n in range(10**6) if visited.again(str(n % length)))
+    assert length <= steps <= 3 * max(length, 4096)
+    assert len(visited._recent) <= 4096
+
+
+def test_nothing_is_taken_for_a_circle_that_is_none() -> None:
+    visited = Visited()
+    assert not any(visited.again(str(number)) for number in range(20_000))
+
+
+def test_a_list_that_never_ends_is_given_up(agency: Any) -> None:
+    """Pages and cursors differ for ever; their number is what is bounded, also across interruptions."""
+
+    def answer(asked: Any) -> bytes:
+        number = int(asked.query.get("cursor", "0"))
+        return bytes(agency.response({"d": [{"id": number}], "n": number + 1}))
+
+    agency.default = answer
+    paging = CursorPaging(cursor_path="n", cursor_param="cursor")
+    settings = RestSource(path="rows", records="d", paging=paging, max_pages=20)
+    pages = agency.source(settings).read(ReadRequest())
+    position = [next(pages) for _ in range(15)][-1].position
+    pages.close()
+    rest = agency.source(settings).read(ReadRequest(position=position))
+    assert len([next(rest) for _ in range(5)]) == 5
+    with pytest.raises(ProtocolViolation, match="more than 20 pages"):
+        next(rest)
+
+
+def test_pages_under_way_are_bounded_in_bytes(agency: Any) -> None:
+    """Two pages of 100 kB fit into 250 kB, whatever prefetch says; the first one is asked for alone."""
+    under_way, most = 0, []
+    lock = threading.Lock()
+    rows = [{"id": n, "text": "x" * 33_000} for n in range(30)]
+    inner = paged(agency, rows, total=30)
+
+    def answer(asked: Any) -> bytes:
+        nonlocal under_way
+        with lock:
+            under_way += 1
+            most.append(under_way)
+        time.sleep(0.05)
+        with lock:
+            under_way -= 1
+        return bytes(inner(asked))
+
+    agency.default = answer
+    bounded = replace(BY_PAGE, prefetch_bytes=250_000, prefetch=8)
+    assert agency.ids(agency.read(bounded)) == list(range(30))
+    assert max(most) == 2
+    most.clear()
+    assert agency.ids(agency.read(replace(BY_PAGE, prefetch=8))) == list(range(30))
+    assert most[0] == 1
+    assert max(most) > 4
+
+
+@pytest.mark.parametrize("header", ["X-Next-Cursor", "x-next-cursor"])
+def test_a_cursor_may_come_in_a_header(agency: Any, header: str) -> None:
+    def answer(asked: Any) -> bytes:
+        start = int(asked.query.get("cursor", "0"))
+        more = {"X-Next-Cursor": str(start + 4)} if start + 4 < 10 else {}
+        return bytes(agency.response(ROWS[start : start + 4], headers=more))
+
+    agency.default = answer
+    settings = RestSource(path="rows", paging=CursorPaging(cursor_header=header))
+    assert agency.ids(agency.read(settings)) == list(range(10))
+
+
+@pytest.mark.parametrize("more", [{}, {"cursor_path": "a", "cursor_header": "b"}])
+def test_a_cursor_comes_from_exactly_one_place(more: dict[str, str]) -> None:
+    with pytest.raises(InvalidExchange, match="cursor_path"):
+        CursorPaging(**more)
+
+
+def test_a_search_by_form_carries_its_parameters_in_it(agency: Any) -> None:
+    """Values are text there, as JSON would write them."""
+
+    def answer(asked: Any) -> bytes:
+        form = parse_qs(asked.body.decode())
+        start = (int(form["page"][0]) - 1) * 2
+        return bytes(agency.response(ROWS[:4][start : start + 2]))
+
+    agency.default = answer
+    settings = RestSource(
+        path="search",
+        method="POST",
+        body={"ma": "é &", "mo": True, "donVi": "$connection.madonvi"},
+        params_in="form",
+        paging=PagePaging(size=2),
+        since_param="tu",
+        prefetch=1,
+    )
+    pages = agency.read(settings, ReadRequest(since="2025"), madonvi="H21")
+    assert agency.ids(pages) == [0, 1, 2, 3]
+    first = agency.asked[0]
+    assert first.headers["content-type"] == "application/x-www-form-urlencoded"
+    assert parse_qs(first.body.decode()) == {
+        "ma": ["é &"], "mo": ["true"], "donVi": ["H21"], "page": ["1"], "size": ["2"], "tu": ["2025"],
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

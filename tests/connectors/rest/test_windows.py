@@ -7,10 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from lienthong.connector import ReadRequest
 from lienthong.errors import InvalidExchange, ProtocolViolation
 from lienthong_connectors.rest import CursorPaging, KeysetPaging, PagePaging, RestSource, TimeWindows, moments
+from lienthong_connectors.rest.paging import Seen
 
 NOW = datetime(2025, 8, 20, 3, 15, 30, tzinfo=UTC)
 DAYS = {"from_param": "from_date", "to_param": "to_date", "start": "2025-08-01", "form": "%d/%m/%Y"}
@@ -206,7 +209,67 @@ def test_windows_that_make_no_sense_are_refused_when_the_file_is_parsed(wrong: d
         TimeWindows(**{**DAYS, **wrong})
 
 
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.datetimes(datetime(2024, 1, 1), datetime(2025, 8, 20)),
+    st.integers(1, 40),
+    st.sampled_from(["", "epoch-ms", "epoch-s", "%Y%m%d%H", "%d/%m/%Y"]),
+    st.sampled_from(["UTC", "Asia/Ho_Chi_Minh"]),
+    st.floats(0, 0.5),
+)
+def test_windows_cover_all_the_time_and_none_is_too_long(
+    start: datetime, days: int, form: str, zone: Any, share: float
+) -> None:
+    """From the cursor to now, each beginning where the one before ended, less the overlap."""
+    overlap = share * (days - 1) * 86_400
+    paging = TimeWindows(
+        from_param="a", to_param="b", start="2020-01-01", days=days, form=form, zone=zone, overlap=overlap
+    )
+    since = start.replace(tzinfo=UTC)
+    state: Any = paging.first(since.isoformat())
+    covered = datetime.fromisoformat(state["from"])
+    assert covered <= since - timedelta(seconds=overlap) < covered + moments.step_of(form)
+    windows = 0
+    while state is not None:
+        begin, end = (datetime.fromisoformat(state[name]) for name in ("from", "to"))
+        assert begin <= covered < end <= begin + timedelta(days=days)
+        covered, windows = end, windows + 1
+        state = paging.following(state, Seen([], 0), 0)
+    assert NOW < covered <= NOW + moments.step_of(form)
+    assert windows <= 2 + 600 / (days - overlap / 86_400 - 1 if days > 2 else 0.5)
+
+
 # --- key sets
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.integers(0, 30), max_size=60),
+    st.integers(2, 7),
+    st.sampled_from(["after", "from"]),
+)
+def test_any_list_is_read_once_or_refused_for_a_key_that_too_many_share(
+    keys: list[int], size: int, asks: Any
+) -> None:
+    paging = KeysetPaging(key="key", key_param="after", asks=asks, size=size)
+    rows = [{"id": n, "key": key} for n, key in enumerate(sorted(keys))]
+    most = max((keys.count(key) for key in keys), default=0)
+    state: Any = paging.first(None)
+    read: list[Any] = []
+    try:
+        for _ in range(200):
+            after = int(paging.params(state).get("after", -1))
+            page = [row for row in rows if row["key"] > after or (asks == "from" and row["key"] == after)]
+            page = page[:size]
+            read += paging.fresh(state, page)
+            state = paging.following(state, Seen(None, len(page), records=page), 0)
+            if state is None:
+                break
+    except ProtocolViolation:
+        assert most >= size
+    else:
+        assert state is None
+        assert read == rows
 
 
 def keyed(agency: Any, keys: list[int], *, asks: str, cap: int = 4) -> None:
