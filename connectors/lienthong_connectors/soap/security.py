@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lienthong.connector import Connection, Context
 from lienthong.errors import Misconfigured, ProtocolViolation, SignatureInvalid
 from lienthong_connectors.http.transport import Streamed
-from lienthong_connectors.soap.envelope import Envelope
+from lienthong_connectors.soap.envelope import NAMESPACES, Envelope
 from lienthong_connectors.xml.shape import TEXT_MEMBER
 
 if TYPE_CHECKING:
@@ -90,10 +90,10 @@ class Security:
         )
         verified = wsse.verify(answer, trust=trust, policy=wanted)
         self._check_signer(verified, policy)
-        space = str(verified.body.tag)[1:].partition("}")[0].encode()
-        parts = [b'<Envelope xmlns="', space, b'"><Header>']
+        space = next(one for one in NAMESPACES.values() if f"{{{one}}}Body" in verified.covered)
+        parts = [b'<Envelope xmlns="', space.encode(), b'"><Header>']
         parts += [etree.tostring(block) for block in verified.headers]
-        parts += [b"</Header>", etree.tostring(verified.body), b"</Envelope>"]
+        parts += [b"</Header>", verified.content, b"</Envelope>"]
         return b"".join(parts), verified.agency, verified.demanded
 
     def check_timestamp(self, header: Mapping[str, Any]) -> None:

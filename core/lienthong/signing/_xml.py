@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from functools import lru_cache
 from typing import Final, NoReturn
 
@@ -56,8 +57,25 @@ def reparse(canonical: bytes) -> etree._Element:
     return etree.fromstring(canonical, _parser(huge=True))
 
 
+class _Parsers(threading.local):
+    """A thread's own parsers, by whether they take large texts."""
+
+    def __init__(self) -> None:
+        self.made: dict[bool, etree.XMLParser] = {}
+
+
+_PARSERS: Final = _Parsers()
+
+
 def _parser(*, huge: bool) -> etree.XMLParser:
-    """Return a parser of its own for each document: parsers are not shared among threads."""
+    """Return this thread's parser: parsers are not shared among threads."""
+    known = _PARSERS.made.get(huge)
+    if known is None:
+        known = _PARSERS.made[huge] = _new_parser(huge=huge)
+    return known
+
+
+def _new_parser(*, huge: bool) -> etree.XMLParser:
     return etree.XMLParser(
         resolve_entities=False,
         no_network=True,

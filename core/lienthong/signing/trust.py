@@ -100,7 +100,8 @@ class TrustStore:
 
     def agency_of(self, certificate: x509.Certificate) -> str:
         """Return the agency code a certificate stands for: by the store's names, its URN, its common name."""
-        return self._names.get(key_id(certificate.public_key())) or agency_of(certificate)
+        named = self._names.get(key_id(certificate.public_key())) if self._names else None
+        return named or agency_of(certificate)
 
     def check(
         self,

@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Final, Literal
 
 from cryptography import x509
@@ -68,13 +69,14 @@ class VerifyPolicy:
 class VerifiedEnvelope:
     """What a signature proved.
 
-    ``body`` and ``headers`` are fresh trees of the canonical bytes that were signed, ``covered``
-    the signed elements as ``{namespace}local``, ``created`` the signed time (``None`` without a
-    covered timestamp), ``algorithm`` a JOSE name, ``agency`` the code in the certificate.
+    ``content`` are the canonical bytes of the Body that were signed, ``body`` is a fresh tree of
+    them, ``headers`` are fresh trees of the headers that were signed, ``covered`` the signed elements
+    as ``{namespace}local``, ``created`` the signed time (``None`` without a covered timestamp),
+    ``algorithm`` a JOSE name, ``agency`` the code in the certificate.
     ``demanded`` are the header blocks, covered or not, that say ``mustUnderstand`` to the receiver.
     """
 
-    body: etree._Element = field(repr=False)
+    content: bytes = field(repr=False)
     headers: tuple[etree._Element, ...] = field(repr=False)
     covered: tuple[str, ...]
     certificate: x509.Certificate = field(repr=False)
@@ -82,6 +84,11 @@ class VerifiedEnvelope:
     created: datetime | None
     algorithm: str
     demanded: tuple[str, ...] = ()
+
+    @cached_property
+    def body(self) -> etree._Element:
+        """The signed Body as a tree of its own, made when it is first asked for."""
+        return _xml.reparse(self.content)
 
 
 def verify(
@@ -114,7 +121,7 @@ def verify(
         refuse("the message was received before", "replay")
     headers = tuple(_xml.reparse(signed[one]) for one in parts.blocks if one in signed)
     return VerifiedEnvelope(
-        body=_xml.reparse(signed[parts.body]),
+        content=signed[parts.body],
         headers=headers,
         covered=tuple(str(element.tag) for element in signed),
         certificate=certificate,

@@ -13,14 +13,20 @@ from typing import Final, cast
 
 from lxml import etree
 
-from lienthong.signing._wsse.names import DS, RECEIVER, SOAP, SOAP11, WSA, WSSE, WSU, refuse
+from lienthong.signing._wsse.names import DS, RECEIVER, SOAP, SOAP11, WSA, WSSE, WSU, WSU_ID, refuse
 
 Element = etree._Element
 
-_NAMESPACES: Final = {"wsu": WSU}
-_QUALIFIED_IDS: Final = etree.XPath("//@wsu:Id | //@xml:id", namespaces=_NAMESPACES)
-_PLAIN_IDS: Final = etree.XPath("@Id | @ID | @id")
-_PLAIN_IDS_BELOW: Final = etree.XPath(".//*/@Id | .//*/@ID | .//*/@id")
+_IDS: Final = etree.XPath(
+    "descendant-or-self::*/@*[local-name()='Id' or local-name()='ID' or local-name()='id']"
+)
+_QUALIFIED_IDS: Final = frozenset({WSU_ID, "{http://www.w3.org/XML/1998/namespace}id"})
+_PLAIN_IDS: Final = frozenset({"Id", "ID", "id"})
+_ONCE: Final = {
+    f"{{{uri}}}{local}": plural
+    for uri in SOAP
+    for local, plural in (("Body", "bodies"), ("Header", "headers"), ("Envelope", "envelopes"))
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,7 @@ class Secured:
 
 def elements(parent: Element) -> list[Element]:
     """Return the child elements, without comments and processing instructions."""
-    return [child for child in parent if isinstance(child.tag, str)]
+    return list(parent.iterchildren("*"))
 
 
 def take_apart(root: Element) -> Envelope:
@@ -66,8 +72,7 @@ def take_apart(root: Element) -> Envelope:
     name = etree.QName(root)
     if name.namespace not in SOAP or name.localname != "Envelope":
         refuse("the document is not a SOAP 1.1 or 1.2 envelope", "not-soap")
-    for local in ("Body", "Header", "Envelope"):
-        _only_one(root, local)
+    _only_once(root)
     parts = elements(root)
     kinds = [part.tag for part in parts]
     header, body = f"{{{name.namespace}}}Header", f"{{{name.namespace}}}Body"
@@ -79,11 +84,12 @@ def take_apart(root: Element) -> Envelope:
     return Envelope(root, first, parts[-1], tuple(elements(first)) if first is not None else ())
 
 
-def _only_one(root: Element, local: str) -> None:
-    found = sum(1 for uri in SOAP for _ in root.iter(f"{{{uri}}}{local}"))
-    if found > 1:
-        plural = {"Body": "bodies", "Header": "headers", "Envelope": "envelopes"}[local]
-        refuse(f"the document holds several SOAP {plural}", f"several-{plural}")
+def _only_once(root: Element) -> None:
+    """Refuse a second Body, Header or Envelope of either version, wherever it is hidden."""
+    found = [_ONCE[str(element.tag)] for element in root.iter(*_ONCE)]
+    for plural in ("bodies", "headers", "envelopes"):
+        if found.count(plural) > 1:
+            refuse(f"the document holds several SOAP {plural}", f"several-{plural}")
 
 
 def secured(envelope: Envelope) -> Secured:
@@ -138,21 +144,20 @@ def index_ids(envelope: Envelope) -> dict[str, Element]:
     name (wsu:Id, xml:id, Id, ID, id). Only plain Id attributes of business data inside the Body may
     repeat among each other; they are not in the index, and no reference can name them.
     """
-    around = [one for one in (envelope.root, envelope.header, envelope.body) if one is not None]
-    strict = _ids(_QUALIFIED_IDS, envelope.root)
-    strict += [found for one in around for found in _ids(_PLAIN_IDS, one)]
+    around = {envelope.root, envelope.body}
     if envelope.header is not None:
-        strict += _ids(_PLAIN_IDS_BELOW, envelope.header)
-    loose = {value for value, _ in _ids(_PLAIN_IDS_BELOW, envelope.body)}
+        around.update(envelope.header.iter("*"))
+    strict: list[tuple[str, Element]] = []
+    loose: set[str] = set()
+    for found in cast("list[etree._ElementUnicodeResult]", _IDS(envelope.root)):
+        element, name = cast("Element", found.getparent()), str(found.attrname)
+        if name in _QUALIFIED_IDS or (name in _PLAIN_IDS and element in around):
+            strict.append((str(found), element))
+        elif name in _PLAIN_IDS:
+            loose.add(str(found))
     index: dict[str, Element] = {}
     for value, element in strict:
         if value in index or value in loose:
             refuse("two elements of the envelope have the same id", "duplicate-id")
         index[value] = element
     return index
-
-
-def _ids(query: etree.XPath, context: Element) -> list[tuple[str, Element]]:
-    """Return the attribute values that a query finds, each with the element that bears it."""
-    found = cast("list[etree._ElementUnicodeResult]", query(context))
-    return [(str(value), cast("Element", value.getparent())) for value in found]
