@@ -45,7 +45,7 @@ class OpenRestLookup:
                 hint="ask by POST with a body",
             )
         self._settings = settings
-        self._client = Client(connection, context, limits, settings.signature)
+        self._client = Client(connection, context, limits, settings.signature, rates=settings.rates)
         self._names = connection_names(connection)
         self._label = "/" + settings.path.lstrip("/")
         self._where = f"{self._client.where}{self._label}"

@@ -11,6 +11,7 @@ from lienthong_connectors.rest.paths import placeholders, references
 from lienthong_connectors.rest.settings_common import JSON_TYPES, MEGABYTE, check_transport, require
 
 if TYPE_CHECKING:  # 200 DAG files import this: what an author does not use is not loaded
+    from lienthong_connectors.http.rate import RateLimit
     from lienthong_connectors.http.signature import HttpSignature
     from lienthong_connectors.rest.envelope import Envelope
 
@@ -50,6 +51,7 @@ class RestLookup:
     timeout: float = option(60.0, doc="seconds without a byte before an answer is given up")
     deadline: float = option(120.0, doc="seconds that one question may take in all")
     max_answer_bytes: int = option(16 * MEGABYTE, doc="largest answer, decoded")
+    rates: tuple[RateLimit, ...] = option((), doc="how fast the connection may be asked; all must hold")
     signature: HttpSignature | None = option(None, doc="HTTP Message Signatures (RFC 9421)")
 
     def __post_init__(self) -> None:

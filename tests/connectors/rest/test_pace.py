@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from lienthong.connector import Context, ReadRequest
+from lienthong.connector import Context, Question, ReadRequest
 from lienthong.errors import InvalidExchange, RateLimited, Unavailable
 from lienthong_connectors.http.pace import Pace
 from lienthong_connectors.http.rate import RateLimit
-from lienthong_connectors.rest import OffsetPaging, RestSource, RestTarget
+from lienthong_connectors.rest import OffsetPaging, RestLookup, RestSource, RestTarget
 
 SECOND = RateLimit(requests=10)
 QUOTA = RateLimit(requests=3, per_seconds=86_400, burst=3)
@@ -185,8 +185,8 @@ def test_a_source_keeps_its_rate_among_all_its_threads(agency: Any) -> None:
     assert moments[-1] - moments[0] >= (len(moments) - 1) / 50 * 0.9
 
 
-def test_two_connectors_of_one_connection_share_its_quota(agency: Any) -> None:
-    """A source and a target ask under the same account."""
+def test_all_connectors_of_one_connection_share_its_quota(agency: Any) -> None:
+    """A source, a target and a look-up ask under the same account."""
     agency.default = agency.response([])
     quota = (RateLimit(requests=2, per_seconds=3600, burst=2),)
     agency.read(RestSource(path="r", rates=quota))
@@ -194,6 +194,10 @@ def test_two_connectors_of_one_connection_share_its_quota(agency: Any) -> None:
     with pytest.raises(RateLimited) as caught:
         agency.target(RestTarget(path="r", rates=quota)).deliver(agency.batch({"id": 2}))
     assert 3500 < (caught.value.retry_after or 0) <= 3600
+    lookup = RestLookup(path="r", rates=quota).open_lookup(agency.connection(), agency.context())
+    with pytest.raises(RateLimited):
+        lookup.ask(Question("1", {}, "officer", "procedure", "purpose"))
+    lookup.close()
     assert len(agency.asked) == 2, "what may not leave does not"
 
 
