@@ -154,7 +154,8 @@ class Fetcher:
             )
         check_utf8(charset, where=where)
         if settings.format == "json":
-            return JsonList(settings.records, settings.max_record_bytes, where=where)
+            judge = self._check_envelope
+            return JsonList(settings.records, settings.max_record_bytes, where=where, judge=judge)
         if not answer.header("Content-Length") and not answer.header("Transfer-Encoding"):
             raise ProtocolViolation(
                 "lines whose number of bytes is not announced cannot be told from cut ones",

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
 import orjson
@@ -39,11 +40,14 @@ _OPEN: Final = frozenset(b"{[")
 class JsonList:
     """Takes bytes, gives the elements of the list at ``path`` (dotted; empty: the answer is the list).
 
-    ``element_bytes``: the most bytes without a whole element.
+    ``element_bytes``: the most bytes without a whole element. ``judge`` looks at an answer without
+    a list before that is found fault with: it may say why there is none.
     """
 
-    def __init__(self, path: str, element_bytes: int, *, where: str) -> None:
-        self._path, self._most, self._where = path, element_bytes, where
+    def __init__(
+        self, path: str, element_bytes: int, *, where: str, judge: Callable[[Any], None] | None = None
+    ) -> None:
+        self._path, self._most, self._where, self._judge = path, element_bytes, where, judge
         self._buffer = b""
         self._wanted = 1
         self._before = self._after = b""
@@ -78,7 +82,10 @@ class JsonList:
                 break
         if not self._begun:
             self._before, self._buffer = self._buffer, b""
-            values = list_in(self.frame(), self._path, where=self._where)
+            frame = self.frame()
+            if self._judge is not None:
+                self._judge(frame)
+            values = list_in(frame, self._path, where=self._where)
             self._hash.update(orjson.dumps(len(values)))
             elements = elements_of(values)
         elif not self._ended:

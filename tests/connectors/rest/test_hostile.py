@@ -108,6 +108,14 @@ class TestOffsetSource(HostileSource):
         return OffsetList
 
 
+class TestStreamedOffsetSource(TestOffsetSource):
+    """The same pages, taken apart while they arrive."""
+
+    @pytest.fixture
+    def settings(self) -> RestSource:
+        return source(OffsetPaging(size=SIZE, total_path="total"), stream=True)
+
+
 class TestCursorSource(HostileSource):
     """Pages of which only the one before knows the next."""
 
@@ -118,6 +126,15 @@ class TestCursorSource(HostileSource):
     @pytest.fixture
     def service(self) -> Callable[[], HttpService]:
         return CursorList
+
+
+class TestStreamedCursorSource(TestCursorSource):
+    """The same pages, taken apart while they arrive."""
+
+    @pytest.fixture
+    def settings(self) -> RestSource:
+        paging = CursorPaging(cursor_path="next", cursor_param="after", size=SIZE)
+        return source(paging, stream=True)
 
 
 class Register(Gateway):

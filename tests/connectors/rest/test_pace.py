@@ -194,7 +194,9 @@ def test_all_connectors_of_one_connection_share_its_quota(agency: Any) -> None:
     with pytest.raises(RateLimited) as caught:
         agency.target(RestTarget(path="r", rates=quota)).deliver(agency.batch({"id": 2}))
     assert 3500 < (caught.value.retry_after or 0) <= 3600
-    lookup = RestLookup(path="r", rates=quota).open_lookup(agency.connection(), agency.context())
+    who = {"o": "$officer", "p": "$procedure", "m": "$purpose"}
+    settings = RestLookup(path="r", params=who, rates=quota)
+    lookup = settings.open_lookup(agency.connection(), agency.context())
     with pytest.raises(RateLimited):
         lookup.ask(Question("1", {}, "officer", "procedure", "purpose"))
     lookup.close()

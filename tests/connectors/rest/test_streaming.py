@@ -156,6 +156,8 @@ def test_a_cut_answer_is_an_error_and_never_a_short_list(
     [
         ({"code": "99", "message": "x", "r": {"data": ROWS}}, 0),
         ({"r": {"data": ROWS}, "code": "99", "message": "x"}, 3000),
+        ({"code": "99", "message": "x"}, 0),
+        ({"code": "99", "message": "x", "r": None}, 0),
     ],
 )
 def test_an_envelope_is_judged_on_both_sides_of_the_list(
