@@ -131,7 +131,7 @@ def pace_of(connection: str, base: str, limits: tuple[RateLimit, ...], folder: P
     file = None
     if limits and folder is not None:
         name = hashlib.sha256(f"{connection}\n{base}".encode()).hexdigest()[:32]
-        file = folder / f"pace-{name}.json"
+        file = folder / "pace" / f"{name}.json"
     with _paces_lock:
         key = (f"{connection}\n{base}", str(file or ""))
         return _paces.setdefault(key, Pace(f"connection {connection!r}", file))
