@@ -196,6 +196,7 @@ def read_der(der: bytes) -> x509.Certificate:
     return certificate
 
 
+@lru_cache(maxsize=512)
 def agency_of(certificate: x509.Certificate) -> str:
     """Return the agency code in a certificate: the ``urn:lienthong:agency:`` name, else the common name."""
     try:

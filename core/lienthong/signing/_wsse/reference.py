@@ -16,6 +16,7 @@ from lienthong.signing._wsse.c14n import canonical
 from lienthong.signing._wsse.names import DIGESTS, DS, ENVELOPED, EXC_C14N, SIGNATURES, refuse
 from lienthong.signing._wsse.structure import Element, elements
 
+_PARTS: Final = [f"{{{DS}}}{local}" for local in ("Transforms", "DigestMethod", "DigestValue")]
 _MAX_REFERENCES: Final = 64
 _MAX_PREFIXES: Final = 64
 _MAX_SIGNED_INFO: Final = 256 * 1024
@@ -61,7 +62,7 @@ def read_signed_info(signature: Element, *, allow_sha1: bool) -> SignedInfo:
         refuse("the signature method is not known here", "algorithm")
     if algorithm == "RS1" and not allow_sha1:
         refuse("the signature is made with SHA-1", "sha1")
-    found = fresh.findall(f"{{{DS}}}Reference")
+    found = list(fresh.iterchildren(f"{{{DS}}}Reference"))
     if not 1 <= len(found) <= _MAX_REFERENCES or len(elements(fresh)) != len(found) + 2:
         refuse("SignedInfo has no reference, too many, or other children", "signature-form")
     return SignedInfo(signed, algorithm, tuple(_reference(one, allow_sha1=allow_sha1) for one in found))
@@ -98,23 +99,33 @@ def _reference(element: Element, *, allow_sha1: bool) -> Reference:
         refuse("a reference points outside the document", "external-reference")
     if "(" in uri:
         refuse("a reference is an XPointer", "xpath-reference")
-    digest = DIGESTS.get(_one(element, "DigestMethod").get("Algorithm", ""))
+    transforms, method, digest_value = _parts(element)
+    digest = DIGESTS.get(method.get("Algorithm", ""))
     if digest is None:
         refuse("the digest method is not known here", "algorithm")
     if digest == "sha1" and not allow_sha1:
         refuse("a digest is made with SHA-1", "sha1")
-    value = decode(_one(element, "DigestValue"), "signature-form")
-    return Reference(uri[1:], _transform(element), digest, value)
+    value = decode(digest_value, "signature-form")
+    return Reference(uri[1:], _transform(transforms), digest, value)
 
 
-def _transform(reference: Element) -> tuple[str, ...]:
+def _parts(reference: Element) -> tuple[Element, Element, Element]:
+    """Return Transforms, DigestMethod and DigestValue, which stand in this order (section 4.4.3)."""
+    parts = elements(reference)
+    if [part.tag for part in parts] == _PARTS:
+        return parts[0], parts[1], parts[2]
+    if not parts or parts[0].tag != _PARTS[0]:
+        refuse("a reference has another transform than exclusive canonicalisation", "transform")
+    return refuse("a reference has other parts than transforms, digest method and digest", "signature-form")
+
+
+def _transform(holder: Element) -> tuple[str, ...]:
     """Return the PrefixList of the one transform that is allowed: exclusive canonicalisation.
 
     An enveloped-signature transform before it is allowed, as some partners write one: it takes out
     the signature itself, which none of the parts that may be referred to contains.
     """
-    holders = reference.findall(f"{{{DS}}}Transforms")
-    transforms = elements(holders[0]) if len(holders) == 1 else []
+    transforms = elements(holder)
     if len(transforms) == 2 and transforms[0].get("Algorithm") == ENVELOPED and not len(transforms[0]):
         transforms = transforms[1:]
     if len(transforms) != 1 or transforms[0].get("Algorithm") != EXC_C14N:
@@ -135,7 +146,7 @@ def _prefixes(method: Element) -> tuple[str, ...]:
 
 
 def _one(parent: Element, local: str) -> Element:
-    found = parent.findall(f"{{{DS}}}{local}")
+    found = list(parent.iterchildren(f"{{{DS}}}{local}"))
     if len(found) != 1:
         refuse(f"the signature has not exactly one {local}", "signature-form")
     return found[0]

@@ -7,7 +7,6 @@ wrapping (McIntosh and Austel 2005, Somorovsky et al. 2012).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -17,11 +16,10 @@ from lienthong.signing._wsse.names import DS, RECEIVER, SOAP, SOAP11, WSA, WSSE,
 
 Element = etree._Element
 
-_IDS: Final = etree.XPath(
-    "descendant-or-self::*/@*[local-name()='Id' or local-name()='ID' or local-name()='id']"
-)
+_IDS: Final = etree.XPath("descendant::*/@*[local-name()='Id' or local-name()='ID' or local-name()='id']")
 _QUALIFIED_IDS: Final = frozenset({WSU_ID, "{http://www.w3.org/XML/1998/namespace}id"})
 _PLAIN_IDS: Final = frozenset({"Id", "ID", "id"})
+_NAMES: Final = (*_QUALIFIED_IDS, *_PLAIN_IDS)
 _ONCE: Final = {
     f"{{{uri}}}{local}": plural
     for uri in SOAP
@@ -98,22 +96,26 @@ def secured(envelope: Envelope) -> Secured:
     Refuses with ``reason`` ``no-security``, ``several-security``, ``no-signature``,
     ``several-signatures`` or ``several-timestamps``.
     """
-    outside = list(_outside_body(envelope))
-    headers = [one for one in outside if one.tag == f"{{{WSSE}}}Security"]
+    headers = _in_header(envelope, f"{{{WSSE}}}Security")
     if len(headers) > 1:
         refuse("the envelope has several Security headers", "several-security")
     if not headers or headers[0].getparent() is not envelope.header:
         refuse("the envelope has no Security header", "no-security")
-    signatures = [one for one in outside if one.tag == f"{{{DS}}}Signature"]
+    signatures = _in_header(envelope, f"{{{DS}}}Signature")
     if len(signatures) > 1:
         refuse("the envelope has several signatures", "several-signatures")
     if not signatures or signatures[0].getparent() is not headers[0]:
         refuse("the Security header has no signature", "no-signature")
-    timestamps = [one for one in outside if one.tag == f"{{{WSU}}}Timestamp"]
+    timestamps = _in_header(envelope, f"{{{WSU}}}Timestamp")
     if len(timestamps) > 1 or any(one.getparent() is not headers[0] for one in timestamps):
         refuse("the envelope has several timestamps, or one in the wrong place", "several-timestamps")
-    tokens = [one for one in elements(headers[0]) if etree.QName(one).namespace == WSSE]
+    tokens = list(headers[0].iterchildren(f"{{{WSSE}}}*"))
     return Secured(headers[0], signatures[0], timestamps[0] if timestamps else None, tuple(tokens))
+
+
+def _in_header(envelope: Envelope, tag: str) -> list[Element]:
+    """Return all elements of a name that are not in the Body, where documents may be signed themselves."""
+    return [] if envelope.header is None else list(envelope.header.iter(tag))
 
 
 def demanded(envelope: Envelope) -> tuple[str, ...]:
@@ -131,12 +133,6 @@ def demanded(envelope: Envelope) -> tuple[str, ...]:
     )
 
 
-def _outside_body(envelope: Envelope) -> Iterator[Element]:
-    """Yield the elements that are not in the Body, where business documents may be signed themselves."""
-    if envelope.header is not None:
-        yield from envelope.header.iter(etree.Element)
-
-
 def index_ids(envelope: Envelope) -> dict[str, Element]:
     """Return the elements of the document by id.
 
@@ -144,16 +140,15 @@ def index_ids(envelope: Envelope) -> dict[str, Element]:
     name (wsu:Id, xml:id, Id, ID, id). Only plain Id attributes of business data inside the Body may
     repeat among each other; they are not in the index, and no reference can name them.
     """
-    around = {envelope.root, envelope.body}
+    around = [envelope.root, envelope.body]
     if envelope.header is not None:
-        around.update(envelope.header.iter("*"))
-    strict: list[tuple[str, Element]] = []
+        around += envelope.header.iter("*")
+    strict = [(value, one) for one in around for name in _NAMES if (value := one.get(name)) is not None]
     loose: set[str] = set()
-    for found in cast("list[etree._ElementUnicodeResult]", _IDS(envelope.root)):
-        element, name = cast("Element", found.getparent()), str(found.attrname)
-        if name in _QUALIFIED_IDS or (name in _PLAIN_IDS and element in around):
-            strict.append((str(found), element))
-        elif name in _PLAIN_IDS:
+    for found in cast("list[etree._ElementUnicodeResult]", _IDS(envelope.body)):
+        if found.attrname in _QUALIFIED_IDS:
+            strict.append((str(found), cast("Element", found.getparent())))
+        elif found.attrname in _PLAIN_IDS:
             loose.add(str(found))
     index: dict[str, Element] = {}
     for value, element in strict:

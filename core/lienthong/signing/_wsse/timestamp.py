@@ -34,7 +34,7 @@ def read(timestamp: Element) -> tuple[datetime, datetime | None]:
     """Return Created and Expires; refuse with ``reason`` ``timestamp`` what is not a timestamp."""
     moments = {}
     for local in ("Created", "Expires"):
-        found = timestamp.findall(f"{{{WSU}}}{local}")
+        found = list(timestamp.iterchildren(f"{{{WSU}}}{local}"))
         if len(found) > 1 or any(len(one) for one in found):
             refuse(f"the timestamp has several {local} or more than text in it", "timestamp")
         if found:

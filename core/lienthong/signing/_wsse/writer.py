@@ -107,7 +107,8 @@ def secure(
     """
     policy, now = policy or SignPolicy(), at or datetime.now(UTC)
     try:
-        root = _xml.parse(_stand_in(header, soap, body), max_bytes=policy.max_bytes, max_depth=1 << 16)
+        envelope = _stand_in(header, soap, body)
+        root = _xml.parse(envelope, max_bytes=policy.max_bytes, max_depth=1 << 16)
         parts = structure.take_apart(root)
         structure.index_ids(parts)
         if token is not None:
