@@ -7,10 +7,11 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Protocol
 
 from lienthong.attachment import UNTYPED, Attachment
-from lienthong.errors import Misconfigured, SegmentTampered
+from lienthong.errors import SegmentTampered
+from lienthong.staging.remote import file_system
 
 _PIECE = 1 << 18
 
@@ -121,17 +122,7 @@ class _LocalFiles:
 
 class _RemoteFiles:
     def __init__(self, url: str) -> None:
-        import fsspec
-
-        try:
-            self._fs: Any
-            self._fs, self._root = fsspec.core.url_to_fs(url)
-        except (ImportError, ValueError) as error:
-            raise Misconfigured(
-                f"the staging store cannot be opened: {error}",
-                where=url.rsplit("@", maxsplit=1)[-1],
-                hint="install the fsspec file system for this scheme",
-            ) from None
+        self._fs, self._root = file_system(url)
 
     def open(self, name: str) -> IO[bytes]:
         file: IO[bytes] = self._fs.open(f"{self._root}/{name}", "rb")

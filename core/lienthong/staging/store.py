@@ -6,10 +6,11 @@ import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from lienthong.errors import Misconfigured, SegmentTampered
+from lienthong.errors import SegmentTampered
 from lienthong.segment import Segment, pack, unpack
+from lienthong.staging.remote import file_system
 
 
 class _Files(Protocol):
@@ -110,17 +111,7 @@ class _LocalFiles:
 
 class _RemoteFiles:
     def __init__(self, url: str) -> None:
-        import fsspec
-
-        try:
-            self._fs: Any
-            self._fs, self._root = fsspec.core.url_to_fs(url)
-        except (ImportError, ValueError) as error:
-            raise Misconfigured(
-                f"the staging store cannot be opened: {error}",
-                where=url.rsplit("@", maxsplit=1)[-1],
-                hint="install the fsspec file system for this scheme",
-            ) from None
+        self._fs, self._root = file_system(url)
 
     def read(self, name: str) -> bytes:
         return bytes(self._fs.cat_file(f"{self._root}/{name}"))
