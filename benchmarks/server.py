@@ -1,8 +1,8 @@
 """A paged REST server on loopback that is never the bottleneck: pages are spliced, not encoded.
 
-``GET /records?page=N`` (from 1, 1,000 records each) gives ``{"data": [...]}``, an empty list behind
-the last page. Started as ``python server.py COUNT [LATENCY]``; prints its port and serves until it is
-killed. LATENCY: milliseconds that every page takes to come.
+``GET /records?page=N`` (from 1) gives ``{"data": [...]}``, an empty list behind the last page. Started
+as ``python server.py COUNT [LATENCY [PAGE]]``; prints its port and serves until it is killed. LATENCY:
+milliseconds that every page takes to come (0). PAGE: records a page (1,000).
 """
 
 from __future__ import annotations
@@ -13,18 +13,17 @@ import sys
 
 from records import record
 
-PAGE = 1000
 TEMPLATES = 10
 _QUERY = re.compile(rb"GET /records\?(?:.*&)?page=(\d+)")
 
 
-def _templates() -> list[list[bytes]]:
+def _templates(page: int) -> list[list[bytes]]:
     """Return some pages, cut open where each record's running number stands."""
     import orjson
 
     pages = []
     for number in range(TEMPLATES):
-        rows = [record(index) for index in range(number * PAGE, (number + 1) * PAGE)]
+        rows = [record(index) for index in range(number * page, (number + 1) * page)]
         for row in rows:
             row["dossier_code"] = row["dossier_code"][:-6] + "@@@@@@"
         pages.append(orjson.dumps({"data": rows}).split(b"@@@@@@"))
@@ -36,7 +35,8 @@ class Server(asyncio.Protocol):
 
     pages: list[list[bytes]]
     count: int
-    latency = 0.0
+    size: int
+    latency: float
 
     def __init__(self) -> None:
         self._rest = b""
@@ -62,10 +62,13 @@ class Server(asyncio.Protocol):
                 + body
             )
             write = self._transport.write  # type: ignore[attr-defined]
-            asyncio.get_running_loop().call_later(self.latency, write, answer)
+            if self.latency:
+                asyncio.get_running_loop().call_later(self.latency, write, answer)
+            else:
+                write(answer)
 
     def _page(self, number: int) -> bytes:
-        first = number * PAGE
+        first = number * self.size
         if first >= self.count:
             return b'{"data":[]}'
         parts = self.pages[number % TEMPLATES]
@@ -75,8 +78,9 @@ class Server(asyncio.Protocol):
         return b"".join(pieces)
 
 
-async def _main(count: int, latency: float = 0.0) -> None:
-    Server.pages, Server.count, Server.latency = _templates(), count, latency / 1000
+async def _main(count: int, latency: int = 0, size: int = 1000) -> None:
+    Server.pages, Server.count, Server.size = _templates(size), count, size
+    Server.latency = latency / 1000
     server = await asyncio.get_running_loop().create_server(Server, "127.0.0.1", 0)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
@@ -84,4 +88,4 @@ async def _main(count: int, latency: float = 0.0) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(int(sys.argv[1]), *map(float, sys.argv[2:])))
+    asyncio.run(_main(*map(int, sys.argv[1:])))
