@@ -1,5 +1,5 @@
 """HTTP for connectors: bounded transport, authentication dialects, message signatures.
 
-``fields`` and ``signature.HttpSignature`` are cheap to import; ``transport``, ``auth`` and
-``client`` load requests and belong inside ``open_source`` and ``open_target``.
+``fields``, ``rate.RateLimit`` and ``signature.HttpSignature`` are cheap to import; ``transport``,
+``auth`` and ``client`` load requests and belong inside ``open_source`` and ``open_target``.
 """
