@@ -31,7 +31,15 @@ from lienthong.testing import (
     silent_server,
 )
 from lienthong_connectors.presets import register_civil_status, verify_citizen
-from lienthong_connectors.soap import Paging, ResultCodes, SoapLookup, SoapSource, SoapTarget, StatusQuery
+from lienthong_connectors.soap import (
+    Paging,
+    ResultCodes,
+    SoapLookup,
+    SoapSource,
+    SoapTarget,
+    StatusQuery,
+    WsSecurity,
+)
 from lienthong_sandbox import Province
 from lienthong_sandbox.people import Person, person
 from lienthong_sandbox.times import iso
@@ -260,13 +268,14 @@ class Shelf:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                self.reply(shelf.answer(etree.fromstring(body)[0][0]))
+                call = etree.fromstring(body)[-1][0]
+                self.reply(shelf.wrapped(etree.QName(call).localname, shelf.answer(call)))
 
             def do_GET(self) -> None:
                 self.reply("")
 
             def reply(self, inner: str) -> None:
-                space = "http://schemas.xmlsoap.org/soap/envelope/"
+                space = shelf.space
                 answer = f'<s:Envelope xmlns:s="{space}"><s:Body>{inner}</s:Body></s:Envelope>'.encode()
                 self.send_response(200)
                 self.send_header("Content-Type", "text/xml; charset=utf-8")
@@ -278,6 +287,12 @@ class Shelf:
                 pass
 
         self.handler = Handler
+
+    space = "http://schemas.xmlsoap.org/soap/envelope/"
+
+    def wrapped(self, operation: str, inner: str) -> str:
+        """Return the answer's element as this shelf's style has it."""
+        return inner
 
     def answer(self, call: etree._Element) -> str:
         if etree.QName(call).localname not in ("ask", "put"):
@@ -350,7 +365,7 @@ class TestShelf(TargetConformance):
     def faults(self, connection: Connection, shelf: tuple[Shelf, int]) -> Mapping[str, Any]:
         @contextmanager
         def cut(after: bool) -> Iterator[Connection]:
-            asked = None if after else lambda data: b"<put" in data
+            asked = None if after else lambda data: b"put" in data
             answered = (lambda _: True) if after else None
             with CuttingProxy(("127.0.0.1", shelf[1]), asked=asked, answered=answered) as proxy:
                 yield _at(connection, f"http://127.0.0.1:{proxy.address[1]}/svc")
@@ -359,6 +374,104 @@ class TestShelf(TargetConformance):
         made["cut-after-taken"] = lambda: cut(True)
         made["cut-before-taken"] = lambda: cut(False)
         return made
+
+
+class RpcShelf(Shelf):
+    """Answers in the wrappers of rpc/literal; a part that means nothing is a dash, as all parts must come."""
+
+    def answer(self, call: etree._Element) -> str:
+        for part in [part for part in call if part.text == "-"]:
+            call.remove(part)
+        return super().answer(call)
+
+    def wrapped(self, operation: str, inner: str) -> str:
+        if inner.startswith("<s:Fault>"):
+            return inner
+        parts = inner.removeprefix("<r>").removesuffix("</r>")
+        return f'<b:{operation}Response xmlns:b="urn:binding">{parts}</b:{operation}Response>'
+
+
+class BareShelf(Shelf):
+    """Answers with a bare element, in SOAP 1.2."""
+
+    space = "http://www.w3.org/2003/05/soap-envelope"
+
+    def wrapped(self, operation: str, inner: str) -> str:
+        if inner.startswith("<s:Fault>"):
+            code = "<s:Code><s:Value>s:Sender</s:Value></s:Code>"
+            return f"<s:Fault>{code}<s:Reason><s:Text xml:lang='en'>what?</s:Text></s:Reason></s:Fault>"
+        return inner.replace("<r>", "<r xmlns='urn:t'>")
+
+
+class TestRpcShelf(TestShelf):
+    """The same in rpc/literal, by a WSDL, with WS-Security and a list of parts."""
+
+    style = "rpc"
+
+    @pytest.fixture
+    def shelf(self) -> Iterator[tuple[Shelf, int]]:
+        shelf = RpcShelf() if self.style == "rpc" else BareShelf()
+        with _running(shelf.handler) as port:
+            yield shelf, port
+
+    @pytest.fixture
+    def settings(self, tmp_path: Path) -> SoapTarget:
+        path = tmp_path / "shelf.wsdl"
+        path.write_text(_shelf_wsdl(self.style))
+        settings = TestShelf.settings.__wrapped__(self)  # type: ignore[attr-defined]  # the fixture's function
+        security = WsSecurity(sign=False, verify=None, username_token="digest")
+        if self.style == "rpc":
+            dash = {"bad": "$record.bad|default:-"}
+            status = replace(settings.status, request={**settings.status.request, **dash, "json": "-"})
+            settings = replace(settings, request={**settings.request, **dash}, status=status)
+        return replace(settings, wsdl=str(path), namespace="", security=security)
+
+
+class TestBareShelf(TestRpcShelf):
+    """The same with bare document/literal elements, in SOAP 1.2."""
+
+    style = "bare"
+
+
+def _shelf_wsdl(style: str) -> str:
+    """Return a description of the shelf: rpc/literal for SOAP 1.1, bare document/literal for SOAP 1.2."""
+    members = ("id", "bad", "json")
+    texts = "".join(f'<xs:element name="{name}" type="xs:string" minOccurs="0"/>' for name in members)
+    rpc = style == "rpc"
+    soap = "soap" if rpc else "soap12"
+    body = '<s:body use="literal" namespace="urn:binding"/>' if rpc else '<s:body use="literal"/>'
+    part = {"put": 'element="t:put"', "ask": 'element="t:ask"', "r": 'element="t:r"'}
+    answer = (
+        '<xs:element name="code" type="xs:string"/><xs:element name="text" type="xs:string" minOccurs="0"/>'
+    )
+    messages = "".join(f'<message name="{name}"><part name="p" {part[name]}/></message>' for name in part)
+    if rpc:
+        inputs = "".join(f'<part name="{name}" type="t:text"/>' for name in members)
+        outputs = '<part name="code" type="xs:string"/><part name="text" type="xs:string"/>'
+        messages = "".join(f'<message name="{name}">{inputs}</message>' for name in ("put", "ask"))
+        messages += f'<message name="r">{outputs}</message>'
+    elements = "".join(
+        f'<xs:element name="{name}"><xs:complexType><xs:sequence>{inner}</xs:sequence></xs:complexType>'
+        "</xs:element>"
+        for name, inner in (("put", texts), ("ask", texts), ("r", answer))
+    )
+    operations = "".join(
+        f'<operation name="{name}"><input message="t:{name}"/><output message="t:r"/></operation>'
+        for name in ("put", "ask")
+    )
+    bound = "".join(
+        f'<operation name="{name}"><s:operation soapAction="{name}"/><input>{body}</input>'
+        f"<output>{body}</output></operation>"
+        for name in ("put", "ask")
+    )
+    return f"""<definitions xmlns="http://schemas.xmlsoap.org/wsdl/" xmlns:t="urn:t" targetNamespace="urn:t"
+ xmlns:s="http://schemas.xmlsoap.org/wsdl/{soap}/" xmlns:xs="http://www.w3.org/2001/XMLSchema">
+<types><xs:schema targetNamespace="urn:t" elementFormDefault="qualified">{elements}
+<xs:simpleType name="text"><xs:restriction base="xs:string"/></xs:simpleType></xs:schema></types>
+{messages}<portType name="P">{operations}</portType><binding name="B" type="t:P">
+<s:binding style="{"rpc" if rpc else "document"}" transport="http://schemas.xmlsoap.org/soap/http"/>{bound}</binding>
+<service name="S"><port name="P" binding="t:B"><s:address location="http://127.0.0.1:1/"/></port></service>
+</definitions>"""
 
 
 def province_faults(province: Province, connection: Connection, operation: str) -> dict[str, Any]:
