@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
 
-from lienthong.connector import Connection
+from lienthong.connector import Connection, Question
 from lienthong.records import Record
-from lienthong.testing import MARKER, Asked, HostileSource, HostileTarget, HttpService
+from lienthong.testing import MARKER, Asked, HostileLookup, HostileSource, HostileTarget, HttpService
 from lienthong_connectors.rest import (
     CursorPaging,
     Envelope,
     OffsetPaging,
+    RestLookup,
     RestSource,
     RestTarget,
     Results,
@@ -137,6 +139,38 @@ class TestStreamedCursorSource(TestCursorSource):
         return source(paging, stream=True)
 
 
+class XmlList(OffsetList):
+    """The same list in XML."""
+
+    family = "xml"
+    media = "application/xml"
+
+    def answer(self, asked: Asked) -> bytes:
+        start = int(asked.query.get("offset", 0))
+        rows = self.records[start : start + SIZE]
+        items = ("".join(f"<{name}>{text}</{name}>" for name, text in row.items()) for row in rows)
+        around = f"<error_code>0</error_code><total>{len(self.records)}</total><message>được</message>"
+        return f"<got>{around}{''.join(f'<item>{item}</item>' for item in items)}</got>".encode()
+
+    def failure(self, asked: Asked) -> bytes:
+        return "<got><error_code>99</error_code><message>Không chấp nhận</message></got>".encode()
+
+
+class TestXmlSource(TestOffsetSource):
+    """Plain XML without an envelope of SOAP."""
+
+    family = "xml"
+
+    @pytest.fixture
+    def settings(self) -> RestSource:
+        paging = OffsetPaging(size=SIZE, total_path="total")
+        return replace(source(paging), format="xml", records="got.item")
+
+    @pytest.fixture
+    def service(self) -> Callable[[], HttpService]:
+        return XmlList
+
+
 class Register(Gateway):
     """Takes a batch and says so of every record; asked, it says the same again."""
 
@@ -195,3 +229,36 @@ class TestSingleTarget(TestBatchTarget):
     @pytest.fixture
     def service(self) -> Callable[[], HttpService]:
         return Single
+
+
+class Person(Gateway):
+    """One person, for whoever asks."""
+
+    def __init__(self) -> None:
+        super().__init__([people()[3]])
+
+    def answer(self, asked: Asked) -> bytes:
+        return orjson.dumps({"error_code": 0, "message": "được", "data": self.records[0]})
+
+
+class TestLookup(HostileLookup):
+    """A question about a person."""
+
+    @pytest.fixture
+    def settings(self) -> RestLookup:
+        return RestLookup(
+            path="people/{record.id}",
+            params={"officer": "$officer", "procedure": "$procedure", "purpose": "$purpose"},
+            envelope=Envelope(),
+            answer="data",
+            deadline=0.6,
+            max_answer_bytes=LIMIT,
+        )
+
+    @pytest.fixture
+    def service(self) -> Callable[[], HttpService]:
+        return Person
+
+    @pytest.fixture
+    def question(self) -> Question:
+        return Question("q-000001", {"id": "0003"}, "can.bo.01", "1.001193", "khai sinh")
