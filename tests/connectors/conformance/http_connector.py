@@ -54,7 +54,7 @@ class Reply:
 class Open:
     """Speaks HTTP; every step is a method, so that a mutant can do one of them badly."""
 
-    deadline = 0.5
+    deadline = 1.0
     most_bytes = 1 << 20
     most_pages = 50
 

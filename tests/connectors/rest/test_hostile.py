@@ -92,7 +92,7 @@ def source(paging: Any, **more: Any) -> RestSource:
         paging=paging,
         prefetch=1,
         max_pages=50,
-        deadline=0.6,
+        deadline=1.0,
         max_answer_bytes=LIMIT,
         **more,
     )
@@ -189,7 +189,7 @@ class TestBatchTarget(HostileTarget):
             envelope=Envelope(),
             results=Results(path="results", match="index"),
             status=StatusLookup(path="people/{id}", per="batch", envelope=Envelope()),
-            deadline=0.6,
+            deadline=1.0,
             max_answer_bytes=LIMIT,
         )
 
@@ -222,7 +222,7 @@ class TestSingleTarget(TestBatchTarget):
             mode="single",
             envelope=Envelope(),
             status=StatusLookup(path="people/{key}", envelope=Envelope(), compare=(), parallel=1),
-            deadline=0.6,
+            deadline=1.0,
             max_answer_bytes=LIMIT,
         )
 
@@ -251,7 +251,7 @@ class TestLookup(HostileLookup):
             params={"officer": "$officer", "procedure": "$procedure", "purpose": "$purpose"},
             envelope=Envelope(),
             answer="data",
-            deadline=0.6,
+            deadline=1.0,
             max_answer_bytes=LIMIT,
         )
 

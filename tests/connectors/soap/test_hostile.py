@@ -97,7 +97,7 @@ class TestPagedSource(HostileSource):
             request={"page": "$page"},
             paging=Paging(size=SIZE, most=50),
             faults=FaultTable(permanent=("DL09",)),
-            deadline=0.6,
+            deadline=1.0,
             max_answer_bytes=LIMIT,
         )
 
@@ -128,7 +128,7 @@ class TestLookup(HostileLookup):
             namespace="urn:t",
             request={"id": "$record.id"},
             answer_element="item",
-            deadline=0.6,
+            deadline=1.0,
             max_answer_bytes=LIMIT,
         )
 
@@ -161,7 +161,7 @@ class TestTarget(HostileTarget):
             request={"id": "$key", "name": "$record.name"},
             result=ResultCodes(path="code", acknowledged=("1",)),
             status=StatusQuery(operation="ask", request={"id": "$key"}),
-            deadline=0.6,
+            deadline=1.0,
             max_answer_bytes=LIMIT,
             max_batch=1,
         )
