@@ -34,6 +34,7 @@ packages = ["schemas/{package}"]
 [tool.hatch.build]
 dev-mode-dirs = ["schemas"]
 """
+_COLUMNS: Final = "columns={name: name for name in columns}"
 _EXCHANGE: Final = '''\
 """{doc}"""
 
@@ -43,7 +44,7 @@ from lienthong_connectors.soap import {names}
 from lienthong_connectors.sql import {tables}
 
 {settings}
-
+{columns}
 {name} = Exchange(
     id="{name}",
     title=Text({title}, {title}),  # TODO: for people, in both languages
@@ -107,6 +108,7 @@ def dag_file(starter: Starter, wsdl: str, digest: str) -> str:
         names=", ".join(sorted(names)),
         tables=", ".join(tables),
         settings=_settings(starter, wsdl, digest),
+        columns="" if role == "target" else _columns(starter),
         name=starter.name,
         title=_text(starter.title),
         provider=_agency(starter.wish.provider, "who gives the data"),
@@ -165,7 +167,7 @@ def _ends(starter: Starter) -> str:
     role, own = starter.wish.role, _text(starter.connection)
     read = f'source=Source("database", SqlSource({_text(starter.table)})),'
     if role == "source":
-        made = f"SqlTarget({_text(starter.table)}, create=True)"
+        made = f"SqlTarget({_text(starter.table)}, {_COLUMNS}, create=True)"
         lines = [f"source=Source({own}, service),", f'target=Target("database", {made}),']
     elif role == "target":
         single = "delivery=Delivery(batch=1),  # TODO: more, once status or repeatable is set"
@@ -181,9 +183,15 @@ def _ends(starter: Starter) -> str:
             f'    procedure="{TODO}",  # TODO: for which administrative procedure',
             f'    purpose="{TODO}",  # TODO: why',
             "),",
-            f'target=Target("database", SqlTarget({_text(result)}, create=True)),',
+            f'target=Target("database", SqlTarget({_text(result)}, {_COLUMNS}, create=True)),',
         ]
     return "\n".join(f"    {line}" for line in lines)
+
+
+def _columns(starter: Starter) -> str:
+    """Return the columns of the table that takes the records: all of them, whatever comes first."""
+    names = starter.datasets[starter.produces]["properties"]
+    return "columns = (\n" + "".join(f"    {_text(name)},\n" for name in names) + ")\n"
 
 
 def _agency(code: str, what: str) -> str:
