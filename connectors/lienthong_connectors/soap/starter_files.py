@@ -34,7 +34,7 @@ packages = ["schemas/{package}"]
 [tool.hatch.build]
 dev-mode-dirs = ["schemas"]
 """
-_COLUMNS: Final = "columns={name: name for name in columns}"
+_COLUMNS: Final = "columns=columns"
 _EXCHANGE: Final = '''\
 """{doc}"""
 
@@ -191,7 +191,8 @@ def _ends(starter: Starter) -> str:
 def _columns(starter: Starter) -> str:
     """Return the columns of the table that takes the records: all of them, whatever comes first."""
     names = starter.datasets[starter.produces]["properties"]
-    return "columns = (\n" + "".join(f"    {_text(name)},\n" for name in names) + ")\n"
+    body = "".join(f"        {_text(name)},\n" for name in names)
+    return f"columns = {{\n    name: name\n    for name in (\n{body}    )\n}}\n"
 
 
 def _agency(code: str, what: str) -> str:
