@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import argparse
+
     from lienthong.connector import Connection
     from lienthong_connectors.soap.documents import Documents
     from lienthong_connectors.soap.starter import Starter
