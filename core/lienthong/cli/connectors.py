@@ -31,6 +31,7 @@ def add_commands(commands: Any) -> None:
     check.add_argument("file", type=Path)
     check.add_argument("--exchange")
     check.add_argument("--connections", type=Path, help="a connections file (JSON, YAML or .env)")
+    check.add_argument("--vi", action="store_true", help="say in Vietnamese what can be said so")
     check.set_defaults(handler=_check)
 
 
@@ -103,10 +104,10 @@ def _check(args: argparse.Namespace) -> int:
         chosen = [one_exchange(args.file, args.exchange)]
     else:
         chosen = list(exchanges_in(args.file).values())
-    return max((_check_exchange(exchange, args.connections) for exchange in chosen), default=0)
+    return max((_check_exchange(exchange, args.connections, vi=args.vi) for exchange in chosen), default=0)
 
 
-def _check_exchange(exchange: Exchange, file: Path | None) -> int:
+def _check_exchange(exchange: Exchange, file: Path | None, *, vi: bool) -> int:
     from lienthong.connector.local import local_connections
     from lienthong.pipeline import Bus, compile_plan
 
@@ -121,17 +122,22 @@ def _check_exchange(exchange: Exchange, file: Path | None) -> int:
         opened = getattr(end.connector, f"open_{role}")(bus.connections(end.connection), context)
         try:
             sys.stdout.write(f"{exchange.id}: {role} {end.connection} ({end.connector.kind})\n")
-            worst = max(worst, _print_findings(opened.check()))
+            worst = max(worst, _print_findings(opened.check(), vi=vi))
         finally:
             opened.close()
     return worst
 
 
-def _print_findings(findings: Iterable[Finding]) -> int:
-    failed = 0
-    for finding in findings:
-        failed = failed or (0 if finding.ok else 2)
-        mark = "ok  " if finding.ok else "FAIL"
-        advice = f"\n       {finding.hint}" if finding.hint and not finding.ok else ""
-        sys.stdout.write(f"  {mark} {finding.check}: {finding.detail}{advice}\n")
-    return failed
+def _print_findings(findings: Iterable[Finding], *, vi: bool) -> int:
+    """Print findings as a table, one row per step of the way; what to do stands under a failure."""
+    rows = list(findings)
+    hops = max((len(row.hop) for row in rows), default=0)
+    checks = max((len(row.check) for row in rows), default=0)
+    for row in rows:
+        mark = "ok  " if row.ok else "FAIL"
+        said = (vi and row.vi) or row.detail
+        place = f"{row.hop:{hops}}  " if hops else ""
+        sys.stdout.write(f"  {mark}  {place}{row.check:{checks}}  {said}\n")
+        if row.hint and not row.ok:
+            sys.stdout.write(f"{'':{8 + len(place) + checks + 2}}{row.hint}\n")
+    return 0 if all(row.ok for row in rows) else 2

@@ -88,12 +88,18 @@ class TargetCapabilities:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One result of a connection check: what was checked, whether it holds, what to do if not."""
+    """One result of a connection check: what was checked, whether it holds, what to do if not.
+
+    ``hop`` names where on the way it was checked (this machine, a gateway, the service), ``vi``
+    says in Vietnamese what ``detail`` says, where the connector has a text for it.
+    """
 
     check: str
     ok: bool
     detail: str = ""
     hint: str = ""
+    hop: str = ""
+    vi: str = ""
 
 
 @dataclass(frozen=True, slots=True)
