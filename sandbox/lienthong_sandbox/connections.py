@@ -7,6 +7,7 @@ from typing import Any
 
 from lienthong_sandbox import lgsp, vxp
 from lienthong_sandbox.applicants import OFFICERS
+from lienthong_sandbox.uplinks import standby
 
 AGENCY = "H21.129"
 """Agency code under which the bus calls the national systems."""
@@ -41,7 +42,7 @@ def build(url: str, secrets: Mapping[str, str], warehouse_url: str) -> dict[str,
             "lienthong_soap", host, f"lienthong-{name}", secrets[name], wsdl=f"{host}?wsdl", **extra
         )
 
-    return {
+    found = {
         "national_catalogue": rest(
             "national_catalogue", f"{url}/dmdc", auth="oauth2", token_url=f"{url}/token"
         ),
@@ -71,6 +72,9 @@ def build(url: str, secrets: Mapping[str, str], warehouse_url: str) -> dict[str,
         **_platforms(url, secrets),
         "warehouse": _connection("lienthong_sql", "", "", "", url=warehouse_url),
     }
+    for name, service in (("national_catalogue", "dmdc"), ("population", "dancu")):
+        found[name]["extra"] |= standby(service, url, secrets)
+    return found
 
 
 def _platforms(url: str, secrets: Mapping[str, str]) -> dict[str, Connection]:

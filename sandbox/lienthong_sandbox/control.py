@@ -28,11 +28,11 @@ class Asked:
 
 
 def fault_from(body: Record) -> Fault:
-    """Read ``{"fault", "times"?, "after"?, "operation"?, "seconds"?}``.
+    """Read ``{"fault", "times"?, "after"?, "operation"?, "seconds"?, "code"?}``.
 
     ``times`` of null means until cleared. Raises ``ValueError`` or ``TypeError`` naming what is wrong.
     """
-    unknown = set(body) - {"fault", "times", "after", "operation", "seconds"}
+    unknown = set(body) - {"fault", "times", "after", "operation", "seconds", "code"}
     if unknown:
         raise ValueError(f"unknown setting: {', '.join(sorted(unknown))}")
     times = body.get("times", 1)
@@ -42,6 +42,7 @@ def fault_from(body: Record) -> Fault:
         int(body.get("after", 0)),
         body.get("operation"),
         float(body.get("seconds", 1.0)),
+        str(body.get("code", "")),
     )
 
 
@@ -100,7 +101,7 @@ class Control:
             asked.system.await_fault(fault_from(asked.body))
         elif asked.request.method == "DELETE":
             asked.system.board.clear()
-        names = ("name", "times", "after", "operation", "seconds")
+        names = ("name", "times", "after", "operation", "seconds", "code")
         return JSONResponse(
             {"waiting": [{n: getattr(f, n) for n in names} for f in asked.system.board.waiting]}
         )

@@ -16,8 +16,9 @@ CLIENTS = (
     "lgsp",
     "lgsp_officer",
     "vxp",
+    "ndxp",
 )
-"""Connections that need a secret, and the officer of one."""
+"""Connections that need a secret, the officer of one, and a gateway."""
 
 
 def write_private(path: Path, text: str) -> None:

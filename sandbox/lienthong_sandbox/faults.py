@@ -27,13 +27,23 @@ NAMES = frozenset(
         "job_pending",
         "job_lost",
         "job_failed",
+        "hop_error",
+        "wrong_echo",
     }
 )
 """Every fault there is."""
 
-INNER = frozenset(
-    {"duplicate_page", "malformed_record", "partial_acceptance", "job_pending", "job_lost", "job_failed"}
-)
+OF_HOPS = frozenset({"hop_error", "wrong_echo"})
+"""Faults of what stands between a caller and a service."""
+
+INNER = OF_HOPS | {
+    "duplicate_page",
+    "malformed_record",
+    "partial_acceptance",
+    "job_pending",
+    "job_lost",
+    "job_failed",
+}
 """Faults that only the system itself can act out."""
 
 
@@ -43,7 +53,7 @@ class Fault:
 
     ``operation`` limits it to one operation (``None`` = any but token requests), ``times`` of
     ``None`` means until cleared, ``seconds`` is the delay of ``slow`` and ``slow_answer`` or the
-    Retry-After value.
+    Retry-After value, ``code`` the error that a ``hop_error`` answers with.
     """
 
     name: str
@@ -51,6 +61,7 @@ class Fault:
     after: int = 0
     operation: str | None = None
     seconds: float = 1.0
+    code: str = ""
 
     def __post_init__(self) -> None:
         """Refuse a name that no system acts on."""

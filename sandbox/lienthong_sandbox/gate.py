@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lienthong_sandbox.faults import INNER, Fault
-from lienthong_sandbox.system import FAULT_KEY, Call, System
+from lienthong_sandbox.system import CODE_KEY, FAULT_KEY, Call, System
 
 _LOCAL_HOSTS = (b"127.0.0.1", b"localhost")
 
@@ -59,8 +59,8 @@ async def _serve(system: System, app: ASGIApp, scope: Scope, receive: Receive, s
     operation = system.operation(Call(scope["method"], scope["path"], body))
     fault = system.board.strike(operation)
     name = fault.name if fault else None
-    if name in INNER:
-        scope[FAULT_KEY] = name
+    if fault is not None and name in INNER:
+        scope[FAULT_KEY], scope[CODE_KEY] = name, fault.code
     status = 0
     replay = _again({"type": "http.request", "body": body, "more_body": False}, receive)
 

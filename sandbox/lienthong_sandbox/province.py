@@ -16,6 +16,7 @@ from lienthong_sandbox.control import Control
 from lienthong_sandbox.faults import Fault
 from lienthong_sandbox.gate import Gate
 from lienthong_sandbox.gateway import Gateway
+from lienthong_sandbox.hops import hops
 from lienthong_sandbox.lgsp import Lgsp
 from lienthong_sandbox.notary import Notary
 from lienthong_sandbox.onestop import OneStop
@@ -135,6 +136,7 @@ class Province:
             Lgsp(self._store("lgsp"), issuer("lgsp"), catalogue.store, population, self._secrets),
             Vxp(self._store("vxp"), self._secrets["vxp"]),
         ]
+        made += hops(self._store, f"http://{self._name}:{self.port}", self._secrets, gateway)
         self.systems = {system.name: system for system in made}
         onestop = self.systems["one_stop"]
         if self._keys is not None and isinstance(onestop, OneStop):
@@ -158,6 +160,11 @@ class Province:
         """Address of the sandbox, without a slash at the end."""
         return f"http://{self._name}:{self.port}"
 
+    @property
+    def secrets(self) -> dict[str, str]:
+        """The secret of each client, by its connection's id."""
+        return dict(self._secrets)
+
     def connections(self) -> dict[str, dict[str, Any]]:
         """Return the Airflow connections by id, secrets included."""
         return connections.build(self.url, self._secrets, self.warehouse_url)
@@ -174,9 +181,10 @@ class Province:
         after: int = 0,
         operation: str | None = None,
         seconds: float = 1.0,
+        code: str = "",
     ) -> None:
         """Put a fault in wait at a system; see :class:`lienthong_sandbox.faults.Fault`."""
-        self.systems[system].await_fault(Fault(name, times, after, operation, seconds))
+        self.systems[system].await_fault(Fault(name, times, after, operation, seconds, code))
 
     def clear_faults(self) -> None:
         """Take the faults of all systems away."""

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
-from lienthong_sandbox.faults import INNER, Board, Fault
+from lienthong_sandbox.faults import INNER, OF_HOPS, Board, Fault
 from lienthong_sandbox.store import Store
 from lienthong_sandbox.tokens import unauthorized
 
@@ -36,7 +36,7 @@ class System(ABC):
     name: str
     prefix: str
     title: str
-    inner: frozenset[str] = INNER
+    inner: frozenset[str] = INNER - OF_HOPS
 
     def __init__(self, store: Store) -> None:
         """Build the system over its store and make sure that it is seeded."""
@@ -79,6 +79,10 @@ class System(ABC):
     def upsert(self, collection: str, records: list[dict[str, Any]]) -> int:
         """Take records from the control path, stamped as changed now; return how many."""
         raise ValueError(f"{self.name} takes no records, {len(records)} for {collection!r} came")
+
+
+CODE_KEY = "lienthong.fault.code"
+"""Key of the ASGI scope that holds the code of a ``hop_error``."""
 
 
 def fault_of(request: Request) -> str | None:

@@ -62,10 +62,15 @@ class Issuer:
 
     def hand_out(self, scope: str = "") -> Response:
         """Grant a token to a caller who is known."""
-        token = secrets.token_urlsafe(32)
-        self._granted[token] = time.monotonic() + self.lifetime
+        token = self.issue()
         body = {"access_token": token, "token_type": "Bearer", "expires_in": int(self.lifetime)}
         return JSONResponse(body | {"scope": scope or self._scope}, headers={"Cache-Control": "no-store"})
+
+    def issue(self) -> str:
+        """Return a fresh token."""
+        token = secrets.token_urlsafe(32)
+        self._granted[token] = time.monotonic() + self.lifetime
+        return token
 
     def accepts(self, request: Request) -> bool:
         """Tell whether the request carries a bearer token that is still valid."""
