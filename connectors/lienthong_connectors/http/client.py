@@ -6,26 +6,28 @@ import copy
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import requests
 
 from lienthong.connector import Connection, Context
-from lienthong.errors import Misconfigured, ProtocolViolation, Unauthenticated
+from lienthong.errors import LienThongError, Misconfigured, ProtocolViolation, Unauthenticated
 from lienthong_connectors.http.auth import Dialect
 from lienthong_connectors.http.budget import Budget
 from lienthong_connectors.http.clock import clock_hint
 from lienthong_connectors.http.coding import ACCEPTED
-from lienthong_connectors.http.fields import base_url, fixed_headers, join_url
+from lienthong_connectors.http.fields import fixed_headers, join_url
 from lienthong_connectors.http.login import dialect
 from lienthong_connectors.http.pace import SHORT, pace_of
 from lienthong_connectors.http.rate import RateLimit
 from lienthong_connectors.http.redirects import CODES, MOST, Redirects, origin
+from lienthong_connectors.http.route import Route
 from lienthong_connectors.http.signature import HttpSignature
 from lienthong_connectors.http.tls import Tls
 from lienthong_connectors.http.transport import Incoming, Limits, Prepared, Reply, Streamed, Transport
+from lienthong_connectors.http.uplink import first_address, route_of
 
 if TYPE_CHECKING:  # cryptography is loaded where messages are signed only
     from lienthong_connectors.http.signing import MessageSignatures
@@ -67,7 +69,8 @@ class Client:
     """Speaks with one connection's system. Safe among threads.
 
     ``headers`` go with every request, after those of the connection; ``identified`` tells whether
-    requests say over HTTP who we are.
+    requests say over HTTP who we are. ``soap``: requests are SOAP envelopes; ``route`` is the way
+    that requests go.
     """
 
     def __init__(
@@ -80,12 +83,12 @@ class Client:
         headers: Mapping[str, str] | None = None,
         pool: int = 8,
         rates: tuple[RateLimit, ...] = (),
+        soap: bool = False,
     ) -> None:
         self.where = f"connection {connection.id!r} "
-        self.base = base_url(connection)
         self._signatures = _signatures(signature, context, self.where.strip())
         self.tls = Tls.of(connection)
-        if self.base.startswith("https:"):
+        if first_address(connection).startswith("https:"):
             self.tls.context  # noqa: B018 - made now: a flaw of its files is said before anything leaves
         self.proxied = bool(connection.option("proxy"))
         self.transport = Transport(
@@ -97,6 +100,7 @@ class Client:
             pool=pool,
             tap=context.tap(connection) if context.tap else None,
         )
+        self.route: Route = route_of(connection, context, self.transport, soap=soap)
         self.auth = dialect(connection, context, self.transport)
         fixed = fixed_headers(connection)
         self.identified = bool(fixed) or type(self.auth) is not Dialect
@@ -140,6 +144,17 @@ class Client:
         other.auth, other._headers = Dialect(), dict(headers)
         return other
 
+    def along(self, route: Route) -> Client:
+        """Return this client on another way; it is closed with this one."""
+        other = copy.copy(self)
+        other.route = route
+        return other
+
+    @property
+    def base(self) -> str:
+        """Address that requests go to, without a slash at the end."""
+        return self.route.base
+
     def close(self) -> None:
         """Close all connections, and end what waits for its turn."""
         self._closed.set()
@@ -158,15 +173,20 @@ class Client:
 
     def _accepted(self, call: Call, stack: ExitStack) -> tuple[Incoming, requests.PreparedRequest]:
         incoming, request = self._paced(call, stack)
-        if self._refused(incoming) and self._renewals.take() and self.auth.renew(request):
+        refused = self._refused(incoming)
+        if refused is not None and self._renewals.take() and refused.renew(request):
             stack.close()
             incoming, request = self._paced(call, stack)
-        if self._refused(incoming):
-            stamped = self.auth.stamped or "Signature-Input" in request.headers
+            refused = self._refused(incoming)
+        where = f"{self.where}{call.label or call.path}"
+        if error := self.route.error(incoming, request, where=where, safe=call.safe):
+            raise error
+        if refused is not None:
+            stamped = refused.stamped or "Signature-Input" in request.headers
             clock = clock_hint(incoming.headers) if stamped else ""
             raise Unauthenticated(
                 "the other side does not accept who we are",
-                where=f"{self.where}{call.label or call.path}",
+                where=where,
                 hint="; ".join(filter(None, ("check the connection's credentials and auth", clock))),
                 clock=clock,
             )
@@ -189,12 +209,16 @@ class Client:
             stack.close()
             self._closed.wait(asked)
 
-    def _refused(self, incoming: Incoming) -> bool:
+    def _refused(self, incoming: Incoming) -> Dialect | None:
+        """Return the credential that was not accepted: ours at the gateway, or at the service."""
+        if self.route.refuses(incoming):
+            return self.route.credential
         if incoming.status == 401 or self.auth.announced_in_body:
-            return self.auth.refused(incoming.status, incoming.whole().body)
-        return False
+            return self.auth if self.auth.refused(incoming.status, incoming.whole().body) else None
+        return None
 
     def _send(self, call: Call, stack: ExitStack) -> tuple[Incoming, requests.PreparedRequest]:
+        call = self.route.outgoing(replace(call, correlation=call.correlation or uuid4().hex))
         incoming, request = self._once(call, self.url(call.path), call.params, stack)
         for _ in range(MOST):
             url = self._redirected(call, incoming)
@@ -214,19 +238,18 @@ class Client:
 
     def _stranger(self) -> Client:
         """Return this client for another host, which learns nothing of who we are."""
-        other = self.anonymous({})
+        other = self.anonymous({}).along(Route(self.base))
         other._signatures = None
         return other
 
     def _once(
         self, call: Call, url: str, params: Mapping[str, str], stack: ExitStack
     ) -> tuple[Incoming, requests.PreparedRequest]:
-        correlation = call.correlation or uuid4().hex
         headers = {
             "User-Agent": _AGENT,
             "Accept": "application/json",
             "Accept-Encoding": ACCEPTED,
-            "X-Request-Id": correlation,
+            "X-Request-Id": call.correlation,
             **self._headers,
             **call.headers,
         }
@@ -241,13 +264,19 @@ class Client:
                 hint="check host and path, and the headers of the settings",
             ) from None
         self.auth(request)
+        self.route.credential(request)
         if not isinstance(request.body, Streamed):
             request.prepare_content_length(request.body)
         if self._signatures is not None:
             self._signatures.sign(request)
         label = call.label or "/" + call.path.lstrip("/")
-        prepared = Prepared(request, label, call.safe, correlation, call.answer_bytes)
-        return stack.enter_context(self.transport.open(prepared)), request
+        trace = " ".join(filter(None, (call.correlation, self.route.trace(request))))
+        prepared = Prepared(request, label, call.safe, trace, call.answer_bytes)
+        try:
+            return stack.enter_context(self.transport.open(prepared)), request
+        except LienThongError as error:
+            error.details.setdefault("hop", self.route.gateway)
+            raise
 
 
 def _signatures(signature: HttpSignature | None, context: Context, where: str) -> MessageSignatures | None:

@@ -12,6 +12,7 @@ from lienthong.connector import Connection, ConnectionField
 from lienthong.errors import Misconfigured
 from lienthong.exchange import Text
 from lienthong_connectors.http.auth_fields import AUTH_FIELDS, field
+from lienthong_connectors.http.uplink_fields import UPLINK_FIELDS
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[!-~]([ \t!-~]*[!-~])?|")
@@ -53,29 +54,30 @@ HTTP_FIELDS: tuple[ConnectionField, ...] = (
         "redirected to as well, without our credentials",
         default="same-origin",
     ),
+    *UPLINK_FIELDS,
 )
 """Standard and extra fields of an HTTP connection, in the order of the form."""
 
 
-def base_url(connection: Connection) -> str:
-    """Return the connection's address without a slash at the end.
+def base_url(connection: Connection, name: str = "host") -> str:
+    """Return the connection's address without a slash at the end; ``name`` is the field that holds it.
 
     ``host`` is a URL, or a host name beside ``schema`` (https by default) and ``port``. Raises
     `Misconfigured` where it is no http or https address, or carries credentials or a query.
     """
-    host = str(connection.require("host")).strip()
+    host = str(connection.require(name)).strip()
     url = host if "://" in host else f"{connection.schema or 'https'}://{host}"
     try:
         parts = urlsplit(url)
-        port = parts.port or connection.port
+        port = parts.port or (connection.port if name == "host" else None)
     except ValueError:
-        raise _malformed(connection, "is not a URL") from None
+        raise _malformed(connection, name, "is not a URL") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise _malformed(connection, "is not an http or https address")
+        raise _malformed(connection, name, "is not an http or https address")
     if parts.username or parts.query or parts.fragment:
-        raise _malformed(connection, "carries credentials, a query or a fragment")
-    name = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return f"{parts.scheme}://{name}{f':{port}' if port else ''}{parts.path.rstrip('/')}"
+        raise _malformed(connection, name, "carries credentials, a query or a fragment")
+    shown = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{shown}{f':{port}' if port else ''}{parts.path.rstrip('/')}"
 
 
 def fixed_headers(connection: Connection) -> dict[str, str]:
@@ -113,9 +115,9 @@ def join_url(base: str, path: str) -> str:
     return f"{base}/{path.lstrip('/')}" if path else base
 
 
-def _malformed(connection: Connection, what: str) -> Misconfigured:
+def _malformed(connection: Connection, name: str, what: str) -> Misconfigured:
     return Misconfigured(
-        f"connection field 'host' {what}",
+        f"connection field {name!r} {what}",
         where=f"connection {connection.id!r}",
         hint="give a base URL such as https://api.example.gov.vn/prefix",
     )

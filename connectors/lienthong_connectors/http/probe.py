@@ -6,13 +6,16 @@ import ipaddress
 import socket
 import ssl
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from lienthong.connector import Finding
-from lienthong.errors import LienThongError
+from lienthong.errors import LienThongError, Unauthenticated
+from lienthong_connectors.http.trouble import GATEWAY, SERVICE
 
 if TYPE_CHECKING:
+    from lienthong_connectors.http.auth import Dialect
     from lienthong_connectors.http.client import Client
     from lienthong_connectors.http.tls import Tls
 
@@ -20,24 +23,58 @@ _SECONDS = 10.0
 _SOON = 30
 
 
+THIS_MACHINE = "this machine"
+"""Where a connection begins, in the words of checks."""
+
+
 def probe(client: Client) -> list[Finding]:
-    """Return findings up to the first step that fails. Behind a proxy only the credential is tested."""
+    """Return findings up to the first step that fails. Behind a proxy only credentials are tested.
+
+    Name, port and TLS are those of the first hop: the gateway, or the service itself.
+    """
+    first = client.route.place(GATEWAY)
     parts = urlsplit(client.base)
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-    findings = [_transport(parts.scheme, host)]
+    findings = [replace(_transport(parts.scheme, host), hop=THIS_MACHINE)]
     if not client.proxied:
         for step in (_name, _port):
-            findings.append(step(host, port))
+            findings.append(replace(step(host, port), hop=first))
             if not findings[-1].ok:
                 return findings
         if parts.scheme == "https":
-            findings.append(_tls(host, port, client.tls))
+            findings.append(replace(_tls(host, port, client.tls), hop=first))
             if not findings[-1].ok:
                 return findings
             days = client.tls.own_days()
             if days is not None:
-                findings.append(_identity(days))
-    return [*findings, _credential(client)]
+                findings.append(replace(_identity(days), hop=THIS_MACHINE))
+    if client.route.gateway:
+        findings.append(replace(_credential(client.route.credential), hop=first))
+        if not findings[-1].ok:
+            return findings
+    return [*findings, replace(_credential(client.auth), hop=SERVICE)]
+
+
+def passed(client: Client, failing: str = SERVICE) -> list[Finding]:
+    """Return one finding for each gateway that has passed a request on, up to the hop that fails."""
+    hops = client.route.hops
+    before = hops[: hops.index(failing)] if failing in hops else hops
+    return [Finding("route", ok=True, detail="passes the request on", hop=hop) for hop in before]
+
+
+def failed(client: Client, check: str, error: LienThongError) -> list[Finding]:
+    """Return what an error of a request says: which hops passed it on, and which one fails.
+
+    ``check`` names the step where the service itself is what fails.
+    """
+    hop = str(error.details.get("hop") or SERVICE)
+    if client.route.gateway:
+        stranger = isinstance(error, Unauthenticated) and hop == SERVICE
+        check = str(error.details.get("step") or ("credential" if stranger else check))
+    said = Finding(
+        check, ok=False, detail=error.message, hint=error.hint, hop=hop, vi=str(error.details.get("vi") or "")
+    )
+    return [*passed(client, hop), said]
 
 
 def _transport(scheme: str, host: str) -> Finding:
@@ -114,9 +151,9 @@ def _days_left(secured: ssl.SSLSocket) -> int:
     return int((ends - time.time()) // 86_400)
 
 
-def _credential(client: Client) -> Finding:
+def _credential(credential: Dialect) -> Finding:
     try:
-        fetched = client.auth.prove()
+        fetched = credential.prove()
     except LienThongError as error:
         return Finding("credential", ok=False, detail=error.message, hint=error.hint)
     return Finding("credential", ok=True, detail="obtained" if fetched else "nothing to obtain")

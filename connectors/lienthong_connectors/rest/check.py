@@ -7,8 +7,9 @@ from contextlib import closing
 from lienthong.connector import Finding
 from lienthong.errors import LienThongError
 from lienthong_connectors.http.client import Call, Client
-from lienthong_connectors.http.probe import probe
+from lienthong_connectors.http.probe import failed, passed, probe
 from lienthong_connectors.http.status import failure
+from lienthong_connectors.http.trouble import SERVICE
 from lienthong_connectors.rest.elements import parted
 from lienthong_connectors.rest.fetch import Fetched, Fetcher
 from lienthong_connectors.rest.settings_source import RestSource
@@ -23,9 +24,9 @@ def check_source(client: Client, fetcher: Fetcher, settings: RestSource) -> list
         try:
             records, malformed = parted([*_first(fetcher, settings).elements])
             found = f"{len(records)} records, {len(malformed)} malformed in the first page"
-            findings.append(Finding("path", ok=True, detail=found))
+            findings += [*passed(client), Finding("path", ok=True, detail=found, hop=SERVICE)]
         except LienThongError as error:
-            findings.append(_failed("path", error))
+            findings += failed(client, "path", error)
     return findings
 
 
@@ -45,22 +46,19 @@ def check_path(client: Client, path: str) -> list[Finding]:
         label = "/" + path.lstrip("/")
         try:
             reply = client.touch(Call("OPTIONS", path.split("{", maxsplit=1)[0], label=label))
-            findings.append(_path(reply.status, failure(reply, where=label, safe=True)))
+            findings += _path(client, reply.status, failure(reply, where=label, safe=True))
         except LienThongError as error:
-            findings.append(_failed("path", error))
+            findings += failed(client, "path", error)
     return findings
 
 
-def _path(status: int, error: LienThongError | None) -> Finding:
+def _path(client: Client, status: int, error: LienThongError | None) -> list[Finding]:
     """Judge the answer to OPTIONS: a refusal of the method is as good a sign of life as any."""
-    if status == 403 and error is not None:
-        return _failed("path", error)
+    if error is not None and (status == 403 or status >= 500):
+        return failed(client, "path", error)
     if status in _NOT_THERE:
-        return Finding("path", ok=False, detail=f"answered {status}", hint="check the path of the settings")
-    if status >= 500 and error is not None:
-        return _failed("path", error)
-    return Finding("path", ok=True, detail=f"answers ({status} to OPTIONS)")
-
-
-def _failed(check: str, error: LienThongError) -> Finding:
-    return Finding(check, ok=False, detail=str(error.message), hint=error.hint)
+        hint = "check the path of the settings"
+        said = Finding("path", ok=False, detail=f"answered {status}", hint=hint, hop=SERVICE)
+    else:
+        said = Finding("path", ok=True, detail=f"answers ({status} to OPTIONS)", hop=SERVICE)
+    return [*passed(client), said]

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from lienthong.errors import OutcomeUnknown, ProtocolViolation
 from lienthong.records import Record
+from lienthong_connectors.http.route import Blocks
 from lienthong_connectors.soap.addressing import SPACES, check_relation
 from lienthong_connectors.soap.attachments_in import Package
 from lienthong_connectors.soap.attachments_out import Packing
@@ -39,13 +40,17 @@ _ADDRESSING: Final = tuple(SPACES.values())
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """Who is asked: the wire, the role's settings, WS-Security, attachments, and what messages call it."""
+    """Who is asked: the wire, the role's settings, WS-Security, attachments, and what messages call it.
+
+    ``way`` are the header blocks that the way to the service asked for.
+    """
 
     wire: Wire
     settings: Any
     security: Security
     packing: Packing | None
     where: str
+    way: Blocks | None = None
 
 
 class Answering:
@@ -73,6 +78,7 @@ class Answering:
         self.status = 0
         self.digest = self.signed_by = ""
         self._demanded: tuple[str, ...] = ()
+        self._header: dict[str, Any] = {}
 
     def __iter__(self) -> Iterator[list[Record]]:
         """Yield records as they arrive; afterwards the other attributes are set.
@@ -82,7 +88,7 @@ class Answering:
         read is an `OutcomeUnknown`.
         """
         asking, operation = self._asking, self._operation
-        sealed = asking.security.outgoing(self._envelope)
+        sealed = sent = asking.security.outgoing(self._envelope)
         headers = _bound(operation)
         if asking.packing is not None:
             sealed, headers = asking.packing.packed(sealed, headers)
@@ -92,6 +98,9 @@ class Answering:
                 package = Package(heard, asking.packing, where=asking.where)
                 yield from package.settled(self._read(package.heard), lambda: self.body)
                 self.body = package.resolve(self.body)
+                if asking.way is not None:
+                    where, delivery = asking.where, self.delivery
+                    asking.way.judge(self._header, self.fault, sent, where=where, delivery=delivery)
             except ProtocolViolation as error:
                 if not self.delivery or not 200 <= self.status < 300:
                     raise
@@ -148,10 +157,10 @@ class Answering:
                     refuse(f"a signed answer is larger than {policy.max_bytes} bytes", "size")
                 held.append(data)
                 state.update(data)
-            depth = self._asking.settings.max_depth
-            plain, self.signed_by, self._demanded = self._asking.security.open(
-                b"".join(held), max_depth=depth
-            )
+            depth, whole = self._asking.settings.max_depth, b"".join(held)
+            plain, self.signed_by, self._demanded = self._asking.security.open(whole, max_depth=depth)
+            if self._asking.way is not None:  # hops add their blocks beside what the service signed
+                self._header = header_of(whole)
             yield plain
         self.digest = state.hexdigest()
 
@@ -162,7 +171,9 @@ class Answering:
             refuse("the answer is not an envelope with one Body", "envelope")
         header, body = frame.get(f"{space}Header") or {}, frame[f"{space}Body"] or {}
         self.fault = body.get("Fault", {}) if f"{space}Fault" in parts else None
-        self._check_header(header if isinstance(header, dict) else {}, space)
+        header = header if isinstance(header, dict) else {}
+        self._header = self._header or header
+        self._check_header(header, space)
         self._check_body(parts)
         several = len(self._operation.answer.body) > 1 if self._operation.answer is not None else False
         self.body = body if several and self.fault is None else next(iter(body.values()), {})
@@ -198,6 +209,14 @@ class Answering:
                     hint="compare the service's WSDL with the one that is used",
                     reason="wrapper",
                 )
+
+
+def header_of(envelope: bytes) -> dict[str, Any]:
+    """Return the header blocks of a whole envelope by their full names."""
+    parser = RecordReader(None, {}, XmlLimits(), None, frozenset())
+    parser.feed(envelope)
+    found = next((value for name, value in parser.close().items() if name.endswith("}Header")), None)
+    return found if isinstance(found, dict) else {}
 
 
 def _demanded(header: Mapping[str, Any], space: str) -> Iterator[str]:

@@ -13,7 +13,8 @@ from lienthong.errors import (
     Unavailable,
 )
 from lienthong_connectors.http.dialects import DancuHash
-from lienthong_connectors.http.probe import probe
+from lienthong_connectors.http.probe import THIS_MACHINE, failed, passed, probe
+from lienthong_connectors.http.trouble import SERVICE
 from lienthong_connectors.soap.faults import fault_error, read_fault
 from lienthong_connectors.soap.service import Request, Service
 from lienthong_connectors.soap.transport import SPEAKING
@@ -27,25 +28,38 @@ def findings(service: Service, *requests: Request) -> list[Finding]:
     """Return findings up to the first step that fails; no operation is called."""
     found = probe(service.wire.client)
     if all(finding.ok for finding in found):
-        found.append(_described(service, requests))
-    if found[-1].ok and service.wire.identified:
-        found.append(_known(service, requests[0]))
-    elif found[-1].ok and not service.remote:
-        found.append(_answers(service))
+        found += _described(service, requests)
+    if found[-1].ok:
+        found += _spoken(service, requests[0])
     if service.pinned and any(finding.check == "description" and finding.ok for finding in found):
         found.append(_drift(service))
     return found
 
 
-def _described(service: Service, requests: tuple[Request, ...]) -> Finding:
+def _spoken(service: Service, request: Request) -> list[Finding]:
+    """Speak with the service, as far as the way to it allows, without calling an operation."""
+    client = service.wire.client
+    said = client.route.check(client, service.settings.operation)
+    if said is not None:
+        return said
+    if service.wire.identified or client.route.gateway:
+        return _known(service, request)
+    return [] if service.remote else _answers(service)
+
+
+def _described(service: Service, requests: tuple[Request, ...]) -> list[Finding]:
     """Read the description and check every request against it."""
+    place = SERVICE if service.remote else THIS_MACHINE
     try:
         operations = [request.operation for request in requests]
     except LienThongError as error:
-        return Finding("description", ok=False, detail=f"{error.where}: {error.message}", hint=error.hint)
+        if error.details.get("hop"):
+            return failed(service.wire.client, "description", error)
+        detail = f"{error.where}: {error.message}"
+        return [Finding("description", ok=False, detail=detail, hint=error.hint, hop=place)]
     source = "WSDL" if service.location else "no WSDL, requests are built plainly"
     names = ", ".join(f"{one.name} (SOAP {one.version})" for one in operations)
-    return Finding("description", ok=True, detail=f"{source}: {names}")
+    return [Finding("description", ok=True, detail=f"{source}: {names}", hop=place)]
 
 
 def _drift(service: Service) -> Finding:
@@ -60,7 +74,7 @@ def _drift(service: Service) -> Finding:
         lines = changes(pinned, understood(offered))
     except LienThongError as error:
         said = f"not compared, the service's own WSDL cannot be used: {error.message}"
-        return Finding("drift", ok=True, detail=said)
+        return Finding("drift", ok=True, detail=said, hop=SERVICE)
     if lines:
         detail = "\n       ".join(
             [f"the service's WSDL differs in {len(lines)} points:", *lines[:_MOST_LINES]]
@@ -68,51 +82,57 @@ def _drift(service: Service) -> Finding:
         hint = (
             "ask the agency what is planned; then keep the new WSDL (lienthong wsdl URL --fetch) and pin it"
         )
-        return Finding("drift", ok=False, detail=detail, hint=hint)
+        return Finding("drift", ok=False, detail=detail, hint=hint, hop=SERVICE)
     same = offered.digest == pinned.documents.digest
     said = (
         "the service offers the pinned WSDL"
         if same
         else "the service's WSDL is written anew, and says the same"
     )
-    return Finding("drift", ok=True, detail=said)
+    return Finding("drift", ok=True, detail=said, hop=SERVICE)
 
 
-def _answers(service: Service) -> Finding:
+def _answers(service: Service) -> list[Finding]:
     """Send a GET, which calls nothing; a service may well refuse it, but not for who we are."""
     try:
         status = service.wire.ping()
     except LienThongError as error:
-        return Finding("service", ok=False, detail=error.message, hint=error.hint)
-    return Finding("service", ok=True, detail=f"answers a GET with {status}")
+        return failed(service.wire.client, "service", error)
+    return _fine(service, f"answers a GET with {status}")
 
 
-def _known(service: Service, request: Request) -> Finding:
+def _known(service: Service, request: Request) -> list[Finding]:
     """Call an operation that there is not, as ourselves and as nobody, and compare the answers.
 
     Many services look at credentials only when they are sent an envelope. An answer to ourselves
     proves that ours were accepted only where the service turns strangers away.
     """
+    client = service.wire.client
     try:
         said = _knock(service, request)
     except LienThongError as error:
-        hint = error.hint
-        if isinstance(error, _STRANGER) and isinstance(service.wire.client.auth, DancuHash):
+        if (
+            isinstance(error, _STRANGER)
+            and not error.details.get("hop")
+            and isinstance(client.auth, DancuHash)
+        ):
             hint = "check login, password, sv_url and this machine's clock, then ask the agency"
-            hint = "; ".join(filter(None, (hint, error.details.get("clock", ""))))
-        return Finding("service", ok=False, detail=error.message, hint=hint)
+            error.hint = "; ".join(filter(None, (hint, str(error.details.get("clock") or ""))))
+        return failed(client, "service", error)
+    if not service.wire.identified:
+        return _fine(service, said)
     try:
         _knock(service, request, anonymous=True)
     except _STRANGER:
-        return Finding("service", ok=True, detail=f"{said}; credentials accepted, a stranger is turned away")
+        return _fine(service, f"{said}; credentials accepted, a stranger is turned away")
     except LienThongError:
         pass
-    return Finding(
-        "service",
-        ok=True,
-        detail=f"{said}; credentials not contradicted",
-        hint="the service answers strangers as well: only a real request shows whether it knows us",
-    )
+    hint = "the service answers strangers as well: only a real request shows whether it knows us"
+    return _fine(service, f"{said}; credentials not contradicted", hint)
+
+
+def _fine(service: Service, detail: str, hint: str = "") -> list[Finding]:
+    return [*passed(service.wire.client), Finding("service", ok=True, detail=detail, hint=hint, hop=SERVICE)]
 
 
 def _knock(service: Service, request: Request, *, anonymous: bool = False) -> str:

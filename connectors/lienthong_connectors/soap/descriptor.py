@@ -9,6 +9,7 @@ from lienthong.exchange import Text
 from lienthong_connectors.codes import PACKAGE
 from lienthong_connectors.http.auth_fields import AUTH_FIELDS
 from lienthong_connectors.http.fields import TLS_FIELDS
+from lienthong_connectors.http.uplink_fields import UPLINK_FIELDS
 from lienthong_connectors.soap.commands import add_commands
 from lienthong_connectors.soap.settings import SoapLookup, SoapSource, SoapTarget
 
@@ -62,6 +63,7 @@ _CONNECTION = (
         "of the WSDL: none, same-origin, or hosts, addresses and networks that a GET may lead to as well",
         default="same-origin",
     ),
+    *UPLINK_FIELDS,
 )
 
 DESCRIPTOR = ConnectorDescriptor(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from lienthong.errors import Misconfigured, Reason, Refused
@@ -52,6 +52,10 @@ class Envelope:
         if not self.blocks:
             return ""
         return f'<soap:Header xmlns:soap="{self.space}">{"".join(self.blocks)}</soap:Header>'
+
+    def beside(self, blocks: Iterable[str]) -> Envelope:
+        """Return the same envelope with further header blocks, written already."""
+        return replace(self, blocks=(*self.blocks, *map(Markup, blocks)))
 
     def body(self, identity: str = "") -> Iterator[bytes]:
         """Yield the Body in its exclusive canonical form; ``identity`` is its wsu:Id."""

@@ -117,7 +117,10 @@ class Service:
             identity = message_id(scope["request"]["id"] if delivery else "")
             further = blocks(addressing, request.operation, self.wire.url, identity, where=self.where)
         envelope = request.envelope({**scope, "connection": self.extras}, further)
-        asking = self._asking(self.wire)
+        way = self.wire.client.route.blocks(request.operation.name)
+        if way is not None:
+            envelope = envelope.beside(way.markup)
+        asking = dataclasses.replace(self._asking(self.wire), way=way)
         return Answering(asking, request.operation, envelope, record, delivery=delivery, identity=identity)
 
     def knock(self, request: Request, *, anonymous: bool = False) -> Answering:
@@ -147,7 +150,7 @@ class Service:
             settings.soap_version,
             settings.wsdl_digest,
         )
-        found = described(wanted, self.wire.client.base, self.wire.get, self._context.cache)
+        found = described(wanted, self.wire.home, self.wire.get, self._context.cache)
         return dataclasses.replace(found, action=settings.action) if settings.action else found
 
     @property
@@ -163,7 +166,7 @@ class Service:
         from lienthong_connectors.soap.wsdl import describe
 
         pin = self.settings.wsdl_digest
-        return describe(self.location, self.wire.client.base, self.wire.get, pin=pin)
+        return describe(self.location, self.wire.home, self.wire.get, pin=pin)
 
     def _asking(self, wire: Wire) -> Asking:
         return Asking(wire, self.settings, self._security, self.packing, self.where)

@@ -8,10 +8,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 from lienthong.connector import Connection, Context
 from lienthong.errors import LienThongError, Misconfigured
 from lienthong_connectors.http.client import Call, Client
+from lienthong_connectors.http.fields import base_url, join_url
 from lienthong_connectors.http.status import failure
 from lienthong_connectors.http.transport import Incoming, Limits, Reply, Streamed
 
@@ -62,19 +64,25 @@ class Wire:
                 hint="use the rest connector for the national portal",
             )
         self._plain = dict(settings.headers)
-        self.client = Client(connection, context, limits, headers=self._plain, pool=2)
+        self.client = Client(connection, context, limits, headers=self._plain, pool=2, soap=True)
         self.where = f"connection {connection.id!r}"
         self.path: str = settings.path
+        self.home = base_url(connection)
         self.identified = self.client.identified
 
     @property
     def url(self) -> str:
-        """Address that requests are posted to."""
-        return self.client.url(self.path)
+        """Address of the service itself, whatever stands before it."""
+        return join_url(self.home, self.path)
 
     def get(self, url: str) -> bytes:
-        """Fetch a file of the service's description."""
-        reply = self.client.call(Call("GET", url, label="(wsdl)", answer_bytes=_BIG_WSDL)).reply
+        """Fetch a file of the service's description, on the way that requests go."""
+        params: dict[str, str] = {}
+        if self.client.route.gateway and url.startswith(self.home):
+            url, _, query = url.removeprefix(self.home).partition("?")
+            params = dict(parse_qsl(query, keep_blank_values=True))
+        call = Call("GET", url, params, label="(wsdl)", answer_bytes=_BIG_WSDL)
+        reply = self.client.call(call).reply
         error = failure(reply, where=f"{self.where} (wsdl)", safe=True)
         if error is not None:
             raise error
