@@ -9,6 +9,7 @@ from lienthong_connectors.http.fields import HTTP_FIELDS
 from lienthong_connectors.rest.settings_lookup import RestLookup
 from lienthong_connectors.rest.settings_source import RestSource
 from lienthong_connectors.rest.settings_target import RestTarget
+from lienthong_connectors.xroad.commands import add_commands
 
 DESCRIPTOR = ConnectorDescriptor(
     kind="rest",
@@ -20,5 +21,6 @@ DESCRIPTOR = ConnectorDescriptor(
     connection_type="lienthong_rest",
     connection=HTTP_FIELDS,
     settings={"source": RestSource, "target": RestTarget, "lookup": RestLookup},
+    commands=add_commands,
     codes=PACKAGE,
 )
