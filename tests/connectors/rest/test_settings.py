@@ -105,11 +105,14 @@ def test_the_descriptor_documents_every_option_and_field() -> None:
         "client_key_password",
         "officer_key_pass",
         "headers",
+        "uplink_password",
+        "uplink_token",
     }
 
 
 def test_the_documentation_names_every_option_and_connection_field() -> None:
-    page = (Path(__file__).parents[3] / "docs/connectors/rest.md").read_text(encoding="utf-8")
+    docs = Path(__file__).parents[3] / "docs/connectors"
+    page = "".join((docs / name).read_text(encoding="utf-8") for name in ("rest.md", "uplinks.md"))
     names = [option.name for role in ("source", "target", "lookup") for option in DESCRIPTOR.options(role)]
     names += [field.name for field in DESCRIPTOR.connection]
     pagings = (PagePaging, OffsetPaging, CursorPaging, KeysetPaging, TimeWindows)
