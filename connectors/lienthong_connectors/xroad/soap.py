@@ -46,7 +46,7 @@ class SoapWay(SecurityServer):
     """The way of SOAP envelopes: posted to the Security Server itself, which reads their headers."""
 
     def outgoing(self, call: Call) -> Call:
-        """Post to the root; the header blocks name the service. Absolute addresses stay."""
+        """Post to the Security Server itself; the header blocks name the service. Absolute addresses stay."""
         if call.path.startswith(("http://", "https://")):
             return call
         if call.method != "POST":
@@ -55,7 +55,7 @@ class SoapWay(SecurityServer):
                 where="connection extra 'xroad_protocol'",
                 hint="keep the WSDL with lienthong xroad wsdl, and give the file as wsdl",
             )
-        return dataclasses.replace(call, path="/")
+        return dataclasses.replace(call, path="")
 
     def blocks(self, operation: str) -> XRoadBlocks:
         """Return the header blocks of a request, under a fresh message id."""
