@@ -10,7 +10,11 @@ from lienthong.errors import Misconfigured
 
 def add_commands(commands: Any) -> None:
     """Add the command to the parser; its options belong to the sandbox itself."""
-    parser = commands.add_parser("sandbox", help="a simulated province on loopback", add_help=False)
+    parser = commands.add_parser(
+        "sandbox",
+        help="a simulated province, or a counterpart from a description, on loopback",
+        add_help=False,
+    )
     parser.add_argument("arguments", nargs=argparse.REMAINDER)
     parser.set_defaults(handler=_run)
 
