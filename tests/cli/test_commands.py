@@ -42,6 +42,17 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
     return call
 
 
+def test_the_sandbox_answers_its_own_help(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """Options behind the word belong to the sandbox; elsewhere an unknown one is an error."""
+    with pytest.raises(SystemExit) as ended:
+        main(["sandbox", "--help"])
+    assert ended.value.code == 0
+    assert "from" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as ended:
+        main(["codes", "--no-such-option"])
+    assert ended.value.code == 2
+
+
 def test_quarantine_list_show_and_repair(bench: Bench, run: Run, tmp_path: Path) -> None:
     """A steward sees the reason in either language, sees the record only when asking, and repairs it."""
     code, out, _ = run("quarantine", "list")

@@ -57,7 +57,12 @@ def _add_connectors_commands(commands: Any) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     given = sys.argv[1:] if argv is None else argv
-    args = build_parser(next((word for word in given if word[:1] != "-"), "")).parse_args(argv)
+    parser = build_parser(next((word for word in given if word[:1] != "-"), ""))
+    args, unknown = parser.parse_known_args(argv)
+    if args.command == "sandbox":  # all that follows is the sandbox's own, options in front included
+        args.arguments += unknown
+    elif unknown:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     show_audit_lines(verbose=args.verbose)
     try:
         return int(args.handler(args) or 0)
