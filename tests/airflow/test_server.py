@@ -118,7 +118,7 @@ def test_a_wait_for_the_target_is_deferred_and_the_triggerer_ends_it(server: Any
             if task["state"] == "deferred":
                 assert task["task_id"] == "push"
                 deferred[task["map_index"]] = task
-        time.sleep(0.2)
+        time.sleep(1)  # a deferral lasts 15 seconds at least
     (run,) = ended
     assert run["state"] == "success"
     assert set(deferred) == {0, 1}
