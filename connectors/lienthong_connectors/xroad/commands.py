@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import argparse
+
     from lienthong_connectors.http.client import Client
     from lienthong_connectors.xroad.identifiers import Member
     from lienthong_connectors.xroad.route import SecurityServer

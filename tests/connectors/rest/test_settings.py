@@ -112,7 +112,9 @@ def test_the_descriptor_documents_every_option_and_field() -> None:
 
 def test_the_documentation_names_every_option_and_connection_field() -> None:
     docs = Path(__file__).parents[3] / "docs/connectors"
-    page = "".join((docs / name).read_text(encoding="utf-8") for name in ("rest.md", "uplinks.md"))
+    page = "".join(
+        (docs / name).read_text(encoding="utf-8") for name in ("rest.md", "uplinks.md", "xroad.md")
+    )
     names = [option.name for role in ("source", "target", "lookup") for option in DESCRIPTOR.options(role)]
     names += [field.name for field in DESCRIPTOR.connection]
     pagings = (PagePaging, OffsetPaging, CursorPaging, KeysetPaging, TimeWindows)
