@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -10,6 +11,15 @@ import psycopg
 import pytest
 
 from lienthong.connector import Connection
+
+
+@pytest.fixture(autouse=True)
+def _rested() -> Iterator[None]:
+    """Forget, after each test, what services said of their limits: another test may get the same port."""
+    yield
+    pace = sys.modules.get("lienthong_connectors.http.pace")
+    if pace is not None:
+        pace._paces.clear()
 
 
 @dataclass(frozen=True)
