@@ -93,6 +93,29 @@ def test_the_switches_work_on_it(population: Counterpart) -> None:
         population.fault("duplicate_page")
 
 
+def test_operations_with_one_request_are_told_apart_by_their_action(tmp_path: Path) -> None:
+    """Two operations may take the same element; SOAPAction says which is meant (SOAP 1.1 section 6.1.1)."""
+    text = (Path(__file__).parents[1] / "fixtures" / "wsdl" / "stockquote.wsdl").read_text()
+    first, second, third = text.split('soapAction="http://example.com/GetLastTradePrice"')
+    wsdl = tmp_path / "quotes.wsdl"
+    wsdl.write_text(f'{first}soapAction="urn:ask"{second}soapAction="urn:tell"{third}')
+    with Counterpart(wsdl, fixed={"price": "12.5"}) as quotes:
+        assert len({name for name, _ in quotes.system.paths()}) == len(quotes.system.paths())
+        assert ask(quotes, "GetLastTradePrice", {"tickerSymbol": "VNM"})["price"] == "12.5"
+        client = zeep.Client(str(wsdl))
+        body = etree.tostring(client.create_message(client.service, "GetLastTradePrice", tickerSymbol="VNM"))
+        told = {
+            action: requests.post(
+                quotes.url,
+                body,
+                headers={"Content-Type": "text/xml", "SOAPAction": f'"{action}"'},
+                timeout=10,
+            ).status_code
+            for action in ("urn:ask", "urn:tell")
+        }
+        assert told == {"urn:ask": 200, "urn:tell": 202}
+
+
 def test_an_unknown_operation_and_what_is_no_wsdl(population: Counterpart, tmp_path: Path) -> None:
     """What the WSDL does not have is a fault; a file that is no WSDL is named."""
     envelope = (

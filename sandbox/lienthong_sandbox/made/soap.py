@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -44,6 +45,11 @@ class Served:
     asked: Mapping[str, Any]
     answered: Mapping[str, Any]
 
+    @property
+    def element(self) -> str:
+        """Clark name of the request's element in the Body."""
+        return self.described.request.body[0].name
+
 
 class MadeSoap(System):
     """A counterpart that answers every operation of a WSDL; lists hold ``records`` elements."""
@@ -57,14 +63,14 @@ class MadeSoap(System):
         """Serve the operations of ``wsdl``, a file or a catalogue's folder; raises `Misconfigured`."""
         described = describe(locate(str(wsdl), ""), "", _nothing)
         contracts = Contracts(Schemas(described.roots))
-        self._served: dict[tuple[str, str], Served] = {}
+        self._served: list[Served] = []
         for port, operation, version in operations_of(described.document):
             compiled = compile_operation(described, operation.name, port=port, version=version)
             asked, answered = (
                 contracts.message(message)[1] for message in (operation.input, operation.output)
             )
-            for element in compiled.request.body[:1]:
-                self._served[version, element.name] = Served(compiled, version, asked, answered)
+            if compiled.request.body:
+                self._served.append(Served(compiled, version, asked, answered))
         if not self._served:
             raise ValueError("the WSDL has no SOAP operation")
         self._maker = Maker({}, fixed=fixed, rows=records, optional=1.0)
@@ -75,24 +81,20 @@ class MadeSoap(System):
 
     def paths(self) -> list[tuple[str, str]]:
         """Return the operations: what each is called, and its path."""
-        return [(f"{one.described.name} (SOAP {one.version})", "") for one in self._served.values()]
+        return [(f"{one.described.name} (SOAP {one.version})", "") for one in self._served]
 
     def operation(self, call: Call) -> str:
         """Name of the operation that the Body's element calls."""
         wanted = soap.operation_of(call.body)
         return next(
-            (
-                str(one.described.name)
-                for (_, element), one in self._served.items()
-                if element.rpartition("}")[2] == wanted
-            ),
+            (str(one.described.name) for one in self._served if one.element.rpartition("}")[2] == wanted),
             "unknown",
         )
 
     def error_in_200(self) -> Response:
         """Answer with a fault that HTTP calls a success."""
-        version = next(iter(self._served))[0]
-        return soap.fault_response(SoapError("99", "Lỗi hệ thống", 200, sender=False), _VERSIONS[version])
+        space = _VERSIONS[self._served[0].version]
+        return soap.fault_response(SoapError("99", "Lỗi hệ thống", 200, sender=False), space)
 
     def app(self) -> ASGIApp:
         """Return the app with its one path."""
@@ -103,7 +105,7 @@ class MadeSoap(System):
         version = "1.2" if SOAP12.encode() in raw else "1.1"
         space = _VERSIONS[version]
         try:
-            served = self._find(soap.parse(raw, space), version)
+            served = self._find(soap.parse(raw, space), version, _action(request))
             value = self._read(served, raw)
             self.store.note(str(served.described.name), "", request.headers.get("x-request-id"))
             if served.described.answer is None:
@@ -113,11 +115,12 @@ class MadeSoap(System):
             return soap.fault_response(fault, space)
         return Response(content, media_type=soap.media_type(space))
 
-    def _find(self, element: etree._Element, version: str) -> Served:
-        found = self._served.get((version, str(element.tag)))
-        if found is None:
+    def _find(self, element: etree._Element, version: str, action: str) -> Served:
+        """Return the operation of a Body's element; of several the one with the action asked for."""
+        found = [one for one in self._served if (one.version, one.element) == (version, element.tag)]
+        if not found:
             raise SoapError("99", f"there is no operation {etree.QName(element).localname} in SOAP {version}")
-        return found
+        return next((one for one in found if one.described.action == action), found[0])
 
     def _read(self, served: Served, raw: bytes) -> Any:
         """Return the request as JSON; refuse what its schema does not allow, by path and rule."""
@@ -150,6 +153,12 @@ class MadeSoap(System):
         for element in served.described.answer.body if served.described.answer else ():
             body.append(writer.element(element, answer))
         return etree.tostring(envelope, encoding="UTF-8", xml_declaration=True)
+
+
+def _action(request: Request) -> str:
+    """Return the SOAPAction: a header in SOAP 1.1, a parameter of the content type in 1.2."""
+    said = re.search(r'action="?([^";]*)', request.headers.get("content-type", ""))
+    return said.group(1) if said else request.headers.get("soapaction", "").strip('"')
 
 
 def _nothing(url: str) -> bytes:
