@@ -19,7 +19,7 @@ from counterparts import node
 
 from lienthong.cli import main
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("from_wsdl")]
 WSDLS = Path(__file__).parent / "wsdls"
 PUBLISHED = Path(__file__).parents[2] / "fixtures" / "wsdl"
 
@@ -182,9 +182,21 @@ def service(project: Project, name: str) -> Iterator[tuple[int, Path]]:
         yield port, file
 
 
-@pytest.mark.parametrize("name", [*DELIVERED, *TAKEN])
-def test_it_runs_to_delivered_records(project: Project, name: str) -> None:
-    """The written exchange runs as it stands; a record that the types forbid goes to quarantine."""
+@dataclass(frozen=True)
+class Run:
+    """How a run settled, and what the service was asked."""
+
+    settled: dict[str, Any]
+    calls: list[Any]
+
+
+@pytest.fixture(scope="module")
+def runs(project: Project) -> dict[str, Run]:
+    """One run of every written exchange that can run, as it stands."""
+    return {name: _run(project, name) for name in (*DELIVERED, *TAKEN)}
+
+
+def _run(project: Project, name: str) -> Run:
     dag = project.folder / "dags" / f"{name}.py"
     text = dag.read_text()
     if name in LENIENT:  # what is to be quarantined is a large share of so few records
@@ -196,17 +208,21 @@ def test_it_runs_to_delivered_records(project: Project, name: str) -> None:
     with service(project, name) as (port, connections):
         done = project.lienthong("run", dag, "--connections", connections, "--json")
         assert done.returncode == 0, done.stdout + done.stderr
-        settled = json.loads(done.stdout.splitlines()[-1])
         with urlopen(f"http://127.0.0.1:{port}/calls") as answer:
-            calls = json.load(answer)
-    wanted = (DELIVERED | TAKEN)[name]
-    assert settled["acknowledged"] == wanted, settled
+            return Run(json.loads(done.stdout.splitlines()[-1]), json.load(answer))
+
+
+@pytest.mark.parametrize("name", [*DELIVERED, *TAKEN])
+def test_it_runs_to_delivered_records(runs: dict[str, Run], name: str) -> None:
+    """The written exchange runs as it stands; a record that the types forbid goes to quarantine."""
+    found, wanted = runs[name], (DELIVERED | TAKEN)[name]
+    assert found.settled["acknowledged"] == wanted, found.settled
     if name in TAKEN:
-        assert len(calls) == wanted
-    assert {operation for operation, _ in calls} == {CASES[name].operation}
+        assert len(found.calls) == wanted
+    assert {operation for operation, _ in found.calls} == {CASES[name].operation}
 
 
-def test_types_arrive_in_the_database(project: Project) -> None:
+def test_types_arrive_in_the_database(project: Project, runs: dict[str, Run]) -> None:
     """Numbers, nested members and lists of the answers stand in columns of their own, nothing lost."""
     with contextlib.closing(project.database) as database:
         database.row_factory = sqlite3.Row
