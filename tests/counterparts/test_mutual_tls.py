@@ -218,7 +218,8 @@ def test_only_the_authorities_of_ca_file_are_believed(nginx: Serve, province: Pr
 
 def test_requests_adds_no_public_authority_to_ours(nginx: Serve, province: Province) -> None:
     """After a request the context still holds what ca_file holds and nothing else."""
-    from lienthong_connectors.http.client import Call, Client
+    from lienthong_connectors.http.call import Call
+    from lienthong_connectors.http.client import Client
     from lienthong_connectors.http.transport import Limits
 
     with nginx() as port:

@@ -6,7 +6,7 @@ import copy
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -16,6 +16,7 @@ from lienthong.connector import Connection, Context
 from lienthong.errors import LienThongError, Misconfigured, ProtocolViolation, Unauthenticated
 from lienthong_connectors.http.auth import Dialect
 from lienthong_connectors.http.budget import Budget
+from lienthong_connectors.http.call import Call
 from lienthong_connectors.http.clock import clock_hint
 from lienthong_connectors.http.coding import ACCEPTED
 from lienthong_connectors.http.fields import fixed_headers, join_url
@@ -35,26 +36,6 @@ if TYPE_CHECKING:  # cryptography is loaded where messages are signed only
 _AGENT = "lienthong"
 #: Credentials renewed within a minute; afterwards a refusal is final.
 _RENEWALS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request in the words of a connector.
-
-    ``path`` is under the connection's host, or an absolute URL of the same origin; ``label`` is
-    what messages and logs call it. ``safe``: repeating it has no effect. ``answer_bytes``: bound of
-    the answer, 0 for the client's own.
-    """
-
-    method: str
-    path: str
-    params: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | Streamed | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    label: str = ""
-    safe: bool = True
-    correlation: str = ""
-    answer_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

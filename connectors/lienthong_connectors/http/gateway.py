@@ -18,7 +18,7 @@ from lienthong_connectors.http.trouble import GATEWAY, Trouble
 from lienthong_connectors.http.uplink import Profile
 
 if TYPE_CHECKING:
-    from lienthong_connectors.http.client import Call
+    from lienthong_connectors.http.call import Call
     from lienthong_connectors.http.transport import Incoming
 
 _SMALL = 65_536

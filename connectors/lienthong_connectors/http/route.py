@@ -17,7 +17,8 @@ from lienthong_connectors.http.trouble import SERVICE
 
 if TYPE_CHECKING:
     from lienthong.connector import Finding
-    from lienthong_connectors.http.client import Call, Client
+    from lienthong_connectors.http.call import Call
+    from lienthong_connectors.http.client import Client
     from lienthong_connectors.http.transport import Incoming, Streamed
 
 

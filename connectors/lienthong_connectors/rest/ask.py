@@ -13,7 +13,8 @@ from lienthong.errors import Misconfigured, Reason, Refused
 from lienthong.exchange import Text
 from lienthong.records import Record
 from lienthong_connectors.codes import told
-from lienthong_connectors.http.client import Call, Client
+from lienthong_connectors.http.call import Call
+from lienthong_connectors.http.client import Client
 from lienthong_connectors.http.status import agency_words, failure
 from lienthong_connectors.http.transport import Limits, Reply
 from lienthong_connectors.rest.check import check_path

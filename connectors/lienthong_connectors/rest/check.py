@@ -6,7 +6,8 @@ from contextlib import closing
 
 from lienthong.connector import Finding
 from lienthong.errors import LienThongError
-from lienthong_connectors.http.client import Call, Client
+from lienthong_connectors.http.call import Call
+from lienthong_connectors.http.client import Client
 from lienthong_connectors.http.probe import failed, passed, probe
 from lienthong_connectors.http.status import failure
 from lienthong_connectors.http.trouble import SERVICE

@@ -11,7 +11,8 @@ from urllib.parse import urlencode
 import orjson
 
 from lienthong.errors import ProtocolViolation
-from lienthong_connectors.http.client import Call, Client
+from lienthong_connectors.http.call import Call
+from lienthong_connectors.http.client import Client
 from lienthong_connectors.http.status import failure
 from lienthong_connectors.http.transport import Incoming, Reply
 from lienthong_connectors.rest.decode import check_type, check_utf8, decode_reply

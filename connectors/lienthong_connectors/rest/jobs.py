@@ -11,7 +11,8 @@ import orjson
 from lienthong.connector import Batch, Receipt
 from lienthong.errors import OutcomeUnknown, ProtocolViolation, RateLimited, TimedOut, Unavailable
 from lienthong_connectors.codes import told
-from lienthong_connectors.http.client import Answered, Call, Client
+from lienthong_connectors.http.call import Call
+from lienthong_connectors.http.client import Answered, Client
 from lienthong_connectors.http.privacy import spoken
 from lienthong_connectors.http.status import failure, retry_after
 from lienthong_connectors.rest.accepted import Accepted

@@ -12,7 +12,8 @@ import orjson
 from lienthong.connector import Answer, Batch, Receipt
 from lienthong.errors import Misconfigured
 from lienthong.records import Record, key_of
-from lienthong_connectors.http.client import Answered, Call, Client
+from lienthong_connectors.http.call import Call
+from lienthong_connectors.http.client import Answered, Client
 from lienthong_connectors.http.status import failure
 from lienthong_connectors.rest.decode import decode_reply
 from lienthong_connectors.rest.jobs import Jobs

@@ -22,7 +22,8 @@ from lienthong.errors import (
 from lienthong.exchange import Text
 from lienthong.records import key_of
 from lienthong_connectors.codes import told
-from lienthong_connectors.http.client import Answered, Call, Client
+from lienthong_connectors.http.call import Call
+from lienthong_connectors.http.client import Answered, Client
 from lienthong_connectors.http.status import agency_words, failure, retry_after
 from lienthong_connectors.http.transport import Limits
 from lienthong_connectors.rest.check import check_path

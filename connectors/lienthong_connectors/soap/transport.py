@@ -12,7 +12,8 @@ from urllib.parse import parse_qsl
 
 from lienthong.connector import Connection, Context
 from lienthong.errors import LienThongError, Misconfigured
-from lienthong_connectors.http.client import Call, Client
+from lienthong_connectors.http.call import Call
+from lienthong_connectors.http.client import Client
 from lienthong_connectors.http.fields import base_url, join_url
 from lienthong_connectors.http.status import failure
 from lienthong_connectors.http.transport import Incoming, Limits, Reply, Streamed

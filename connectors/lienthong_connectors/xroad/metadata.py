@@ -15,7 +15,7 @@ import orjson
 from lxml import etree
 
 from lienthong.errors import Misconfigured, ProtocolViolation
-from lienthong_connectors.http.client import Call
+from lienthong_connectors.http.call import Call
 from lienthong_connectors.http.route import Route
 from lienthong_connectors.http.status import failure
 from lienthong_connectors.http.transport import Reply

@@ -21,7 +21,7 @@ from lienthong_connectors.xroad.faults import trouble_of
 from lienthong_connectors.xroad.route import Parties, SecurityServer, message_id
 
 if TYPE_CHECKING:
-    from lienthong_connectors.http.client import Call
+    from lienthong_connectors.http.call import Call
     from lienthong_connectors.http.transport import Incoming
 
 _NOT_HASHED = frozenset(

@@ -24,7 +24,8 @@ from lienthong_connectors.xroad.route import Parties, SecurityServer, message_id
 
 if TYPE_CHECKING:
     from lienthong.connector import Finding
-    from lienthong_connectors.http.client import Call, Client
+    from lienthong_connectors.http.call import Call
+    from lienthong_connectors.http.client import Client
     from lienthong_connectors.http.transport import Incoming
 
 XROAD: Final = "http://x-road.eu/xsd/xroad.xsd"

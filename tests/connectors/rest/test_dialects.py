@@ -16,7 +16,8 @@ from lienthong.connector import ReadRequest
 from lienthong.errors import Forbidden, Misconfigured, RateLimited, Unauthenticated
 from lienthong.signing import KeyRing
 from lienthong.signing.keys import create_development_keys
-from lienthong_connectors.http.client import Call, Client
+from lienthong_connectors.http.call import Call
+from lienthong_connectors.http.client import Client
 from lienthong_connectors.http.transport import Limits, Streamed
 from lienthong_connectors.rest import HttpSignature, RestSource, RestTarget
 

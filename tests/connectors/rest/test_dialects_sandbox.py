@@ -12,7 +12,8 @@ import pytest
 from lienthong.connector import Batch, Connection, Context, Question
 from lienthong.errors import Forbidden, LienThongError, RateLimited, Refused, Unauthenticated
 from lienthong.records import canonical, sha256
-from lienthong_connectors.http.client import Call, Client
+from lienthong_connectors.http.call import Call
+from lienthong_connectors.http.client import Client
 from lienthong_connectors.http.status import failure
 from lienthong_connectors.http.transport import Limits, Streamed
 from lienthong_connectors.presets import verify_citizen, vxp_send, vxp_status

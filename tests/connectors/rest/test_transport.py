@@ -33,7 +33,8 @@ from lienthong.errors import (
     Unauthenticated,
     Unavailable,
 )
-from lienthong_connectors.http.client import Call, Client
+from lienthong_connectors.http.call import Call
+from lienthong_connectors.http.client import Client
 from lienthong_connectors.http.fields import base_url
 from lienthong_connectors.http.transport import Limits, Streamed
 from lienthong_connectors.rest import RestSource, RestTarget

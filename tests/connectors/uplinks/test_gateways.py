@@ -18,7 +18,8 @@ from lienthong.errors import (
     Unavailable,
 )
 from lienthong.records import canonical, sha256
-from lienthong_connectors.http.client import Call, Client
+from lienthong_connectors.http.call import Call
+from lienthong_connectors.http.client import Client
 from lienthong_connectors.http.gateway_errors import API_MANAGER, BY_STATUS
 from lienthong_connectors.http.transport import Limits
 from lienthong_connectors.http.uplink import PROFILES, profile_of
