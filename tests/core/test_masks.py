@@ -74,6 +74,20 @@ def test_xml_is_masked_below_a_personal_element_and_in_attributes() -> None:
     assert ">ok<" in text
 
 
+def test_nobody_hides_beside_comments_between_elements_or_in_names() -> None:
+    """Elements around comments are all looked at, text between elements is, and so are JSON's names."""
+    masks = Masks(["hoten"])
+    comments = "<!-- x --><HoTen>Trần Văn Một</HoTen>" * 2
+    xml = f"<a>{comments}<HoTen>Trần Văn <b/>Hai Ba<!-- y --> Bốn Năm</HoTen><?z Sáu?>079180001234</a>"
+    text = masked_body(xml.encode(), "text/xml", masks)["text"]
+    assert text.count("<HoTen>") == 3
+    for word in ("Trần", "Một", "Hai", "Bốn", "Sáu", "079180001234", " x ", " y "):
+        assert word not in text
+    found = masked_body(b'{"079180001234": {"x": 1}, "ok": 2}', "application/json", masks)["json"]
+    assert next(iter(found)).startswith("063180")
+    assert found["ok"] == 2
+
+
 @pytest.mark.parametrize(
     ("body", "media"),
     [(b"{broken", "application/json"), (b"<a", "text/xml"), (b"\x89PNG", "image/png"), (b"x", "")],

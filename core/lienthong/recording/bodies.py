@@ -38,7 +38,10 @@ def masked_value(value: Any, masks: Masks, name: str = "", *, within: bool = Fal
     """Return a JSON value with what is personal replaced, whatever lies below a personal name included."""
     if isinstance(value, Mapping):
         inside = within or (bool(name) and masks.is_personal(name))
-        return {key: masked_value(item, masks, str(key), within=inside) for key, item in value.items()}
+        return {
+            masks.free(str(key)): masked_value(item, masks, str(key), within=inside)
+            for key, item in value.items()
+        }
     if isinstance(value, list):
         return [masked_value(item, masks, name, within=within) for item in value]
     if (
@@ -107,8 +110,21 @@ def _element(element: etree._Element, masks: Masks, *, within: bool) -> None:
     for key, value in element.attrib.items():
         if not str(key).startswith("{http://www.w3.org/"):
             element.set(key, str(masks.leaf(str(key), str(value), within=within)))
-    for child in element:
+    for child in list(element):
+        if child.tail and child.tail.strip():  # text between elements belongs to the one around them
+            child.tail = str(masks.leaf(name.rpartition("}")[2], child.tail, within=within))
         if isinstance(child.tag, str):
             _element(child, masks, within=inside)
-        else:
-            element.remove(child)
+        elif child.tag is etree.Comment or child.tag is etree.ProcessingInstruction:
+            _without(element, child)
+
+
+def _without(element: etree._Element, note: etree._Element) -> None:
+    """Take a comment or an instruction out and leave the text behind it."""
+    before = note.getprevious()
+    if before is not None:
+        before.tail = (before.tail or "") + (note.tail or "")
+    else:
+        element.text = (element.text or "") + (note.tail or "")
+    note.tail = None
+    element.remove(note)
