@@ -26,22 +26,25 @@ class Segment:
     """A reference to a segment: what travels between steps instead of records.
 
     ``digest``: SHA-256 (hex) of the compressed bytes, its name in the store. ``root``: Merkle root
-    (hex) over the records. ``count``: records. ``size``: bytes once unpacked.
+    (hex) over the records. ``count``: records. ``size``: bytes once unpacked. ``index``: root (hex) of
+    its key index (`lienthong.keyindex`), which also names that; empty where it has none.
     """
 
     digest: str
     root: str
     count: int
     size: int
+    index: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the reference as a JSON-ready object."""
-        return {"digest": self.digest, "root": self.root, "count": self.count, "size": self.size}
+        plain = {"digest": self.digest, "root": self.root, "count": self.count, "size": self.size}
+        return plain | ({"index": self.index} if self.index else {})
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> Segment:
         """Return the reference that `as_dict` described."""
-        return cls(value["digest"], value["root"], value["count"], value["size"])
+        return cls(value["digest"], value["root"], value["count"], value["size"], value.get("index", ""))
 
 
 def pack(records: Sequence[bytes]) -> tuple[Segment, bytes]:

@@ -9,8 +9,10 @@ from __future__ import annotations
 from typing import Final
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
+    Float,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
@@ -22,7 +24,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-HEAD: Final = "0001"
+HEAD: Final = "0002"
 """The migration that makes exactly these tables."""
 
 VERSION_TABLE: Final = "lienthong_version"
@@ -77,9 +79,20 @@ RUNS: Final = Table(
     Column("counts", Text, nullable=False),
     Column("opened_at", Text, nullable=False),
     Column("settled_at", Text),
+    Column("number", BigInteger, nullable=False, server_default="0"),
+    Column("kind", Text, nullable=False, server_default="run"),
+    Column("closed_at", Text),
+    Column("closed_by", Text),
+    Column("closed_why", Text),
     Index(None, "opened_at"),
+    Index(None, "number"),
 )
-"""One execution of an exchange; ``settled_at`` is empty until it settles."""
+"""One execution of an exchange; ``settled_at`` is empty until it settles.
+
+``number`` orders the openings of all runs of the ledger: what a run with a higher number pulled is
+newer. ``kind`` is run, replay or staging (records of an earlier run mapped again). A run that will
+never settle is closed by a person: when, by whom and why.
+"""
 
 CURSORS: Final = Table(
     "lt_cursor",
@@ -124,13 +137,33 @@ DELIVERIES: Final = Table(
     Column("intended_at", Text, nullable=False),
     Column("sent_at", Text),
     Column("answered_at", Text),
+    Column("scope", Text, nullable=False, server_default=""),
+    Column("index_root", Text, nullable=False, server_default=""),
+    Column("fence", BigInteger, nullable=False, server_default="0"),
+    Column("owner", Text, nullable=False, server_default=""),
+    Column("free_at", Float, nullable=False, server_default="0"),
+    Column("handovers", Integer, nullable=False, server_default="0"),
+    Column("sent_count", Integer, nullable=False, server_default="0"),
+    Column("taken_count", Integer, nullable=False, server_default="0"),
+    Column("unchanged", Text, nullable=False, server_default="[]"),
+    Column("superseded", Text, nullable=False, server_default="[]"),
+    Column("taken", BigInteger),
     ForeignKeyConstraint(["exchange", "run"], ["lt_run.exchange", "lt_run.run"]),
     Index(None, "exchange", "state"),
     Index(None, "state"),
+    Index(None, "scope", "state"),
+    Index(None, "scope", "taken"),
 )
 """The life of one segment towards one target; ``run`` is the run that intended it first.
 
 ``before`` is the state to go back to where the last request is known not to have been taken.
+``scope`` names the place at the target whose keys are compared (`lienthong.pipeline.versions`),
+``index_root`` the segment's key index. ``fence`` and ``owner`` say under which lease the request left,
+``free_at`` (seconds since 1970 by the database's clock) when it certainly is no longer under way,
+``handovers`` how often another process took it over. ``sent_count`` and ``taken_count`` are the
+records that were sent and that the target acknowledged; ``unchanged`` and ``superseded`` the lines
+(ranges) that were not sent, because the target has them or something newer. ``taken`` orders final
+answers: the version of a key with the highest ``taken`` is what the target has.
 """
 
 PLANNED: Final = Table(
@@ -145,6 +178,56 @@ PLANNED: Final = Table(
     Index(None, "delivery"),
 )
 """Which deliveries a run needs: a run that repeats an unsettled one finds its deliveries again."""
+
+LEASES: Final = Table(
+    "lt_lease",
+    METADATA,
+    Column("exchange", Text, primary_key=True),
+    Column("run", Text, primary_key=True),
+    Column("step", Text, primary_key=True),
+    Column("part", Integer, primary_key=True, autoincrement=False),
+    Column("holder", Text, nullable=False),
+    Column("token", BigInteger, nullable=False),
+    Column("taken_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+)
+"""Who works on which step of which run until when (seconds since 1970 by the database's clock)."""
+
+FENCES: Final = Table(
+    "lt_fence",
+    METADATA,
+    Column("exchange", Text, primary_key=True),
+    Column("token", BigInteger, nullable=False),
+)
+"""The last fencing token that a lease of an exchange was given; it only grows."""
+
+KEY_LEVELS: Final = Table(
+    "lt_key_level",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("scope", Text, nullable=False),
+    Column("level", Integer, nullable=False),
+    Column("first_taken", BigInteger, nullable=False),
+    Column("last_taken", BigInteger, nullable=False),
+    Column("entries", BigInteger, nullable=False),
+    Column("made_at", Text, nullable=False),
+    Index(None, "scope", "last_taken"),
+)
+"""Compacted key indexes of a scope: which version of each key the target took, by delivery order."""
+
+HOLDS: Final = Table(
+    "lt_hold",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("exchange", Text, nullable=False),
+    Column("run", Text),
+    Column("by", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("placed_at", Text, nullable=False),
+    Column("lifted_at", Text),
+    Index(None, "exchange"),
+)
+"""Legal holds: housekeeping removes nothing of an exchange (or of one of its runs) under one."""
 
 QUARANTINE: Final = Table(
     "lt_quarantine",
@@ -164,9 +247,31 @@ QUARANTINE: Final = Table(
     Column("replay_run", Text),
     Column("added_at", Text, nullable=False),
     Column("changed_at", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False, server_default=""),
+    Column("occurrences", Integer, nullable=False, server_default="1"),
+    Column("last_run", Text, nullable=False, server_default=""),
     UniqueConstraint("previous"),
     Index(None, "exchange", "run"),
     Index(None, "state"),
     Index(None, "key_hash"),
+    Index(None, "fingerprint"),
 )
-"""The index of refused records; their bytes stay in segments, people appear as keyed hashes only."""
+"""The index of refused records; their bytes stay in segments, people appear as keyed hashes only.
+
+The same bytes refused again by a later run for the same reasons are one item (``fingerprint``) that
+counts its ``occurrences``; `SIGHTINGS` says where each run met it.
+"""
+
+SIGHTINGS: Final = Table(
+    "lt_sighting",
+    METADATA,
+    Column("exchange", Text, primary_key=True),
+    Column("run", Text, primary_key=True),
+    Column("step", Text, primary_key=True),
+    Column("segment", Text, primary_key=True),
+    Column("line", Integer, primary_key=True, autoincrement=False),
+    Column("item", Text, ForeignKey("lt_quarantine.id"), nullable=False),
+    Column("seen_at", Text, nullable=False),
+    Index(None, "item"),
+)
+"""Where a later run met a record that was in quarantine already."""
