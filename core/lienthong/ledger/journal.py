@@ -12,11 +12,13 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, func, select, update
 
-from lienthong.errors import Misconfigured, Permanent, UnknownName
+from lienthong.errors import Misconfigured, StaleRun, UnknownName
 from lienthong.ledger.clock import now
 from lienthong.ledger.deliveries import Deliveries
+from lienthong.ledger.fencing import stale
+from lienthong.ledger.leases import Lease, lock_of, require
 from lienthong.ledger.store import dump, load, upsert
 from lienthong.ledger.tables import CURSORS, RUNS, STEPS
 from lienthong.records import digest as digest_of
@@ -42,6 +44,8 @@ class RunState:
     ``digest`` is the agreement's; ``epoch`` names the run that had settled before this one was
     opened ("" for none) and goes into idempotency keys; ``since`` is where the pull begins,
     ``explicit_since`` whether somebody asked for it. ``counts`` and ``cursor`` are set by `settle`.
+    ``number`` orders the openings of all runs: what a run with a higher number pulled is newer. ``kind``
+    is run, replay or staging; ``closed_at`` is set where a person closed a run that never settled.
     """
 
     exchange: str
@@ -58,6 +62,9 @@ class RunState:
     settled_at: str | None = None
     cursor: str | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
+    number: int = 0
+    kind: str = "run"
+    closed_at: str | None = None
 
 
 class Journal(Deliveries):
@@ -72,6 +79,7 @@ class Journal(Deliveries):
         dry_run: bool = False,
         since: str | None = None,
         limit: int | None = None,
+        kind: str = "run",
     ) -> RunState:
         """Open a run, or return it as its first opening fixed it.
 
@@ -79,7 +87,7 @@ class Journal(Deliveries):
         validators out, so that a conditional request cannot answer "nothing new". Raises
         `Misconfigured` where the agreement has changed since the run was opened.
         """
-        with self._database.write() as connection:
+        with self._database.write(lock=lock_of("runs")) as connection:
             row = _run(connection, exchange, run)
             if row is None:
                 at = _cursor(connection, exchange)
@@ -95,6 +103,8 @@ class Journal(Deliveries):
                     "validators": dump({} if since is not None else dict(at.validators)),
                     "counts": dump({}),
                     "opened_at": now(),
+                    "number": _next_number(connection),
+                    "kind": kind,
                 }
                 # Two tasks of one run may open it at the same moment: the first one counts.
                 connection.execute(upsert(connection, RUNS, [values]))
@@ -136,19 +146,28 @@ class Journal(Deliveries):
         validators: Mapping[str, Any],
         counts: Mapping[str, int],
         advance: bool = True,
+        lease: Lease | None = None,
     ) -> bool:
         """Mark a run settled and move the exchange's cursor, both or neither.
 
         Returns False where the run has settled before. ``cursor`` None leaves the cursor where it
         is; it never moves backwards unless the run was given an explicit ``since``. Without
         ``advance`` (a trial, a replay) the exchange stands where it stood, epoch included; a dry run
-        never advances. Raises `Permanent` where another run settled since this one was opened: its
-        deliveries may have been made again under other idempotency keys.
+        never advances. Raises `StaleRun` where another run settled since this one was opened, or a person
+        closed this one, and `LeaseLost` where the ``lease`` given is no longer held.
         """
         with self._database.write() as connection:
             row = _found(_run(connection, exchange, run, lock=True), exchange, run)
             if row.settled_at is not None:
                 return False
+            if lease is not None:
+                require(connection, lease)
+            if row.closed_at is not None:
+                raise StaleRun(
+                    "this run was closed by a person",
+                    where=f"exchange {exchange!r}, run {run!r}",
+                    hint="start a new run",
+                )
             if advance and not row.dry_run:
                 _move_cursor(connection, row, cursor, validators)
             connection.execute(
@@ -158,8 +177,21 @@ class Journal(Deliveries):
             )
         return True
 
-    def save_step(self, exchange: str, run: str, step: str, part: int, data: Mapping[str, Any]) -> None:
-        """Keep a small JSON checkpoint of a step, replacing the former one."""
+    def save_step(
+        self,
+        exchange: str,
+        run: str,
+        step: str,
+        part: int,
+        data: Mapping[str, Any],
+        *,
+        lease: Lease | None = None,
+    ) -> None:
+        """Keep a small JSON checkpoint of a step, replacing the former one.
+
+        With a ``lease`` it must still be held (`LeaseLost`): a process that slept through its lease
+        writes nothing over the work of the one that took it over.
+        """
         values = {
             "exchange": exchange,
             "run": run,
@@ -169,6 +201,8 @@ class Journal(Deliveries):
             "saved_at": now(),
         }
         with self._database.write() as connection:
+            if lease is not None:
+                require(connection, lease)
             connection.execute(upsert(connection, STEPS, [values], replace=("data", "saved_at")))
 
     def step(self, exchange: str, run: str, step: str, part: int) -> dict[str, Any] | None:
@@ -179,6 +213,11 @@ class Journal(Deliveries):
                 select(c.data).where(c.exchange == exchange, c.run == run, c.step == step, c.part == part)
             ).scalar_one_or_none()
         return None if found is None else load(found)
+
+
+def _next_number(connection: Connection) -> int:
+    """Return the next number in the order of openings."""
+    return int(connection.execute(select(func.coalesce(func.max(RUNS.c.number), 0))).scalar_one()) + 1
 
 
 def _run(connection: Connection, exchange: str, run: str, *, lock: bool = False) -> Row[Any] | None:
@@ -211,11 +250,7 @@ def _move_cursor(
         "epoch": digest_of({"exchange": row.exchange, "run": row.run, "previous": row.epoch}),
     }
     if at.epoch != row.epoch or not _replace_cursor(connection, row.exchange, at.epoch, fresh):
-        raise Permanent(
-            f"run {at.run!r} of this exchange settled while this run was under way",
-            where=f"exchange {row.exchange!r}, run {row.run!r}",
-            hint="start a new run; let one exchange have one active run at a time",
-        )
+        raise stale(f"exchange {row.exchange!r}, run {row.run!r}", at.run)
 
 
 def _replace_cursor(connection: Connection, exchange: str, epoch: str, fresh: Mapping[str, Any]) -> bool:
@@ -259,4 +294,7 @@ def _run_state(row: Row[Any]) -> RunState:
         settled_at=row.settled_at,
         cursor=row.cursor,
         counts=load(row.counts),
+        number=row.number,
+        kind=row.kind,
+        closed_at=row.closed_at,
     )

@@ -147,6 +147,7 @@ DELIVERIES: Final = Table(
     Column("taken_count", Integer, nullable=False, server_default="0"),
     Column("unchanged", Text, nullable=False, server_default="[]"),
     Column("superseded", Text, nullable=False, server_default="[]"),
+    Column("inherited", Text, nullable=False, server_default="[]"),
     Column("taken", BigInteger),
     ForeignKeyConstraint(["exchange", "run"], ["lt_run.exchange", "lt_run.run"]),
     Index(None, "exchange", "state"),
@@ -162,8 +163,9 @@ DELIVERIES: Final = Table(
 ``free_at`` (seconds since 1970 by the database's clock) when it certainly is no longer under way,
 ``handovers`` how often another process took it over. ``sent_count`` and ``taken_count`` are the
 records that were sent and that the target acknowledged; ``unchanged`` and ``superseded`` the lines
-(ranges) that were not sent, because the target has them or something newer. ``taken`` orders final
-answers: the version of a key with the highest ``taken`` is what the target has.
+(ranges) that were not sent, because the target has them or something newer; ``inherited`` those that an
+earlier run, which never settled, had delivered. ``taken`` orders final answers: the version of a key
+with the highest ``taken`` is what the target has.
 """
 
 PLANNED: Final = Table(

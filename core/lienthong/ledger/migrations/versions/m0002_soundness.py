@@ -56,7 +56,7 @@ def _deliveries() -> None:
         _number("fence", kind=sa.BigInteger),
         _number("free_at", kind=sa.Float),
         *map(_number, ("handovers", "sent_count", "taken_count")),
-        *(_text(name, "[]") for name in ("unchanged", "superseded")),
+        *(_text(name, "[]") for name in ("unchanged", "superseded", "inherited")),
         sa.Column("taken", sa.BigInteger(), nullable=True),
     ):
         op.add_column("lt_delivery", column)
