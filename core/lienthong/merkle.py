@@ -12,6 +12,8 @@ from hashlib import sha256
 
 EMPTY_ROOT = sha256(b"").hexdigest()
 
+_LEAF, _NODE = sha256(b"\x00"), sha256(b"\x01")
+
 
 def leaf_hash(data: bytes) -> bytes:
     """Return the 32-byte leaf hash of one record's bytes."""
@@ -62,7 +64,13 @@ class Tree:
 
 def leaf_hashes(records: Iterable[bytes]) -> list[bytes]:
     """Return the 32-byte leaf hashes of records at hand."""
-    return [sha256(b"\x00" + record).digest() for record in records]
+    hashes: list[bytes] = []
+    add, begun = hashes.append, _LEAF.copy  # copying a hash begun is faster than to begin one
+    for record in records:
+        state = begun()
+        state.update(record)
+        add(state.digest())
+    return hashes
 
 
 def root_over(records: Iterable[bytes]) -> str:
@@ -80,10 +88,15 @@ def root_of_leaves(leaves: Sequence[bytes]) -> str:
 
 def _above(nodes: Sequence[bytes]) -> list[bytes]:
     """Return the level above some nodes; an odd last node is lifted as it is."""
-    above = [
-        sha256(b"\x01" + left + right).digest() for left, right in zip(nodes[::2], nodes[1::2], strict=False)
-    ]
-    return [*above, nodes[-1]] if len(nodes) & 1 else above
+    above: list[bytes] = []
+    add, begun = above.append, _NODE.copy
+    for left, right in zip(nodes[::2], nodes[1::2], strict=False):
+        state = begun()
+        state.update(left + right)
+        add(state.digest())
+    if len(nodes) & 1:
+        add(nodes[-1])
+    return above
 
 
 def inclusion_path(leaves: Sequence[bytes], index: int) -> list[bytes]:

@@ -30,7 +30,6 @@ KEY: Final = 32
 _MAGIC: Final = b"LTKX\x01\0\0\0"
 _HEADER: Final = Struct(">8sQ8s")
 _ENTRY: Final = Struct(">32sQI32s")
-_PLACE: Final = Struct(">QI")
 _LINE: Final = Struct(">I")
 _LINES: Final = Struct(">40xI32x")
 _NUMBERS: Final = Struct(">32xQ36x")
@@ -179,12 +178,10 @@ def build(
     the version number of all records, or one for each line. Raises `ValueError` where these differ
     in length.
     """
-    place = _PLACE.pack
-    every = repeat(numbers, len(keys)) if isinstance(numbers, int) else numbers
-    rows = [
-        key + place(number, line) + leaf
-        for line, (key, leaf, number) in enumerate(zip(keys, leaves, every, strict=True))
-    ]
+    if not len(keys) == len(leaves) == (len(keys) if isinstance(numbers, int) else len(numbers)):
+        raise ValueError("keys, leaves and numbers differ in length")
+    every = repeat(numbers) if isinstance(numbers, int) else numbers
+    rows = list(map(_ENTRY.pack, keys, every, range(len(keys)), leaves))
     rows.sort()
     return Sidecar(rows, key_id)
 

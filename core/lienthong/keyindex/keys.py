@@ -25,23 +25,30 @@ def key_id(secret: bytes) -> bytes:
 class KeyHasher:
     """HMAC-SHA-256 of ``<dataset>|<key>`` under one secret, many at a time.
 
-    The same 32 bytes as `lienthong.records.keyed_hash` in hex. The two padded blocks of RFC 2104 are
-    made once: a key then costs two plain digests, half of what the hmac module takes.
+    The same 32 bytes as `lienthong.records.keyed_hash` in hex. The two hashes of RFC 2104 are begun
+    once and copied for each key, which takes half the time of the hmac module.
     """
 
     __slots__ = ("_inner", "_outer", "key_id")
 
     def __init__(self, secret: bytes, dataset: str) -> None:
         self.key_id = key_id(secret)
+        """Names the secret (`key_id`)."""
         key = (sha256(secret).digest() if len(secret) > _BLOCK else secret).ljust(_BLOCK, b"\0")
-        self._inner = key.translate(_INNER) + f"{dataset}|".encode()
-        self._outer = key.translate(_OUTER)
+        self._inner = sha256(key.translate(_INNER) + f"{dataset}|".encode())
+        self._outer = sha256(key.translate(_OUTER))
 
     def of(self, key_text: str) -> bytes:
         """Return the keyed hash (32 bytes) of one key."""
-        return sha256(self._outer + sha256(self._inner + key_text.encode()).digest()).digest()
+        return self.many((key_text,))[0]
 
     def many(self, texts: Iterable[str]) -> list[bytes]:
         """Return the keyed hashes of many keys, in their order."""
-        inner, outer, digest = self._inner, self._outer, sha256
-        return [digest(outer + digest(inner + text.encode()).digest()).digest() for text in texts]
+        hashes: list[bytes] = []
+        add, inner, outer = hashes.append, self._inner.copy, self._outer.copy
+        for text in texts:
+            within, around = inner(), outer()
+            within.update(text.encode())
+            around.update(within.digest())
+            add(around.digest())
+        return hashes
