@@ -7,6 +7,7 @@ variable                    meaning (default)
 ``LIENTHONG_LEDGER``        SQLAlchemy URL of the ledger database (SQLite in the home)
 ``LIENTHONG_STAGING``       fsspec URL of the segment store (``staging`` in the home)
 ``LIENTHONG_HASH_KEY_FILE`` file with the secret for keyed hashes (made in the home)
+``LIENTHONG_LEASE_SECONDS`` how long a step is held without a sign of life (60)
 ``LIENTHONG_CONFIG``        TOML file with the same under ``[lienthong]`` and signing keys under
                             ``[keys.CODE]`` (``pem`` and ``certificate``, or ``pkcs12`` and
                             ``password_file`` or ``password_env``) and ``trust`` (list of PEM files)
@@ -38,6 +39,7 @@ class Config:
     hash_key_file: Path
     keys: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     trust: tuple[Path, ...] = ()
+    lease_seconds: float = 60.0
 
     def hash_key(self) -> bytes:
         """Return the secret for keyed hashes, making it (0600) at the first use."""
@@ -76,7 +78,22 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
         hash_key_file=Path(pick("hash_key_file", str(home / "hash.key"))).expanduser(),
         keys=file.get("keys", {}),
         trust=tuple(Path(item).expanduser() for item in own.get("trust", ())),
+        lease_seconds=_seconds(pick("lease_seconds", "60")),
     )
+
+
+def _seconds(text: str) -> float:
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0.0
+    if not 1 <= found <= 3600:
+        raise Misconfigured(
+            f"LIENTHONG_LEASE_SECONDS is {text!r}, not a number of seconds from 1 to 3600",
+            where="configuration",
+            hint="see docs/operations.md",
+        )
+    return found
 
 
 def _read_file(name: str | None) -> dict[str, Any]:

@@ -77,13 +77,16 @@ class Delivery:
 
     ``batch``: records of one segment and so of one delivery. ``parallel``: segments groups worked
     on at the same time. ``attempts``: tries of a step before it fails. ``quarantine_above``: share
-    of the pulled records (0 to 1) above which the run fails before anything is pushed.
+    of the pulled records (0 to 1) above which the run fails before anything is pushed. ``versions``: what
+    happens where a run pulls one key more than once: ``last`` delivers the last version only, ``all`` every
+    one in its order (records are then grouped by key).
     """
 
     batch: int = 500
     parallel: int = 4
     attempts: int = 5
     quarantine_above: float = 0.05
+    versions: str = "last"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +154,7 @@ class Exchange:
         self._require("delivery.batch", 1 <= delivery.batch <= 100_000, "1 to 100000 records")
         self._require("delivery.parallel", 1 <= delivery.parallel <= 64, "1 to 64")
         self._require("delivery.attempts", 1 <= delivery.attempts <= 50, "1 to 50")
+        self._require("delivery.versions", delivery.versions in ("last", "all"), "'last' or 'all'")
         self._require("delivery.quarantine_above", 0 <= delivery.quarantine_above <= 1, "a share from 0 to 1")
 
     def _check_lookup(self) -> None:
@@ -172,7 +176,10 @@ class Exchange:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the agreement as a JSON-ready object, connector settings included, no secrets."""
-        return {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
+        plain = {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
+        if self.delivery.versions == "last":  # agreements from before there was a choice keep their digest
+            del plain["delivery"]["versions"]
+        return plain
 
     def digest(self) -> str:
         """Return the SHA-256 (hex) of the agreement's canonical JSON."""

@@ -1,8 +1,8 @@
 """Deliveries: ``intended -> sent -> acknowledged / refused / unknown``, each step committed.
 
 The intent is on disk before the request leaves, and the fact that it left is on disk before the
-answer is awaited; whoever finds a delivery ``sent`` or ``unknown`` after a crash asks the target. Each step is a
-compare-and-set under the lease of whoever takes it (`lienthong.ledger.fencing`).
+answer is awaited; whoever finds a delivery ``sent`` or ``unknown`` after a crash asks the target. Each
+step is a compare-and-set under the lease of whoever takes it (`lienthong.ledger.fencing`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from lienthong.ledger.clock import now
 from lienthong.ledger.db import Database
 from lienthong.ledger.delivery_rows import (
     change,
+    existing,
     find,
     insert_rows,
     new_row,
@@ -91,9 +92,7 @@ class Deliveries:
         the request may be under way. Raises `Permanent` for a delivery that has been answered already,
         `LeaseLost`, `StaleRun`, and `Moved` where keys must be looked at again.
         """
-        with self._database.write(
-            lock=None if seen is None else lock_of(f"scope|{seen.scope}")
-        ) as connection:
+        with self._database.write(lock=_lock(seen)) as connection:
             row = find(connection, id, lock=True)
             allow(row, MAY_SEND, "sent")
             if lease is not None:
@@ -113,7 +112,8 @@ class Deliveries:
                 sent_at=now(),
                 fence=lease.token if lease else 0,
                 owner=lease.run if lease else row["run"],
-                free_at=database_time(connection) + deadline,
+                deadline=deadline,
+                free_at=database_time(connection) + (lease.seconds if lease else 0.0) + deadline,
             )
 
     def adopt(self, id: str, lease: Lease) -> DeliveryState:  # noqa: A002 - the delivery's own word
@@ -124,10 +124,7 @@ class Deliveries:
             check_current(connection, lease)
             if row["state"] not in MAY_ANSWER or row["fence"] == lease.token:
                 return state_of(row)
-            # one that ended in order gave its lease back: nothing of it can still be on its way
-            handed = 1 if row["state"] == "sent" and row["free_at"] else 0
-            fresh = {"fence": lease.token, "owner": lease.run, "handovers": row["handovers"] + handed}
-            return change(connection, row, **fresh)
+            return change(connection, row, fence=lease.token, owner=lease.run)
 
     def withdrawn(self, id: str, *, lease: Lease | None = None) -> DeliveryState:  # noqa: A002
         """Note that the request that left was certainly not taken (refused connection, 429, 503).
@@ -167,9 +164,7 @@ class Deliveries:
         seen: Seen | None = None,
     ) -> DeliveryState:
         """Note that nothing of a delivery needs to be sent: ``not_sent`` names every line, by kind."""
-        with self._database.write(
-            lock=None if seen is None else lock_of(f"scope|{seen.scope}")
-        ) as connection:
+        with self._database.write(lock=_lock(seen)) as connection:
             row = find(connection, id, lock=True)
             allow(row, frozenset({"intended"}), "acknowledged")
             if lease is not None:
@@ -203,13 +198,13 @@ class Deliveries:
         """
         lines = {int(line): reason for line, reason in (refused or {}).items()}
         open_lines = sorted(set(unknown))
-        with self._database.write() as connection:
+        with self._database.write(lock=lock_of("taken")) as connection:
             row = find(connection, id, lock=True)
             left_out = state_of(row).unsent
             if state == "unknown" and not open_lines:
                 open_lines = [line for line in range(total) if line not in lines and line not in left_out]
             check_sums(row, state, total, lines, open_lines)
-            fresh = {
+            fresh: dict[str, Any] = {
                 "state": state,
                 "refused": dump({str(line): reason.as_dict() for line, reason in lines.items()}),
                 "unknown": dump(open_lines),
@@ -230,8 +225,13 @@ class Deliveries:
         with self._database.read() as connection:
             return state_of(find(connection, id))
 
+    def existing(self, ids: Sequence[str]) -> dict[str, DeliveryState]:
+        """Return those of some deliveries that are there, by id."""
+        with self._database.read() as connection:
+            return existing(connection, ids)
+
     def still_under_way(self, id: str) -> float:  # noqa: A002 - the delivery's own word
-        """Return how many seconds the last request of a delivery may still be on its way, 0 where it is not."""
+        """Return how many seconds the last request may still be on its way, 0 where it is not."""
         with self._database.read() as connection:
             return max(float(find(connection, id)["free_at"]) - database_time(connection), 0.0)
 
@@ -270,6 +270,11 @@ def _left_out(row: Mapping[str, Any], not_sent: Mapping[str, Ranges]) -> dict[st
         name: dump([list(pair) for pair in ranges]) for name, ranges in not_sent.items()
     }
     return values | {"sent_count": row["records"] - sum(map(count_of, not_sent.values()))}
+
+
+def _lock(seen: Seen | None) -> int | None:
+    """Return the lock under which all that happens in a scope is seen in one order."""
+    return None if seen is None else lock_of(f"scope|{seen.scope}")
 
 
 def _next_taken(connection: Connection) -> int:

@@ -78,6 +78,16 @@ def planned(connection: Connection, exchange: str, run: str, ids: Sequence[str])
     return found
 
 
+def existing(connection: Connection, ids: Sequence[str]) -> dict[str, DeliveryState]:
+    """Return those of some deliveries that are there, by id."""
+    found: dict[str, DeliveryState] = {}
+    for start in range(0, len(ids), _PORTION):
+        wanted = select_deliveries(by_run=False).where(DELIVERIES.c.id.in_(ids[start : start + _PORTION]))
+        for row in connection.execute(wanted):
+            found[row.id] = state_of(row._asdict())
+    return found
+
+
 # Built once: building a statement costs more than running it.
 _ONE: Final = select_deliveries(by_run=False).where(DELIVERIES.c.id == bindparam("the_id"))
 _ONE_LOCKED: Final = _ONE.with_for_update(of=DELIVERIES)

@@ -77,7 +77,7 @@ def check_current(connection: Connection, lease: Lease) -> None:
 def stale(where: str, newer: str) -> StaleRun:
     """Return the error for a run that a newer one has overtaken."""
     return StaleRun(
-        f"run {newer!r} of this exchange settled while this run was under way; nothing more is sent by this one",
+        f"run {newer!r} of this exchange settled while this run was under way: this one sends nothing more",
         where=where,
         hint="nothing is lost: what was left is in the newer run; close this one (lienthong runs close)",
     )
@@ -100,7 +100,7 @@ def check_scope(connection: Connection, seen: Seen, own: str) -> None:
 def check_sums(
     row: Mapping[str, Any], state: str, total: int, refused: Mapping[int, Reason], unknown: Sequence[int]
 ) -> None:
-    """Raise `ProtocolViolation` where an answer does not give each record that was sent exactly one verdict."""
+    """Raise `ProtocolViolation` unless an answer gives each record that was sent exactly one verdict."""
     lines = [*refused, *unknown]
     left_out = state_of(row).unsent
     problem = ""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, literal_column, select, update
 
@@ -25,7 +25,7 @@ from lienthong.ledger.db import Database
 from lienthong.ledger.store import upsert
 from lienthong.ledger.tables import DELIVERIES, FENCES, LEASES
 
-_L: Final = LEASES.c
+_L, _D = LEASES.c, DELIVERIES.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,9 @@ class Leases:
             now = database_time(connection)
             rows = connection.execute(select(LEASES).where(_L.exchange == exchange)).all()
             for row in rows:
-                same = (row.run, row.step, row.part) == (run, step, part)
-                if (row.run != run or same) and row.expires_at > now and not _is_dead(row.holder):
+                if row.expires_at <= now or _is_dead(row.holder):
+                    _bury(connection, row, min(row.expires_at, now))
+                elif row.run != run or (row.step, row.part) == (step, part):
                     raise _held(row, now)
             lease = Lease(exchange, run, step, part, holder(), _next_token(connection, exchange), seconds)
             values = {
@@ -96,6 +97,17 @@ class Leases:
             now = database_time(connection)
             rows = connection.execute(select(LEASES).where(_L.exchange == exchange)).all()
         return [_said(row) for row in rows if row.expires_at > now and not _is_dead(row.holder)]
+
+
+def _bury(connection: Connection, row: Row[Any], end: float) -> None:
+    """Remove the lease of a lost process; what it sent may be under way until its deadline has passed."""
+    mine = (_L.exchange == row.exchange, _L.token == row.token)
+    connection.execute(delete(LEASES).where(*mine))
+    connection.execute(
+        update(DELIVERIES)
+        .where(_D.exchange == row.exchange, _D.fence == row.token, _D.state == "sent")
+        .values(free_at=end + _D.deadline, handovers=_D.handovers + 1)
+    )
 
 
 def require(connection: Connection, lease: Lease) -> None:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import copy
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from lienthong.config import Config, load_config
 from lienthong.connector import Connection, Context, Spoken
+from lienthong.keyindex import KeyHasher
 from lienthong.ledger import Database, Journal, Ledger, Quarantine
+from lienthong.ledger.leases import Leases
 from lienthong.pipeline.plan import Plan
 from lienthong.records import keyed_hash
 from lienthong.signing import KeyRing, Signer, TrustStore
 from lienthong.staging import BlobStore, SegmentStore
+
+if TYPE_CHECKING:
+    from lienthong.pipeline.hold import Hold
+    from lienthong.pipeline.parts import RunRequest
 
 Progress = Callable[[str, int, int | None], None]
 
@@ -29,13 +37,30 @@ class Bus:
     """Everything the steps share.
 
     ``connections`` resolves a connection id; ``progress`` is told (step, done, total or None);
-    ``tap`` listens in on connections where a run is recorded.
+    ``tap`` listens in on connections where a run is recorded. ``hold`` is the lease under which the step that
+    was given this bus works.
     """
 
     config: Config
     connections: Callable[[str], Connection]
     progress: Progress = field(default=_silent)
     tap: Callable[[Connection], Callable[[Spoken], None]] | None = None
+    hold: Hold | None = None
+
+    def under(self, hold: Hold) -> Bus:
+        """Return this bus, stores and connections shared, as a step under a lease has it."""
+        for shared in ("store", "ledger", "journal", "quarantine", "leases", "keys"):
+            getattr(self, shared)
+        other = copy.copy(self)
+        other.hold = hold
+        return other
+
+    def checkpoint(
+        self, plan: Plan, request: RunRequest, step: str, part: int, data: Mapping[str, Any]
+    ) -> None:
+        """Keep a step's checkpoint; raise `LeaseLost` where another process has the step by now."""
+        lease = self.hold.lease if self.hold else None
+        self.journal.save_step(plan.exchange.id, request.run, step, part, data, lease=lease)
 
     @classmethod
     def open(
@@ -75,6 +100,11 @@ class Bus:
         return Journal(self.database)
 
     @cached_property
+    def leases(self) -> Leases:
+        """Who works on which step of which run."""
+        return Leases(self.database)
+
+    @cached_property
     def quarantine(self) -> Quarantine:
         """The index of refused records."""
         return Quarantine(self.database)
@@ -99,6 +129,10 @@ class Bus:
     def _hash_key(self) -> bytes:
         return self.config.hash_key()
 
+    def hasher(self, dataset: str) -> KeyHasher:
+        """Return what hashes the keys of a dataset (its name, without a version)."""
+        return KeyHasher(self._hash_key, dataset)
+
     def key_hash(self, dataset: str, key: str) -> str:
         """Return the keyed hash under which a record is found without naming its person."""
         return keyed_hash(self._hash_key, f"{dataset}|{key}")
@@ -114,6 +148,7 @@ class Bus:
             attachments=self.blobs,
             tap=self.tap,
             log=_LOG.info,
+            **({"before_write": self.hold.check} if self.hold else {}),
         )
 
     def audit(self, step: str, line: str) -> None:

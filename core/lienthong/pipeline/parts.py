@@ -18,7 +18,10 @@ class RunRequest:
 
     ``run``: the DAG run's id. ``since``: begin here instead of at the exchange's cursor.
     ``dry_run``: everything but the delivery. ``limit``: pull at most so many records. ``replay``:
-    the records come from the quarantine. Only a run with none of these three moves the cursor.
+    the records come from the quarantine. Only a run with none of these three moves the cursor, and only
+    one that does not take its records from ``staging`` (an earlier run's name). ``resend``: what the
+    target has by our index is sent all the same (it was restored from a backup, say). ``back``: a person
+    wants old versions to go over newer ones.
     """
 
     run: str
@@ -26,18 +29,27 @@ class RunRequest:
     dry_run: bool = False
     limit: int | None = None
     replay: bool = False
+    staging: str | None = None
+    resend: bool = False
+    back: bool = False
 
     @property
     def advances(self) -> bool:
         """Whether settling this run moves the exchange's cursor."""
-        return not self.dry_run and not self.replay and self.limit is None
+        return self.kind == "run" and not self.dry_run and self.limit is None
+
+    @property
+    def kind(self) -> str:
+        """Where the records come from: the source (run), quarantine (replay) or an earlier run (staging)."""
+        return "replay" if self.replay else "staging" if self.staging else "run"
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
     """A group of segments on its way through the steps (small and JSON-ready).
 
-    ``counts`` holds what has been decided so far: quarantined, acknowledged, refused, pending.
+    ``counts`` holds what has been decided so far: quarantined, acknowledged, refused, pending,
+    superseded, unchanged.
     ``evidence`` names the ledger entry of the last step: sequence and hash.
     """
 

@@ -12,10 +12,12 @@ from lienthong.errors import LienThongError, ProtocolViolation, Reason
 from lienthong.pipeline.attest import Work, attest, now
 from lienthong.pipeline.bus import Bus
 from lienthong.pipeline.calm import calm
+from lienthong.pipeline.hold import held
+from lienthong.pipeline.keys import key_texts, write_keyed
 from lienthong.pipeline.parts import Part, RunRequest, grouped
 from lienthong.pipeline.plan import Plan
 from lienthong.pipeline.refusals import Refusal, keep_refusals
-from lienthong.records import Record, canonical
+from lienthong.records import Record, canonical, parse
 from lienthong.segment import Segment
 
 _UNREADABLE = Reason(
@@ -65,6 +67,7 @@ class Pulled:
 
 
 @calm
+@held("pull")
 def pull(bus: Bus, plan: Plan, request: RunRequest, source: RecordSource | None = None) -> list[Part]:
     """Read what is new and return the run's parts; an empty list where nothing is new.
 
@@ -79,6 +82,7 @@ def pull(bus: Bus, plan: Plan, request: RunRequest, source: RecordSource | None 
         dry_run=request.dry_run,
         since=request.since,
         limit=request.limit,
+        kind=request.kind,
     )
     progress = load_progress(bus, plan, request)
     if progress.sealings and not progress.complete:
@@ -166,7 +170,10 @@ def _seal(
 ) -> None:
     """Write the buffered records as segments and the checkpoint that names them."""
     batch = plan.exchange.delivery.batch
-    fresh = [bus.store.write(buffer[start : start + batch]) for start in range(0, len(buffer), batch)]
+    number = bus.journal.run(plan.exchange.id, request.run).number
+    fresh = [
+        _write(bus, plan, number, buffer[start : start + batch]) for start in range(0, len(buffer), batch)
+    ]
     refused = keep_refusals(bus, plan, request, "pull", plan.dataset, broken)
     saved = {
         "segments": [item.as_dict() for item in fresh],
@@ -177,12 +184,16 @@ def _seal(
         "validators": progress.validators,
         "complete": progress.complete,
     }
-    bus.journal.save_step(plan.exchange.id, request.run, "pull.sealed", progress.sealings, saved)
+    bus.checkpoint(plan, request, "pull.sealed", progress.sealings, saved)
     for segment in fresh:
         bus.audit("pull", f"sealed segment {segment.digest}: {segment.count} records, root {segment.root}")
     progress.take(saved)
     buffer.clear()
     broken.clear()
+
+
+def _write(bus: Bus, plan: Plan, number: int, records: Sequence[bytes]) -> Segment:
+    return write_keyed(bus, plan.dataset, records, key_texts(map(parse, records), plan.dataset), number)
 
 
 def load_progress(bus: Bus, plan: Plan, request: RunRequest) -> _Progress:

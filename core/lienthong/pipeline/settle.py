@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
-from lienthong.errors import LienThongError, Unbalanced
+from lienthong.errors import Permanent, Unbalanced
 from lienthong.ledger.documents import (
     DELIVERIES,
     QUARANTINE,
     deliveries_document,
     quarantine_document,
 )
+from lienthong.pipeline.accounting import ask_again, check_journal
 from lienthong.pipeline.attest import Work, attest, now
 from lienthong.pipeline.bus import Bus
+from lienthong.pipeline.hold import held, lease_of
 from lienthong.pipeline.parts import Part, RunRequest, Settled, grouped
 from lienthong.pipeline.plan import Plan
 from lienthong.pipeline.pull import Pulled, load_progress, pulled
+from lienthong.pipeline.versions import compact
 from lienthong.records import sha256
 
 
+@held("settle")
 def settle(bus: Bus, plan: Plan, request: RunRequest) -> Settled:
     """Close a run whose parts have all been pushed.
 
-    Raises `Unbalanced` where pulled differs from acknowledged + quarantined + refused + pending.
-    The cursor moves only here, and never in a trial (dry run, limit) or a replay.
+    Raises `Unbalanced` where pulled differs from acknowledged + quarantined + refused + pending +
+    superseded + unchanged, or where what was sent, what was answered and the journal do not agree. The
+    cursor moves only here, and never in a trial (dry run, limit) or a replay.
     """
     started = now()
     found = pulled(bus, plan, request)
     counts = _counts(found, _pushed_parts(bus, plan, request))
     _check_balance(plan, request, counts)
+    states = bus.journal.deliveries(exchange=plan.exchange.id, run=request.run)
+    if not request.dry_run:
+        check_journal(plan, request, counts, states)
+        ask_again(bus, plan, request, states)
     documents = _documents(bus, plan, request)
     nothing_new = found.count == 0
     notes = {"nothing_new": nothing_new, "dry_run": request.dry_run, "replay": request.replay}
@@ -41,7 +50,9 @@ def settle(bus: Bus, plan: Plan, request: RunRequest) -> Settled:
         validators={**known, **found.validators},
         counts=counts,
         advance=request.advances,
+        lease=lease_of(bus),
     )
+    compact(bus, plan)
     bus.audit("settle", ", ".join(f"{name} {count}" for name, count in counts.items()))
     return Settled(plan.exchange.id, request.run, counts, evidence, cursor, nothing_new)
 
@@ -53,7 +64,7 @@ def _pushed_parts(bus: Bus, plan: Plan, request: RunRequest) -> list[Part]:
     for part in grouped(progress.segments, plan.exchange.delivery.parallel, {}):
         saved = bus.journal.step(plan.exchange.id, request.run, "push", part.index)
         if saved is None:
-            raise LienThongError(
+            raise Permanent(
                 f"part {part.index + 1} of {part.of} has not been pushed",
                 where=f"run {request.run}",
                 hint="retry the push task",
@@ -72,11 +83,13 @@ def _counts(found: Pulled, parts: list[Part]) -> dict[str, int]:
         "quarantined": found.malformed + total("quarantined"),
         "refused": total("refused"),
         "pending": total("pending"),
+        "superseded": total("superseded"),
+        "unchanged": total("unchanged"),
     }
 
 
 def _check_balance(plan: Plan, request: RunRequest, counts: dict[str, int]) -> None:
-    accounted = counts["acknowledged"] + counts["quarantined"] + counts["refused"] + counts["pending"]
+    accounted = sum(count for name, count in counts.items() if name != "pulled")
     if counts["pulled"] != accounted:
         raise Unbalanced(
             f"{counts['pulled']} records were pulled but {accounted} are accounted for ({counts})",

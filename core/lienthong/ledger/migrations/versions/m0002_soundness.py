@@ -54,7 +54,7 @@ def _deliveries() -> None:
     for column in (
         *(_text(name, "") for name in ("scope", "index_root", "owner")),
         _number("fence", kind=sa.BigInteger),
-        _number("free_at", kind=sa.Float),
+        *(_number(name, kind=sa.Float) for name in ("free_at", "deadline")),
         *map(_number, ("handovers", "sent_count", "taken_count")),
         *(_text(name, "[]") for name in ("unchanged", "superseded", "inherited")),
         sa.Column("taken", sa.BigInteger(), nullable=True),
