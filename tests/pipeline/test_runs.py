@@ -37,7 +37,9 @@ def test_every_record_is_accounted_for(bench: Bench) -> None:
     ]
     bench.target.refuse = lambda record: record["MaDonVi"] == "00007"
     settled = run_exchange(bench.bus, bench.plan(), RunRequest("r1"))
-    assert settled.counts == {"pulled": 59, "acknowledged": 56, "quarantined": 2, "refused": 1, "pending": 0}
+    assert {name: count for name, count in settled.counts.items() if count} == {
+        "pulled": 59, "acknowledged": 56, "quarantined": 2, "refused": 1,
+    }  # fmt: skip
     kept = bench.bus.quarantine.list(exchange="units")
     assert sorted((item.step, item.reasons[0].rule) for item in kept) == [
         ("push", "target.99"),
@@ -106,7 +108,7 @@ def test_trials_move_nothing(bench: Bench) -> None:
     assert few.counts["acknowledged"] == 3
     assert bench.bus.journal.cursor("units").value is None
     everything = run_exchange(bench.bus, bench.plan(), RunRequest("all"))
-    assert everything.counts["acknowledged"] == 24
+    assert (everything.counts["acknowledged"], everything.counts["unchanged"]) == (21, 3)
     assert max(bench.target.effects.values()) == 1, "the trial's records are not delivered again"
 
 

@@ -88,6 +88,7 @@ class Client:
         self._headers = {**fixed, **(headers or {})}
         self._redirects, self._renewals = Redirects.of(connection), Budget(_RENEWALS)
         self._rates, self._closed = rates, threading.Event()
+        self._before_write = context.before_write
         self._pace = pace_of(connection.id, self.base, rates, context.cache)
 
     def call(self, call: Call) -> Answered:
@@ -252,7 +253,8 @@ class Client:
             self._signatures.sign(request)
         label = call.label or "/" + call.path.lstrip("/")
         trace = " ".join(filter(None, (call.correlation, self.route.trace(request))))
-        prepared = Prepared(request, label, call.safe, trace, call.answer_bytes)
+        before = None if call.safe else self._before_write
+        prepared = Prepared(request, label, call.safe, trace, call.answer_bytes, before)
         try:
             return stack.enter_context(self.transport.open(prepared)), request
         except LienThongError as error:

@@ -49,7 +49,7 @@ class Prepared:
     ``label`` stands for the path in messages and log lines, because a path can hold a key.
     ``safe``: repeating it has no effect at the other side, so a cut is an ordinary failure.
     ``correlation`` ties log lines on both sides together. ``answer_bytes``: bound of the answer,
-    0 for the transport's own.
+    0 for the transport's own. ``before_write`` is called as the last act before the first byte leaves.
     """
 
     request: requests.PreparedRequest = field(repr=False)
@@ -57,6 +57,7 @@ class Prepared:
     safe: bool
     correlation: str = ""
     answer_bytes: int = 0
+    before_write: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +209,7 @@ class Transport:
         """
         started = time.monotonic()
         incoming, outcome = None, "cut"
-        with Deadline(self._limits.total) as deadline:
+        with Deadline(self._limits.total, prepared.before_write) as deadline:
             self._under_way.add(deadline)
 
             def fail(error: Exception) -> NoReturn:

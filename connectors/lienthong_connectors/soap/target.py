@@ -91,6 +91,7 @@ class OpenTarget:
             repeatable=settings.repeatable,
             lookup=settings.status is not None,
             max_batch=settings.max_batch if settleable else 1,
+            deadline=settings.deadline,
         )
 
     def deliver(self, batch: Batch) -> Answer:

@@ -124,7 +124,7 @@ class Deliveries:
             check_current(connection, lease)
             if row["state"] not in MAY_ANSWER or row["fence"] == lease.token:
                 return state_of(row)
-            return change(connection, row, fence=lease.token, owner=lease.run)
+            return change(connection, row, fence=lease.token)
 
     def withdrawn(self, id: str, *, lease: Lease | None = None) -> DeliveryState:  # noqa: A002
         """Note that the request that left was certainly not taken (refused connection, 429, 503).

@@ -18,7 +18,15 @@ from typing import Any
 
 from lienthong.connector import Answer, Batch, Receipt, RecordTarget
 from lienthong.datasets import Dataset
-from lienthong.errors import LeaseLost, LienThongError, OutcomeUnknown, Permanent, ProtocolViolation, Tampered
+from lienthong.errors import (
+    LeaseLost,
+    LienThongError,
+    OutcomeUnknown,
+    Permanent,
+    ProtocolViolation,
+    SegmentTampered,
+    Tampered,
+)
 from lienthong.ledger import DeliveryState, Journal
 from lienthong.ledger.fencing import Moved
 from lienthong.ledger.leases import Lease
@@ -53,7 +61,8 @@ class Delivering:
     """The deliveries of one part of a run towards an open target.
 
     ``versions``: what the target has of each key; ``repeats``: keys that the run has more than once.
-    ``known`` holds leaf hashes of records which an earlier, unsettled run without key indexes delivered;
+    ``known`` holds leaf hashes of records which an earlier, unsettled run delivered before there were key
+    indexes, or under another name of the target;
     ``doubts`` the deliveries of which the target cannot tell yet, each with the seconds after which
     it wants to be asked again, None where it is not at work on them.
     """
@@ -97,11 +106,21 @@ class Delivering:
         Where that cannot be told yet a doubt is noted: its records must not be sent under new keys.
         """
         if state.state in ("sent", "unknown"):
-            state = self._settled_by_anyone(state, self.bus.store.read(state.segment))
-        if not state.segment.index and state.state in ("acknowledged", "unknown"):
+            state = self._settled_by_anyone(state, self._records_in_doubt(state))
+        if state.scope != self.versions.scope and state.state in ("acknowledged", "unknown"):
             records = self.bus.store.read(state.segment)
             refused = set(state.refused) | set(state.unknown)
             self.known.update(leaf_hash(data) for line, data in enumerate(records) if line not in refused)
+
+    def _records_in_doubt(self, state: DeliveryState) -> list[bytes]:
+        try:
+            return self.bus.store.read(state.segment)
+        except SegmentTampered as error:
+            raise SegmentTampered(
+                f"a delivery is in doubt, and its records cannot be read any more: {error.message}",
+                where=f"delivery {state.id} of run {state.run!r}",
+                hint="ask the agency, then tell us with `lienthong delivery resolve`",
+            ) from None
 
     def _settled_by_anyone(self, state: DeliveryState, records: Sequence[bytes]) -> DeliveryState:
         """Settle an earlier run's delivery, or see that another part of this run was faster."""

@@ -159,12 +159,13 @@ def _check_batch(plan: Plan, target: RecordTarget, part: Part) -> None:
 def _settle_earlier(bus: Bus, plan: Plan, request: RunRequest, work: Delivering, ours: set[str]) -> None:
     """Settle what earlier runs of the exchange left in doubt under other keys.
 
-    What runs delivered before there were key indexes, and after the last one settled, is remembered too.
+    What unsettled runs delivered before there were key indexes, or under another name of the target, is
+    remembered too.
     """
     found = {item.id: item for state in ("sent", "unknown") for item in _others(bus, plan, request, state)}
     epoch = bus.journal.run(plan.exchange.id, request.run).epoch
     for item in bus.journal.deliveries(exchange=plan.exchange.id, epoch=epoch, state="acknowledged"):
-        if not item.scope and item.run != request.run:
+        if item.scope != work.versions.scope and item.run != request.run:
             found[item.id] = item
     for item in found.values():
         if item.id not in ours:
