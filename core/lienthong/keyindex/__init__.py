@@ -5,6 +5,34 @@ last full pull are gone, where did this person's data go, and the proof that a k
 """
 
 from lienthong.keyindex.entries import ENTRY, KEY, Entry, Sidecar, build, entry
-from lienthong.keyindex.keys import NO_KEY, KeyHasher, key_id
+from lienthong.keyindex.join import difference, repeated
+from lienthong.keyindex.keys import NO_KEY, KeyHasher, key_id, require_one_key
+from lienthong.keyindex.levels import LevelFile, LevelInfo, Version, newest_of
+from lienthong.keyindex.merging import LevelWriter, Source, merge
+from lienthong.keyindex.policy import Level, Merge, due, everything
 
-__all__ = ["ENTRY", "KEY", "NO_KEY", "Entry", "KeyHasher", "Sidecar", "build", "entry", "key_id"]
+__all__ = [
+    "ENTRY",
+    "KEY",
+    "NO_KEY",
+    "Entry",
+    "KeyHasher",
+    "Level",
+    "LevelFile",
+    "LevelInfo",
+    "LevelWriter",
+    "Merge",
+    "Sidecar",
+    "Source",
+    "Version",
+    "build",
+    "difference",
+    "due",
+    "entry",
+    "everything",
+    "key_id",
+    "merge",
+    "newest_of",
+    "repeated",
+    "require_one_key",
+]

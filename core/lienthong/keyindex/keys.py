@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from hashlib import sha256
 from typing import Final
+
+from lienthong.errors import Misconfigured
 
 KEY_ID: Final = 8
 """Bytes of a key id."""
@@ -52,3 +54,13 @@ class KeyHasher:
             around.update(within.digest())
             add(around.digest())
         return hashes
+
+
+def require_one_key(key_ids: Collection[bytes]) -> None:
+    """Raise `Misconfigured` where keys were hashed under several secrets: they never compare equal."""
+    if len(set(key_ids)) > 1:
+        raise Misconfigured(
+            f"keys hashed under {len(set(key_ids))} different hash keys cannot be compared",
+            where="key index",
+            hint="the hash key was changed or lost in between, see docs/operations.md",
+        )

@@ -213,10 +213,15 @@ KEY_LEVELS: Final = Table(
     Column("first_taken", BigInteger, nullable=False),
     Column("last_taken", BigInteger, nullable=False),
     Column("entries", BigInteger, nullable=False),
+    Column("key_id", Text, nullable=False),
     Column("made_at", Text, nullable=False),
+    UniqueConstraint("scope", "first_taken"),
     Index(None, "scope", "last_taken"),
 )
-"""Compacted key indexes of a scope: which version of each key the target took, by delivery order."""
+"""Compacted key indexes of a scope: which version of each key the target took, by delivery order.
+
+``key_id`` (hex) names the hash key. No two rows of a scope stand for the same deliveries.
+"""
 
 HOLDS: Final = Table(
     "lt_hold",

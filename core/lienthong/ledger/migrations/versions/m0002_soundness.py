@@ -89,8 +89,9 @@ def _levels_and_holds() -> None:
         *map(_required, ("name", "scope")),
         _required("level", sa.Integer),
         *(_required(name, sa.BigInteger) for name in ("first_taken", "last_taken", "entries")),
-        _required("made_at"),
+        *map(_required, ("key_id", "made_at")),
         sa.PrimaryKeyConstraint("name", name="pk_lt_key_level"),
+        sa.UniqueConstraint("scope", "first_taken", name="uq_lt_key_level_scope_first_taken"),
     )
     op.create_index("ix_lt_key_level_scope_last_taken", "lt_key_level", ["scope", "last_taken"])
     op.create_table(
