@@ -12,7 +12,7 @@
     │   ├── ProtocolViolation  the answer does not follow the agreed protocol
     │   ├── RequestRejected    the other side refused the whole request
     │   ├── TooManyQuarantined more records refused than the exchange allows
-    │   ├── Unbalanced         pulled != acknowledged + quarantined + refused + pending
+    │   ├── Unbalanced         pulled is not the sum of its terms
     │   └── Incompatible       a published contract changed in a way that breaks consumers
     ├── Refused                this record goes to quarantine, the run goes on
     ├── Misconfigured          fix the exchange, the connection or the deployment

@@ -113,4 +113,11 @@ def state_of(row: Mapping[str, Any]) -> DeliveryState:
         answered_at=row["answered_at"],
         part=row["part"],
         order=row["position"],
+        unchanged=_ranges(row["unchanged"]),
+        superseded=_ranges(row["superseded"]),
+        **{name: row[name] for name in ("sent_count", "taken_count", "handovers", "scope")},
     )
+
+
+def _ranges(text: str) -> tuple[tuple[int, int], ...]:
+    return tuple((first, last) for first, last in load(text))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -52,6 +52,11 @@ class Bus:
     def store(self) -> SegmentStore:
         """The segment store."""
         return SegmentStore.open(self.config.staging)
+
+    def index_rows(self, root: str) -> Sequence[bytes] | None:
+        """Return the entries of the key index with this root (hex), None where the store has no indexes."""
+        find = getattr(self.store, "index", None)
+        return find(root).rows if find else None
 
     @cached_property
     def blobs(self) -> BlobStore:

@@ -10,6 +10,8 @@ from typing import Any
 from lienthong.connector import RecordTarget
 from lienthong.errors import Misconfigured, OutcomeUnknown
 from lienthong.ledger import DeliveryState, Intent
+from lienthong.ledger.tally import fates, tally
+from lienthong.ledger.terms import FATES
 from lienthong.pipeline.attest import Work, attest, now
 from lienthong.pipeline.bus import Bus
 from lienthong.pipeline.calm import calm
@@ -47,26 +49,20 @@ def push(
     check_share(plan, found.malformed + earlier(bus, plan, request, "transform", part.of), found.count)
     patience = Patience(bus, pause, waited)
     states = [] if request.dry_run else _deliver(bus, plan, request, part, patience)
-    refused = sum(len(state.refused) for state in states)
-    acknowledged = sum(state.acknowledged for state in states)
-    counts = {
-        "acknowledged": acknowledged,
-        "refused": refused,
-        "pending": part.records - acknowledged - refused,
-    }
+    counts = tally(states, part.records)
     work = Work(
         "push", started, counts, part.index, part.of, part.segments, part.segments, receipts=_receipts(states)
     )
     bus.audit("push", _sentence(request, counts))
     evidence = attest(bus, plan, request, work)
-    moved = part.moved(part.segments, evidence, **counts)
+    moved = part.moved(part.segments, evidence, **{name: counts[name] for name in FATES})
     bus.journal.save_step(plan.exchange.id, request.run, "push", part.index, moved.as_dict())
     return moved
 
 
 def _sentence(request: RunRequest, counts: Mapping[str, int]) -> str:
     dry = "dry run, nothing sent: " if request.dry_run else ""
-    return dry + ", ".join(f"{count} {name}" for name, count in counts.items())
+    return dry + ", ".join(f"{counts[name]} {name}" for name in FATES)
 
 
 def _deliver(
@@ -187,7 +183,7 @@ def _receipts(states: Sequence[DeliveryState]) -> list[dict[str, Any]]:
             "delivery": state.id,
             "segment": state.segment.digest,
             "state": state.state,
-            "acknowledged": state.acknowledged,
+            "acknowledged": fates(state)["acknowledged"],
             "refused": len(state.refused),
             "receipts": list(state.receipts),
         }

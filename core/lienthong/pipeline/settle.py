@@ -9,6 +9,7 @@ from lienthong.ledger.documents import (
     deliveries_document,
     quarantine_document,
 )
+from lienthong.ledger.terms import FATES, missing
 from lienthong.pipeline.attest import Work, attest, now
 from lienthong.pipeline.bus import Bus
 from lienthong.pipeline.parts import Part, RunRequest, Settled, grouped
@@ -20,7 +21,7 @@ from lienthong.records import sha256
 def settle(bus: Bus, plan: Plan, request: RunRequest) -> Settled:
     """Close a run whose parts have all been pushed.
 
-    Raises `Unbalanced` where pulled differs from acknowledged + quarantined + refused + pending.
+    Raises `Unbalanced` where pulled differs from the sum of its terms (`lienthong.ledger.terms`).
     The cursor moves only here, and never in a trial (dry run, limit) or a replay.
     """
     started = now()
@@ -70,16 +71,16 @@ def _counts(found: Pulled, parts: list[Part]) -> dict[str, int]:
         "pulled": found.count,
         "acknowledged": total("acknowledged"),
         "quarantined": found.malformed + total("quarantined"),
-        "refused": total("refused"),
-        "pending": total("pending"),
+        **{name: total(name) for name in FATES[1:]},
     }
 
 
 def _check_balance(plan: Plan, request: RunRequest, counts: dict[str, int]) -> None:
-    accounted = counts["acknowledged"] + counts["quarantined"] + counts["refused"] + counts["pending"]
-    if counts["pulled"] != accounted:
+    lost = missing(counts)
+    if lost:
+        kept = counts["pulled"] - lost
         raise Unbalanced(
-            f"{counts['pulled']} records were pulled but {accounted} are accounted for ({counts})",
+            f"{counts['pulled']} records were pulled but {kept} are accounted for ({counts})",
             where=f"exchange {plan.exchange.id!r}, run {request.run}",
             hint="keep the staging store and the ledger, and report this as a defect of the bus",
         )
@@ -92,7 +93,7 @@ def _documents(bus: Bus, plan: Plan, request: RunRequest) -> dict[str, str]:
         bus.ledger.keep(data)
     states = bus.journal.deliveries(exchange=plan.exchange.id, run=request.run)
     documents[DELIVERIES] = deliveries_document(states)
-    documents[QUARANTINE] = quarantine_document(
-        bus.quarantine.list(exchange=plan.exchange.id, run=request.run, history=True)
-    )
+    if any(state.state not in ("acknowledged", "refused") for state in states):
+        bus.ledger.keep(documents[DELIVERIES])  # what is open now ends otherwise: it cannot be made again
+    documents[QUARANTINE] = quarantine_document(bus.quarantine.met(plan.exchange.id, request.run))
     return {name: sha256(data) for name, data in documents.items()}
