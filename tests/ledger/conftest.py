@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 from operators import operator_signer
+from rich_run import Rich
 
 from lienthong.errors import Reason
 from lienthong.exchange import Exchange, Source, Target, Text
@@ -336,8 +337,14 @@ class SmallRun:
 
 
 @pytest.fixture
-def make_run(signer: Signer) -> Callable[..., SmallRun]:
+def make_run(make: Callable[..., SmallRun]) -> Callable[..., SmallRun]:
     """Start a run in a database; `SmallRun.build` makes it whole."""
+    return make
+
+
+@pytest.fixture(scope="session")
+def make(signer: Signer) -> Callable[..., SmallRun]:
+    """The same for the whole session."""
     return lambda database, run=RUN, format=FORMAT: SmallRun(database, signer, run, format)  # noqa: A006
 
 
@@ -442,6 +449,21 @@ def forger(bundle: Path, signer: Signer, operator: Signer) -> Forger:
 def former_forger(former: Path, signer: Signer, operator: Signer, tmp_path: Path) -> Forger:
     """A forger at work on a bundle of format 1."""
     return Forger(Path(shutil.copy(former, tmp_path / "former.zip")), signer, operator)
+
+
+@pytest.fixture(scope="session")
+def rich_bundle(
+    signer: Signer, operator: Signer, tmp_path_factory: pytest.TempPathFactory, make: Any
+) -> Path:
+    folder = tmp_path_factory.mktemp("rich")
+    with Database.open(f"sqlite:///{folder / 'ledger.sqlite'}") as database:
+        return Rich(make(database), operator).build().export(folder / "rich.zip")
+
+
+@pytest.fixture
+def forge(rich_bundle: Path, forger: Any, tmp_path: Path) -> Any:
+    """A forger who holds all keys, at work on the rich run."""
+    return replace(forger, bundle=Path(shutil.copy(rich_bundle, tmp_path / "rich.zip")))
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from lienthong import ledger
 from lienthong.errors import EvidenceTampered, Permanent, SegmentTampered, UnknownName
@@ -209,6 +210,17 @@ def test_what_cannot_be_exported(small_run: Any, local: Database, make_run: Any,
         unsettled.export(tmp_path / "x.zip")
     with pytest.raises(SegmentTampered):
         small_run.export(tmp_path / "x.zip", read_segment=lambda _: pack([b"{}"])[1])
+    assert not list(tmp_path.glob("*x.zip*"))
+
+
+def test_damaged_entry_is_not_exported(small_run: Any, local: Database, tmp_path: Path) -> None:
+    """A token that was damaged stops the export with the entry's number, and leaves no file."""
+    with local.write() as connection:
+        connection.execute(text("DROP TRIGGER lt_statement_no_update"))
+        connection.execute(text("UPDATE lt_statement SET token = 'a.e30.c' WHERE sequence = 3"))
+    with pytest.raises(EvidenceTampered) as caught:
+        small_run.export(tmp_path / "x.zip")
+    assert caught.value.where == "ledger entry 3"
     assert not list(tmp_path.glob("*x.zip*"))
 
 
