@@ -15,7 +15,7 @@
     │   ├── RequestRejected    the other side refused the whole request
     │   ├── TooManyQuarantined more records refused than the exchange allows
     │   ├── StaleRun           a newer run has settled, or this one was closed: it sends nothing
-    │   ├── Unbalanced         a run's records do not add up (the conservation law)
+    │   ├── Unbalanced         pulled is not the sum of its terms
     │   └── Incompatible       a published contract changed in a way that breaks consumers
     ├── Refused                this record goes to quarantine, the run goes on
     ├── Misconfigured          fix the exchange, the connection or the deployment

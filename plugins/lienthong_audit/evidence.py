@@ -15,7 +15,8 @@ from lienthong.airflow.runs import run_key
 from lienthong.connector import Connection
 from lienthong.datasets import Catalogue
 from lienthong.errors import LienThongError, Misconfigured, Tampered
-from lienthong.ledger import Check, DeliveryState, Entry, QuarantineItem, Report, export, verify_bundle
+from lienthong.ledger import Act, Check, DeliveryState, Entry, QuarantineItem, Report, export, verify_bundle
+from lienthong.ledger.acts import act_of
 from lienthong.pipeline import Bus
 from lienthong.records import parse
 from lienthong.segment import unpack
@@ -48,6 +49,17 @@ class RunEvidence:
     more_deliveries: int = 0
     more_refused: int = 0
     agreement: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def first(self) -> dict[str, Any]:
+        """The first statement of a step, which says whose run it is; empty where no step is done."""
+        payloads = (entry.payload for entry in self.entries)
+        return next((payload for payload in payloads if payload.get("kind", "step") == "step"), {})
+
+    @property
+    def acts(self) -> list[Act]:
+        """What people did about this run; a damaged entry is told by the verification."""
+        return [act_of(entry) for entry in self.entries if entry.payload.get("kind") == "act"]
 
     @property
     def settled(self) -> dict[str, Any]:
@@ -140,6 +152,7 @@ class Archive:
                 exchange=run.exchange,
                 run=run.run,
                 read_segment=self.bus.store.data,
+                read_index=self.bus.index_rows,
                 documents={},
                 out=Path(folder, "evidence.zip"),
                 records=False,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from lienthong.ledger.terms import LAW_EN, LAW_VI, WORDS
+
 LANGUAGES: Final = ("vi", "en")
 
 _TEXTS: Final[dict[str, tuple[str, str]]] = {
@@ -44,11 +46,8 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "signer": ("Người ký chứng cứ", "Evidence signed by"),
     "code": ("Phiên bản phần mềm", "Software version"),
     "counts": ("Số bản ghi", "Records"),
-    "pulled": ("lấy về", "pulled"),
-    "acknowledged": ("đã nhận", "acknowledged"),
-    "quarantined": ("cách ly", "quarantined"),
-    "refused": ("bị từ chối", "refused"),
-    "pending": ("đang chờ", "pending"),
+    "law": (LAW_VI, LAW_EN),
+    **WORDS,
     "steps": ("Năm bước", "Five steps"),
     "step": ("Bước", "Step"),
     "pull": ("lấy", "pull"),
@@ -64,7 +63,7 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "entry": ("Mục sổ cái", "Ledger entry"),
     "hash": ("Giá trị băm", "Hash"),
     "root": ("Gốc Merkle đầu ra", "Merkle root of the output"),
-    "superseded": ("đã được thay bằng mục sau", "superseded by a later entry"),
+    "replaced": ("đã được thay bằng mục sau", "superseded by a later entry"),
     "deliveries": ("Giao nhận", "Deliveries"),
     "delivery": ("Khoá giao nhận", "Delivery key"),
     "state": ("Trạng thái", "State"),
@@ -75,6 +74,24 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "sent": ("đã gửi", "sent"),
     "unknown": ("chưa rõ", "unknown"),
     "signed_by": ("ký bởi", "signed by"),
+    "acts": ("Việc người vận hành đã làm", "What operators did"),
+    "who": ("Ai", "Who"),
+    "why": ("Vì sao", "Why"),
+    "act": ("Việc", "Act"),
+    "subject": ("Về", "About"),
+    "operator": ("Khoá của", "Key of"),
+    "quarantine.repair": ("sửa bản ghi bị cách ly", "repaired a quarantined record"),
+    "quarantine.release": ("giải phóng bản ghi bị cách ly", "released a quarantined record"),
+    "quarantine.replay": ("chạy lại bản ghi đã sửa", "replayed repaired records"),
+    "delivery.resolve": ("xác định kết quả giao nhận", "resolved a delivery"),
+    "cursor.set": ("đặt lại điểm đọc", "set the cursor"),
+    "cursor.rewind": ("lùi điểm đọc", "rewound the cursor"),
+    "run.close": ("đóng lượt chạy", "closed the run"),
+    "run.marked": ("đánh dấu lượt chạy bằng tay", "marked the run by hand"),
+    "run.resend": ("gửi lại", "sent again"),
+    "housekeeping": ("dọn dẹp", "housekeeping"),
+    "hold.place": ("đặt lệnh giữ", "placed a legal hold"),
+    "hold.lift": ("bỏ lệnh giữ", "lifted a legal hold"),
     "quarantine": ("Bản ghi bị cách ly", "Quarantined records"),
     "quarantine_note": (
         "Giá trị của trường cá nhân và trường chưa phân loại được che.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +25,17 @@ def add_commands(commands: Any) -> None:
     export.add_argument("--exchange", help="the exchange, where several have a run of this id")
     export.add_argument("-o", "--output", type=Path, required=True)
     export.add_argument("--hashes-only", action="store_true", help="leave the records out")
+    export.add_argument("--without-indexes", action="store_true", help="leave the key indexes out (smaller)")
     export.set_defaults(handler=_export)
     runs = verbs.add_parser("runs", help="list the latest runs")
     runs.add_argument("--exchange")
     runs.add_argument("--limit", type=int, default=20)
     runs.set_defaults(handler=_runs)
+    acts = verbs.add_parser("acts", help="list what people did: who, why, when")
+    acts.add_argument("--exchange", help="only what concerns this exchange")
+    acts.add_argument("--run", help="only what concerns this run")
+    acts.add_argument("--json", action="store_true", help="print one JSON object a line")
+    acts.set_defaults(handler=_acts)
     check = verbs.add_parser("check-ledger", help="verify every entry of the ledger and their chain")
     check.add_argument(
         "--trust", type=Path, nargs="+", help="PEM files or folders; the deployment's own otherwise"
@@ -59,6 +66,7 @@ def _export(args: argparse.Namespace) -> int:
             exchange=found.exchange,
             run=found.run,
             read_segment=bus.store.data,
+            read_index=None if args.without_indexes else bus.index_rows,
             documents={},
             out=args.output,
             records=not args.hashes_only,
@@ -66,7 +74,8 @@ def _export(args: argparse.Namespace) -> int:
         )
     sys.stdout.write(
         f"{info.path}: {info.statements} statements, {info.segments} segments, "
-        f"{'with' if info.records else 'without'} records, {info.size} bytes, SHA-256 {info.digest}\n"
+        f"{'with' if info.records else 'without'} records, "
+        f"{info.indexes} key indexes, {info.size} bytes, SHA-256 {info.digest}\n"
     )
     return 0
 
@@ -92,6 +101,29 @@ def _runs(args: argparse.Namespace) -> int:
         counts = ", ".join(f"{name} {count}" for name, count in state.counts.items())
         ended = state.settled_at or "not settled"
         sys.stdout.write(f"{state.exchange}\t{state.run}\t{ended}\t{counts}\n")
+    return 0
+
+
+def _acts(args: argparse.Namespace) -> int:
+    from lienthong.cli.deployment import open_bus
+    from lienthong.ledger.acts import acts
+
+    for act in acts(open_bus().ledger, args.exchange, args.run):
+        if args.json:
+            sys.stdout.write(json.dumps(asdict(act), ensure_ascii=False) + "\n")
+            continue
+        about = " ".join(part for part in (act.exchange, act.run) if part) or "everything"
+        subject = ", ".join(f"{name} {value}" for name, value in act.subject.items())
+        words = (
+            act.when,
+            act.name,
+            about,
+            subject,
+            act.who,
+            act.why,
+            f"entry {act.sequence}, key {act.operator}",
+        )
+        sys.stdout.write("\t".join(" ".join(str(word).split()) for word in words) + "\n")
     return 0
 
 

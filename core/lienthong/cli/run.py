@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lienthong.errors import LienThongError
+from lienthong.ledger.terms import COUNTS
 
 if TYPE_CHECKING:
     from lienthong.pipeline import Bus, Plan, RunRequest, Settled
     from lienthong.recording import Recorder
-
-COUNTS = ("pulled", "acknowledged", "quarantined", "refused", "pending")
 
 
 def add_commands(commands: Any) -> None:
@@ -119,7 +118,7 @@ def _tell_of_recording(recorder: Recorder, path: Path) -> None:
 
 def _summary(settled: Settled, seconds: float, *, as_json: bool) -> None:
     if as_json:
-        counts = {name: settled.counts[name] for name in COUNTS}
+        counts = {name: settled.counts.get(name, 0) for name in COUNTS}
         _print_json(
             {**counts, "seconds": round(seconds, 3), "run_id": settled.run, "exchange": settled.exchange}
         )
@@ -130,7 +129,7 @@ def _summary(settled: Settled, seconds: float, *, as_json: bool) -> None:
     table = Table(title=f"{settled.exchange}, run {settled.run}")
     for name in (*COUNTS, "seconds"):
         table.add_column(name, justify="right")
-    table.add_row(*(f"{settled.counts[name]:,}" for name in COUNTS), f"{seconds:.1f}")
+    table.add_row(*(f"{settled.counts.get(name, 0):,}" for name in COUNTS), f"{seconds:.1f}")
     console = Console()
     console.print(table)
     if settled.nothing_new:

@@ -35,7 +35,7 @@ from lienthong.ledger.fencing import (
     check_scope,
     check_sums,
 )
-from lienthong.ledger.leases import Lease, database_time, lock_of, require
+from lienthong.ledger.leases import Lease, check_free, database_time, lock_of, require
 from lienthong.ledger.ranges import Ranges, count_of
 from lienthong.ledger.states import DeliveryState, Intent
 from lienthong.ledger.store import dump, load
@@ -117,13 +117,17 @@ class Deliveries:
             )
 
     def adopt(self, id: str, lease: Lease) -> DeliveryState:  # noqa: A002 - the delivery's own word
-        """Take over a delivery in doubt, so that whoever sent it can note nothing about it any more."""
+        """Take over a delivery in doubt, so that whoever sent it can note nothing about it any more.
+
+        Raises `Held` where the one who has it is alive: another part of the same run, say.
+        """
         with self._database.write() as connection:
             row = find(connection, id, lock=True)
             require(connection, lease)
             check_current(connection, lease)
             if row["state"] not in MAY_ANSWER or row["fence"] == lease.token:
                 return state_of(row)
+            check_free(connection, lease.exchange, row["fence"])
             return change(connection, row, fence=lease.token)
 
     def withdrawn(self, id: str, *, lease: Lease | None = None) -> DeliveryState:  # noqa: A002

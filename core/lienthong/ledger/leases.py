@@ -117,6 +117,15 @@ def require(connection: Connection, lease: Lease) -> None:
         raise lost(lease)
 
 
+def check_free(connection: Connection, exchange: str, token: int) -> None:
+    """Raise `Held` where the lease with a token is alive."""
+    row = connection.execute(select(LEASES).where(_L.exchange == exchange, _L.token == token)).one_or_none()
+    if row is not None:
+        now = database_time(connection)
+        if row.expires_at > now and not _is_dead(row.holder):
+            raise _held(row, now)
+
+
 def lost(lease: Lease) -> LeaseLost:
     """Return the error for a process that no longer holds what it is at."""
     return LeaseLost(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from typing import Final
 
 from lienthong.ledger.container import Reader
 from lienthong.ledger.documents import DELIVERIES
+from lienthong.ledger.fields import FORMAT_1
 from lienthong.ledger.report import NotChecked
+from lienthong.ledger.verify_documents import BAD
+from lienthong.ledger.verify_indexes import Superseded, superseded
 from lienthong.ledger.view import RunView
 from lienthong.records import parse
 
@@ -60,7 +64,8 @@ def limits(reader: Reader, view: RunView) -> Iterator[NotChecked]:
             f"{len(absent)} of {len(wanted)} segments are there as leaf hashes only, without records.",
             f"{len(absent)}/{len(wanted)} phân đoạn chỉ có giá trị băm: không xem được bản ghi.",
         )
-    taken_over = _taken_over(reader)
+    yield from _indexes(reader, view)
+    taken_over = _taken_over(reader, view)
     if taken_over:
         yield NotChecked(
             "taken-over",
@@ -69,9 +74,49 @@ def limits(reader: Reader, view: RunView) -> Iterator[NotChecked]:
         )
 
 
-def _taken_over(reader: Reader) -> int:
+def _indexes(reader: Reader, view: RunView) -> Iterator[NotChecked]:
+    """Yield what key indexes would show, where they are not there or cannot show it."""
+    if view.format == FORMAT_1:
+        return
+    wanted = view.indexes()
+    absent = [root for root in wanted if f"indexes/{root}.bin" not in reader.members]
+    if absent:
+        yield NotChecked(
+            "key-indexes",
+            f"{len(absent)} of {len(wanted)} key indexes are not there.",
+            f"Thiếu {len(absent)}/{len(wanted)} chỉ mục khóa.",
+        )
+    unchanged = sum(payload["counts"].get("unchanged", 0) for payload in view.steps["push"])
+    if unchanged:
+        yield NotChecked(
+            "unchanged",
+            f"{unchanged} records were not sent because the target had exactly these versions: what shows "
+            "that is the evidence of the earlier runs that delivered them.",
+            f"{unchanged} bản ghi không gửi vì bên nhận đã có: xem hồ sơ của các lượt chạy đã giao.",
+        )
+    found = _superseded(reader, view)
+    if found.total > found.shown:
+        yield NotChecked(
+            "superseded",
+            f"Of {found.total} superseded records a newer version of {found.shown} is in this run; that the "
+            f"target had a newer version of the other {found.total - found.shown} is not shown here.",
+            f"Trong {found.total} bản ghi đã bị thay thế, {found.shown} có bản mới hơn trong lượt chạy này.",
+        )
+
+
+def _superseded(reader: Reader, view: RunView) -> Superseded:
+    try:
+        return superseded(reader, view)
+    except (*BAD, struct.error):
+        return Superseded(0, 0)  # what cannot be read is told by the checks
+
+
+def _taken_over(reader: Reader, view: RunView) -> int:
     try:
         found = parse(reader.read(f"documents/{DELIVERIES}"))["deliveries"]
-        return sum(1 for item in found if item["state"] == "acknowledged" and not item["attempts"])
+        if view.format == FORMAT_1:
+            return sum(1 for item in found if item["state"] == "acknowledged" and not item["attempts"])
+        run = view.first["run"]
+        return sum(1 for item in found if item["acknowledged"] and (item["inherited"] or item["run"] != run))
     except (KeyError, ValueError, TypeError):
         return 0

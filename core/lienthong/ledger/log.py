@@ -8,7 +8,6 @@ a key of every later signer. Entry hashes are RFC 9162 leaf hashes: signed tree 
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,9 +20,9 @@ from lienthong.ledger.clock import SKEW, in_order, now
 from lienthong.ledger.db import APPEND_LOCK, Database
 from lienthong.ledger.fields import ACT, problem_in
 from lienthong.ledger.roles import verified
-from lienthong.ledger.statements import Statement, entry_hash, typ_of
+from lienthong.ledger.statements import Statement, claimed, entry_hash, typ_of
 from lienthong.ledger.tables import DOCUMENTS, STATEMENTS
-from lienthong.records import canonical, parse, sha256
+from lienthong.records import canonical, sha256
 from lienthong.signing import Signer, TrustStore, jws
 
 _PAGE = 500
@@ -212,14 +211,14 @@ def _placed(connection: Connection, statement: Statement, former: Row[Any] | Non
     }
 
 
-def _number_in_run(row: Row[Any]) -> int:
-    number = _payload(row.token).get("run_sequence")
+def _number_in_run(row: Any) -> int:
+    number = claimed(row.token).get("run_sequence")
     if type(number) is not int:
         raise _damaged(row.sequence)
     return number
 
 
-def _recorded(statement: Statement, head: Row[Any] | None) -> str:
+def _recorded(statement: Statement, head: Any) -> str:
     """Return the present time, which must not be before what it is signed after."""
     at = now()
     earlier = {"the end of the step": statement.ended}
@@ -254,17 +253,7 @@ def _damaged(sequence: int) -> EvidenceTampered:
 
 
 def _entry(row: Row[Any]) -> Entry:
-    return Entry(row.sequence, row.hash, row.token, _payload(row.token))
-
-
-def _payload(token: str) -> dict[str, Any]:
-    """Return a token's payload unverified, an empty one where the token is damaged."""
-    try:
-        body = token.split(".")[1]
-        found = parse(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-    except (ValueError, IndexError, LienThongError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    return Entry(row.sequence, row.hash, row.token, claimed(row.token))
 
 
 def _check_place(entry: Entry, sequence: int, previous: str) -> Iterator[Finding]:

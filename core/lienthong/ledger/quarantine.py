@@ -15,12 +15,14 @@ from sqlalchemy import Connection, Row, select, update
 from lienthong.errors import Permanent, Reason, UnknownName
 from lienthong.ledger.clock import now
 from lienthong.ledger.db import Database
-from lienthong.ledger.states import QuarantineItem, normal_id
+from lienthong.ledger.states import Occurrence, QuarantineItem, normal_id
 from lienthong.ledger.store import dump, load, upsert
-from lienthong.ledger.tables import QUARANTINE
+from lienthong.ledger.tables import QUARANTINE, SIGHTINGS
 
 _C = QUARANTINE.c
 _NEWER = QUARANTINE.alias("newer")
+_S = SIGHTINGS.c
+_PLACE = ("step", "segment", "line")
 
 
 class Quarantine:
@@ -36,6 +38,27 @@ class Quarantine:
         rows = sorted((_row(item) for item in items), key=lambda row: str(row["id"]))
         with self._database.write() as connection:
             connection.execute(upsert(connection, QUARANTINE, rows), rows)
+
+    def met(self, exchange: str, run: str) -> list[Occurrence]:
+        """Return every place where a run met a refused record, also one that was in quarantine before.
+
+        Repairs are left out. The order is that of `quarantine_document`.
+        """
+        own = select(QUARANTINE).where(_C.exchange == exchange, _C.run == run, _C.version == 1)
+        again = (
+            select(QUARANTINE, *(_S[name].label(f"met_{name}") for name in _PLACE))
+            .join(SIGHTINGS, _S.item == _C.id)
+            .where(_S.exchange == exchange, _S.run == run)
+        )
+        found: dict[tuple[str, str, int], Occurrence] = {}
+        with self._database.read() as connection:
+            for row in connection.execute(own):
+                one = Occurrence.first(_item(row))
+                found[one.step, one.segment, one.line] = one
+            for row in connection.execute(again):
+                place = (row.met_step, row.met_segment, row.met_line)
+                found.setdefault(place, Occurrence(_item(row), *place))
+        return [found[place] for place in sorted(found)]
 
     def list(
         self,

@@ -54,19 +54,19 @@ def operator_of(certificate: x509.Certificate) -> Operator | None:
     return Operator(operator.removeprefix(OPERATOR_URN), acts or ("*",))
 
 
-def verified(token: str, claimed: Mapping[str, Any], trust: TrustStore) -> dict[str, Any]:
+def verified(token: str, said: Mapping[str, Any], trust: TrustStore) -> dict[str, Any]:
     """Return what a token says, its signature verified at the time it says it was recorded.
 
-    ``claimed`` is its payload unverified, from which only type and time are taken. Raises
+    ``said`` is its payload unverified, from which only type and time are taken. Raises
     `SignatureInvalid` with the ``reason`` ``agency`` where another agency or operator signed than it
     speaks for, ``role`` where a key signed what its holder does not sign, others as `jws.verify`
     does; `EvidenceTampered` for a payload that is no statement.
     """
     try:
-        at = parse_time(claimed["recorded"])
-    except (KeyError, ValueError):
+        at = parse_time(said["recorded"])
+    except (KeyError, ValueError, TypeError):
         raise SignatureInvalid("the token holds no statement with a time") from None
-    found = jws.verify(token, trust=trust, algorithms=ALGORITHMS, typ=typ_of(claimed), at=at)
+    found = jws.verify(token, trust=trust, algorithms=ALGORITHMS, typ=typ_of(said), at=at)
     payload = payload_of(found.payload)
     operator = operator_of(found.certificate)
     if payload.get("kind") == "act":

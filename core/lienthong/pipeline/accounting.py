@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from lienthong.errors import OutcomeUnknown, Unbalanced
 from lienthong.ledger import DeliveryState
 from lienthong.ledger.ranges import count_of
+from lienthong.ledger.tally import tally
+from lienthong.ledger.terms import FATES
 from lienthong.pipeline.bus import Bus
 from lienthong.pipeline.delivering import denied
 from lienthong.pipeline.parts import RunRequest
@@ -28,16 +30,11 @@ def check_journal(
         open_ = state.state in ("intended", "sent")
         if whole != state.segment.count or (state.scope and not open_ and answered != state.sent_count):
             raise _unbalanced(plan, request, f"delivery {state.id}: {whole} of {state.segment.count} records")
-    found = {
-        "acknowledged": sum(state.acknowledged for state in states),
-        "refused": sum(len(state.refused) for state in states),
-        "pending": sum(state.pending for state in states),
-        "superseded": sum(count_of(state.superseded) for state in states),
-        "unchanged": sum(count_of(state.unchanged) for state in states),
-    }
-    for name, count in found.items():
-        if counts[name] != count:
-            raise _unbalanced(plan, request, f"{counts[name]} {name} by the steps, {count} by the journal")
+    found = tally(states, sum(state.segment.count for state in states))
+    for name in FATES:
+        if counts[name] != found[name]:
+            said = f"{counts[name]} {name} by the steps, {found[name]} by the journal"
+            raise _unbalanced(plan, request, said)
 
 
 def _unbalanced(plan: Plan, request: RunRequest, what: str) -> Unbalanced:

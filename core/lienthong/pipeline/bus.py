@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from lienthong.ledger.leases import Leases
 from lienthong.pipeline.plan import Plan
 from lienthong.records import keyed_hash
 from lienthong.signing import KeyRing, Signer, TrustStore
-from lienthong.staging import BlobStore, SegmentStore
+from lienthong.staging import BlobStore, LevelStore, SegmentStore
 
 if TYPE_CHECKING:
     from lienthong.pipeline.hold import Hold
@@ -49,7 +49,7 @@ class Bus:
 
     def under(self, hold: Hold) -> Bus:
         """Return this bus, stores and connections shared, as a step under a lease has it."""
-        for shared in ("store", "ledger", "journal", "quarantine", "leases", "keys"):
+        for shared in ("store", "levels", "ledger", "journal", "quarantine", "leases", "keys"):
             getattr(self, shared)
         other = copy.copy(self)
         other.hold = hold
@@ -77,6 +77,16 @@ class Bus:
     def store(self) -> SegmentStore:
         """The segment store."""
         return SegmentStore.open(self.config.staging)
+
+    def index_rows(self, root: str) -> Sequence[bytes] | None:
+        """Return the entries of the key index with this root (hex), None where the store has no indexes."""
+        find = getattr(self.store, "index", None)
+        return find(root).rows if find else None
+
+    @cached_property
+    def levels(self) -> LevelStore:
+        """Compacted key indexes, beside the segments; from remote stores they are fetched into the home."""
+        return LevelStore(self.config.staging, self.config.home / "cache" / "levels")
 
     @cached_property
     def blobs(self) -> BlobStore:

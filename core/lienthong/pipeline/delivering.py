@@ -19,6 +19,7 @@ from typing import Any
 from lienthong.connector import Answer, Batch, Receipt, RecordTarget
 from lienthong.datasets import Dataset
 from lienthong.errors import (
+    Held,
     LeaseLost,
     LienThongError,
     OutcomeUnknown,
@@ -39,6 +40,8 @@ from lienthong.records import sha256
 from lienthong.segment import Segment
 
 _DONE = ("acknowledged", "refused")
+#: How long to wait for another part of the run that is at an earlier run's delivery.
+_SIBLING_SECONDS = 0.5
 
 
 def delivery_id(
@@ -126,6 +129,9 @@ class Delivering:
         """Settle an earlier run's delivery, or see that another part of this run was faster."""
         try:
             return self._record(state, self._ask_or_repeat(state, records))
+        except Held:
+            self.doubts[state.id] = _SIBLING_SECONDS
+            return state
         except (Permanent, LeaseLost):
             found = self.journal.delivery(state.id)
             if found.state not in _DONE:

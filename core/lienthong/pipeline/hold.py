@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 from lienthong.errors import LeaseLost, LienThongError
 from lienthong.ledger.leases import Lease, Leases, lost
@@ -16,7 +16,6 @@ from lienthong.pipeline.plan import Plan
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
-_Step = Callable[Concatenate[Bus, Plan, RunRequest, _P], _R]
 
 
 class Hold:
@@ -69,17 +68,18 @@ class Hold:
             self._until = begun + self.lease.seconds
 
 
-def held(step: str) -> Callable[[_Step[_P, _R]], _Step[_P, _R]]:
-    """Do a step under its lease; the bus that it gets knows the hold."""
+def held(step: str) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
+    """Do a step, called with bus, plan and request first, under its lease; its bus then knows the hold."""
 
-    def decorate(work: _Step[_P, _R]) -> _Step[_P, _R]:
+    def decorate(work: Callable[_P, _R]) -> Callable[_P, _R]:
         @wraps(work)
-        def holding(bus: Bus, plan: Plan, request: RunRequest, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        def holding(*given: _P.args, **kwargs: _P.kwargs) -> _R:
+            bus, plan, request, *args = cast("tuple[Bus, Plan, RunRequest, Any]", given)
             part = next((item.index for item in args if isinstance(item, Part)), 0)
             seconds = bus.config.lease_seconds
             hold = Hold.take(bus.leases, plan.exchange.id, request.run, step, part, seconds)
             try:
-                return work(bus.under(hold), plan, request, *args, **kwargs)
+                return cast("Callable[..., _R]", work)(bus.under(hold), plan, request, *args, **kwargs)
             finally:
                 _close(bus, hold)
 

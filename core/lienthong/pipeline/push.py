@@ -9,7 +9,8 @@ from typing import Any
 from lienthong.connector import RecordTarget
 from lienthong.errors import Misconfigured, OutcomeUnknown
 from lienthong.ledger import DeliveryState
-from lienthong.ledger.ranges import count_of
+from lienthong.ledger.tally import fates, tally
+from lienthong.ledger.terms import FATES
 from lienthong.pipeline.attest import Work, attest, now
 from lienthong.pipeline.bus import Bus
 from lienthong.pipeline.calm import calm
@@ -51,31 +52,20 @@ def push(
     check_share(plan, found.malformed + earlier(bus, plan, request, "transform", part.of), found.count)
     patience = Patience(bus, pause, waited)
     states = [] if request.dry_run else _deliver(bus, plan, request, part, patience)
-    counts = _counts(states, part.records if request.dry_run else 0)
+    counts = tally(states, part.records)
     work = Work(
         "push", started, counts, part.index, part.of, part.segments, part.segments, receipts=_receipts(states)
     )
     bus.audit("push", _sentence(request, counts))
     evidence = attest(bus, plan, request, work)
-    moved = part.moved(part.segments, evidence, **counts)
+    moved = part.moved(part.segments, evidence, **{name: counts[name] for name in FATES})
     bus.checkpoint(plan, request, "push", part.index, moved.as_dict())
     return moved
 
 
-def _counts(states: Sequence[DeliveryState], held_back: int) -> dict[str, int]:
-    """Count each fate on its own; ``held_back`` records are pending because nothing is sent in a dry run."""
-    return {
-        "acknowledged": sum(state.acknowledged for state in states),
-        "refused": sum(len(state.refused) for state in states),
-        "pending": sum(state.pending for state in states) + held_back,
-        "superseded": sum(count_of(state.superseded) for state in states),
-        "unchanged": sum(count_of(state.unchanged) for state in states),
-    }
-
-
 def _sentence(request: RunRequest, counts: Mapping[str, int]) -> str:
     dry = "dry run, nothing sent: " if request.dry_run else ""
-    return dry + ", ".join(f"{count} {name}" for name, count in counts.items())
+    return dry + ", ".join(f"{counts[name]} {name}" for name in FATES)
 
 
 def _deliver(
@@ -192,7 +182,7 @@ def _receipts(states: Sequence[DeliveryState]) -> list[dict[str, Any]]:
             "delivery": state.id,
             "segment": state.segment.digest,
             "state": state.state,
-            "acknowledged": state.acknowledged,
+            "acknowledged": fates(state)["acknowledged"],
             "refused": len(state.refused),
             "receipts": list(state.receipts),
         }

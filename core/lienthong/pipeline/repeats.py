@@ -90,7 +90,7 @@ def _several(
     homes: dict[bytes, int] = {}
     found: dict[str, list[list[int]]] = {}
     for at, sidecar in enumerate(_indexes(bus, plan, everything, number)):
-        lines = [line for line, row in enumerate(sidecar.by_line()) if row[:32] in keys]
+        here_too = [line for line, row in enumerate(sidecar.by_line()) if row[:32] in keys]
         here = [row for row in sidecar.keys_in() if row in keys]
         strays = any(homes.setdefault(key, part_of[at]) != part_of[at] for key in here)
         if strays or len(set(here)) < len(here):
@@ -99,6 +99,6 @@ def _several(
                 where=f"exchange {plan.exchange.id!r}",
                 hint="set delivery.versions to 'last', or delivery.batch and delivery.parallel to 1",
             )
-        if lines:
-            found[str(at)] = [list(one) for one in ranges_of(lines)]
+        if here_too:
+            found[str(at)] = [list(one) for one in ranges_of(here_too)]
     return found

@@ -9,14 +9,16 @@ from lienthong.ledger.documents import (
     deliveries_document,
     quarantine_document,
 )
+from lienthong.ledger.terms import FATES, missing
 from lienthong.pipeline.accounting import ask_again, check_journal
 from lienthong.pipeline.attest import Work, attest, now
 from lienthong.pipeline.bus import Bus
+from lienthong.pipeline.compacting import compact_quietly
 from lienthong.pipeline.hold import held, lease_of
 from lienthong.pipeline.parts import Part, RunRequest, Settled, grouped
 from lienthong.pipeline.plan import Plan
 from lienthong.pipeline.pull import Pulled, load_progress, pulled
-from lienthong.pipeline.versions import compact
+from lienthong.pipeline.versions import scope_of
 from lienthong.records import sha256
 
 
@@ -24,9 +26,9 @@ from lienthong.records import sha256
 def settle(bus: Bus, plan: Plan, request: RunRequest) -> Settled:
     """Close a run whose parts have all been pushed.
 
-    Raises `Unbalanced` where pulled differs from acknowledged + quarantined + refused + pending +
-    superseded + unchanged, or where what was sent, what was answered and the journal do not agree. The
-    cursor moves only here, and never in a trial (dry run, limit) or a replay.
+    Raises `Unbalanced` where pulled differs from the sum of its terms (`lienthong.ledger.terms`), or where
+    what was sent, what was answered and the journal do not agree. The cursor moves only here, and never in
+    a trial (dry run, limit) or a replay.
     """
     started = now()
     found = pulled(bus, plan, request)
@@ -52,7 +54,7 @@ def settle(bus: Bus, plan: Plan, request: RunRequest) -> Settled:
         advance=request.advances,
         lease=lease_of(bus),
     )
-    compact(bus, plan)
+    compact_quietly(bus, scope_of(plan.exchange, plan.produces.name))
     bus.audit("settle", ", ".join(f"{name} {count}" for name, count in counts.items()))
     return Settled(plan.exchange.id, request.run, counts, evidence, cursor, nothing_new)
 
@@ -81,18 +83,16 @@ def _counts(found: Pulled, parts: list[Part]) -> dict[str, int]:
         "pulled": found.count,
         "acknowledged": total("acknowledged"),
         "quarantined": found.malformed + total("quarantined"),
-        "refused": total("refused"),
-        "pending": total("pending"),
-        "superseded": total("superseded"),
-        "unchanged": total("unchanged"),
+        **{name: total(name) for name in FATES[1:]},
     }
 
 
 def _check_balance(plan: Plan, request: RunRequest, counts: dict[str, int]) -> None:
-    accounted = sum(count for name, count in counts.items() if name != "pulled")
-    if counts["pulled"] != accounted:
+    lost = missing(counts)
+    if lost:
+        kept = counts["pulled"] - lost
         raise Unbalanced(
-            f"{counts['pulled']} records were pulled but {accounted} are accounted for ({counts})",
+            f"{counts['pulled']} records were pulled but {kept} are accounted for ({counts})",
             where=f"exchange {plan.exchange.id!r}, run {request.run}",
             hint="keep the staging store and the ledger, and report this as a defect of the bus",
         )
@@ -105,7 +105,7 @@ def _documents(bus: Bus, plan: Plan, request: RunRequest) -> dict[str, str]:
         bus.ledger.keep(data)
     states = bus.journal.deliveries(exchange=plan.exchange.id, run=request.run)
     documents[DELIVERIES] = deliveries_document(states)
-    documents[QUARANTINE] = quarantine_document(
-        bus.quarantine.list(exchange=plan.exchange.id, run=request.run, history=True)
-    )
+    if any(state.state not in ("acknowledged", "refused") for state in states):
+        bus.ledger.keep(documents[DELIVERIES])  # what is open now ends otherwise: it cannot be made again
+    documents[QUARANTINE] = quarantine_document(bus.quarantine.met(plan.exchange.id, request.run))
     return {name: sha256(data) for name, data in documents.items()}

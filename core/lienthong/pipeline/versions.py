@@ -11,16 +11,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from lienthong.errors import LienThongError, OutcomeUnknown
+from lienthong.errors import OutcomeUnknown
 from lienthong.exchange import Exchange
-from lienthong.keyindex import KEY, Sidecar
+from lienthong.keyindex import KEY, Level, Sidecar
 from lienthong.keyindex.levels import SHORT, LevelFile
 from lienthong.ledger.fencing import Seen
-from lienthong.ledger.key_levels import KeyLevels, Level
+from lienthong.ledger.key_levels import KeyLevels
 from lienthong.ledger.ranges import Ranges, ranges_of
 from lienthong.ledger.scopes import Scopes
 from lienthong.ledger.states import DeliveryState
 from lienthong.pipeline.bus import Bus
+from lienthong.pipeline.compacting import compact
 from lienthong.pipeline.keys import index_of
 from lienthong.pipeline.parts import RunRequest
 from lienthong.pipeline.plan import Plan
@@ -77,7 +78,7 @@ class Versions:
         doubts = [item for item in scopes.in_doubt(self.scope) if item.owner != self.request.run]
         taken = scopes.taken(self.scope, last)
         if sum(item.segment.count for item in taken) > _MOST_RECENT:
-            compact_scope(self.bus, self.scope)
+            compact(self.bus, self.scope)
             return self.look()
         ours = scopes.unsettled(self.plan.exchange.id, self.request.run)
         self._recent = [
@@ -192,19 +193,6 @@ class Versions:
         if not item.segment.index:
             return None
         return index_of(self.bus, item.segment, self.plan.produces, self.number)
-
-
-def compact(bus: Bus, plan: Plan) -> None:
-    """Compact what a settled run delivered; if that fails, the next run or maintenance does it."""
-    try:
-        compact_scope(bus, scope_of(plan.exchange, plan.produces.name))
-    except (LienThongError, OSError) as error:
-        bus.audit("settle", f"key indexes were not compacted ({type(error).__name__}); maintenance does it")
-
-
-def compact_scope(bus: Bus, scope: str) -> None:
-    """Bring the deliveries of a scope since the last compaction into levels."""
-    del bus, scope
 
 
 def _in_doubt(item: DeliveryState) -> OutcomeUnknown:
