@@ -17,14 +17,19 @@ from lienthong.ledger.statements import ALGORITHMS, TYP, entry_hash, payload_of
 from lienthong.ledger.view import Payload, RunView
 from lienthong.records import parse
 from lienthong.signing import TrustStore, jws
+from lienthong.signing.trust import CertificatePath, RevocationNotice
 
 
 @dataclass(frozen=True)
 class Signed:
-    """The statements whose signature holds, as (hash, payload) in order of their files."""
+    """The statements whose signature holds, as (hash, payload) in order of their files.
+
+    ``revocation`` holds why it is not known whether a signer's certificate had been revoked.
+    """
 
     statements: list[tuple[str, Payload]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    revocation: dict[RevocationNotice, None] = field(default_factory=dict)
 
     @cached_property
     def view(self) -> RunView:
@@ -41,7 +46,10 @@ def read_statements(reader: Reader, trust: TrustStore, progress: Callable[[int, 
     for done, name in enumerate(names, 1):
         try:
             token = reader.read(name).decode("ascii")
-            signed.statements.append((entry_hash(token), _verified(token, trust, name)))
+            at = _claimed_time(token)
+            path, payload = _verified(token, trust, name, at)
+            signed.statements.append((entry_hash(token), payload))
+            signed.revocation.update(dict.fromkeys(trust.revocation_notices(at, path)))
         except LienThongError as error:
             signed.problems.append(
                 Problem(name, f"the signature does not hold: {error.message}", "chữ ký không hợp lệ")
@@ -52,14 +60,14 @@ def read_statements(reader: Reader, trust: TrustStore, progress: Callable[[int, 
     return signed
 
 
-def _verified(token: str, trust: TrustStore, name: str) -> Payload:
-    verified = jws.verify(token, trust=trust, algorithms=ALGORITHMS, typ=TYP, at=_claimed_time(token))
+def _verified(token: str, trust: TrustStore, name: str, at: datetime) -> tuple[CertificatePath, Payload]:
+    verified = jws.verify(token, trust=trust, algorithms=ALGORITHMS, typ=TYP, at=at)
     payload = payload_of(verified.payload)
     if verified.agency != payload["agency"]:
         raise SignatureInvalid(f"it speaks for {payload['agency']} but {verified.agency} signed it")
     if name != f"statements/{payload['sequence']:010d}.jws":
         raise SignatureInvalid(f"it was signed as entry {payload['sequence']} of the ledger")
-    return payload
+    return verified.path, payload
 
 
 def _claimed_time(token: str) -> datetime:
