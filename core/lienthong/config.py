@@ -1,16 +1,20 @@
 """Where the bus keeps its things: read from the environment and one optional TOML file.
 
-==========================  ====================================================================
-variable                    meaning (default)
-==========================  ====================================================================
-``LIENTHONG_HOME``          folder for everything below (``~/.lienthong``)
-``LIENTHONG_LEDGER``        SQLAlchemy URL of the ledger database (SQLite in the home)
-``LIENTHONG_STAGING``       fsspec URL of the segment store (``staging`` in the home)
-``LIENTHONG_HASH_KEY_FILE`` file with the secret for keyed hashes (made in the home)
-``LIENTHONG_CONFIG``        TOML file with the same under ``[lienthong]`` and signing keys under
-                            ``[keys.CODE]`` (``pem`` and ``certificate``, or ``pkcs12`` and
-                            ``password_file`` or ``password_env``) and ``trust`` (list of PEM files)
-==========================  ====================================================================
+=============================  =================================================================
+variable                       meaning (default)
+=============================  =================================================================
+``LIENTHONG_HOME``             folder for everything below (``~/.lienthong``)
+``LIENTHONG_LEDGER``           SQLAlchemy URL of the ledger database (SQLite in the home)
+``LIENTHONG_STAGING``          fsspec URL of the segment store (``staging`` in the home)
+``LIENTHONG_HASH_KEY_FILE``    file with the secret for keyed hashes (made in the home)
+``LIENTHONG_CLOCK_TOLERANCE``  seconds by which clocks may differ (5)
+``LIENTHONG_CONFIG``           TOML file with the same under ``[lienthong]``, and what follows
+=============================  =================================================================
+
+The file also holds, under ``[lienthong]``, ``trust`` (list of PEM files or folders) and ``crls`` (list
+of revocation lists); signing keys under ``[keys.CODE]`` and ``[operators.NAME]`` (``pem`` and
+``certificate``, or ``pkcs12`` and ``password_file`` or ``password_env``); and under ``[trust.NAME]``
+whom an authority may speak for (``certificates``, ``agencies``, ``acts``). See docs/operations.md.
 
 A variable wins over the file.
 """
@@ -27,6 +31,9 @@ from typing import Any
 
 from lienthong.errors import Misconfigured
 
+CLOCK_TOLERANCE = 5.0
+"""Seconds by which clocks may differ unless told otherwise; the verifier of evidence allows as much."""
+
 
 @dataclass(frozen=True, slots=True)
 class Config:
@@ -38,6 +45,10 @@ class Config:
     hash_key_file: Path
     keys: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     trust: tuple[Path, ...] = ()
+    crls: tuple[Path, ...] = ()
+    authorities: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    operators: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    clock_tolerance: float = CLOCK_TOLERANCE
 
     def hash_key(self) -> bytes:
         """Return the secret for keyed hashes, making it (0600) at the first use."""
@@ -74,9 +85,47 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
         ledger=pick("ledger", f"sqlite:///{home / 'ledger.sqlite'}"),
         staging=pick("staging", str(home / "staging")),
         hash_key_file=Path(pick("hash_key_file", str(home / "hash.key"))).expanduser(),
-        keys=file.get("keys", {}),
-        trust=tuple(Path(item).expanduser() for item in own.get("trust", ())),
+        keys=_tables(file, "keys"),
+        trust=_paths(own, "trust"),
+        crls=_paths(own, "crls"),
+        authorities=_tables(file, "trust"),
+        operators=_tables(file, "operators"),
+        clock_tolerance=_seconds(pick("clock_tolerance", str(CLOCK_TOLERANCE))),
     )
+
+
+def _paths(own: Mapping[str, Any], name: str) -> tuple[Path, ...]:
+    given = own.get(name, ())
+    if isinstance(given, str) or not all(isinstance(item, str) for item in given):
+        raise Misconfigured(
+            f"{name!r} is not a list of files", where="lienthong", hint=f'write {name} = ["/path/to/file"]'
+        )
+    return tuple(Path(item).expanduser() for item in given)
+
+
+def _tables(file: Mapping[str, Any], name: str) -> Mapping[str, Mapping[str, Any]]:
+    found: Any = file.get(name, {})
+    if not isinstance(found, Mapping) or not all(isinstance(one, Mapping) for one in found.values()):
+        raise Misconfigured(
+            f"{name!r} does not hold tables",
+            where="LIENTHONG_CONFIG",
+            hint=f'write [{name}."NAME"]; a list of trusted files stands under [lienthong]',
+        )
+    return found
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds < float("inf"):
+        raise Misconfigured(
+            "the clock tolerance is not a number of seconds",
+            where="LIENTHONG_CLOCK_TOLERANCE",
+            hint="give one such as 5",
+        )
+    return seconds
 
 
 def _read_file(name: str | None) -> dict[str, Any]:
