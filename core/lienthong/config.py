@@ -1,17 +1,21 @@
 """Where the bus keeps its things: read from the environment and one optional TOML file.
 
-==========================  ====================================================================
-variable                    meaning (default)
-==========================  ====================================================================
-``LIENTHONG_HOME``          folder for everything below (``~/.lienthong``)
-``LIENTHONG_LEDGER``        SQLAlchemy URL of the ledger database (SQLite in the home)
-``LIENTHONG_STAGING``       fsspec URL of the segment store (``staging`` in the home)
-``LIENTHONG_HASH_KEY_FILE`` file with the secret for keyed hashes (made in the home)
-``LIENTHONG_LEASE_SECONDS`` how long a step is held without a sign of life (60)
-``LIENTHONG_CONFIG``        TOML file with the same under ``[lienthong]`` and signing keys under
-                            ``[keys.CODE]`` (``pem`` and ``certificate``, or ``pkcs12`` and
-                            ``password_file`` or ``password_env``) and ``trust`` (list of PEM files)
-==========================  ====================================================================
+=============================  =================================================================
+variable                       meaning (default)
+=============================  =================================================================
+``LIENTHONG_HOME``             folder for everything below (``~/.lienthong``)
+``LIENTHONG_LEDGER``           SQLAlchemy URL of the ledger database (SQLite in the home)
+``LIENTHONG_STAGING``          fsspec URL of the segment store (``staging`` in the home)
+``LIENTHONG_HASH_KEY_FILE``    file with the secret for keyed hashes (made in the home)
+``LIENTHONG_CLOCK_TOLERANCE``  seconds by which clocks may differ (5)
+``LIENTHONG_LEASE_SECONDS``    how long a step is held without a sign of life (60, from 1 to 3600)
+``LIENTHONG_CONFIG``           TOML file with the same under ``[lienthong]``, and what follows
+=============================  =================================================================
+
+The file also holds, under ``[lienthong]``, ``trust`` (list of PEM files or folders) and ``crls`` (list
+of revocation lists); signing keys under ``[keys.CODE]`` and ``[operators.NAME]`` (``pem`` and
+``certificate``, or ``pkcs12`` and ``password_file`` or ``password_env``); and under ``[trust.NAME]``
+whom an authority may speak for (``certificates``, ``agencies``, ``acts``). See docs/operations.md.
 
 A variable wins over the file.
 """
@@ -28,6 +32,10 @@ from typing import Any
 
 from lienthong.errors import Misconfigured
 
+CLOCK_TOLERANCE = 5.0
+LEASE_SECONDS: Final = 60.0
+"""Seconds by which clocks may differ unless told otherwise; the verifier of evidence allows as much."""
+
 
 @dataclass(frozen=True, slots=True)
 class Config:
@@ -39,7 +47,11 @@ class Config:
     hash_key_file: Path
     keys: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     trust: tuple[Path, ...] = ()
-    lease_seconds: float = 60.0
+    crls: tuple[Path, ...] = ()
+    authorities: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    operators: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    clock_tolerance: float = CLOCK_TOLERANCE
+    lease_seconds: float = LEASE_SECONDS
 
     def hash_key(self) -> bytes:
         """Return the secret for keyed hashes, making it (0600) at the first use."""
@@ -76,24 +88,48 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
         ledger=pick("ledger", f"sqlite:///{home / 'ledger.sqlite'}"),
         staging=pick("staging", str(home / "staging")),
         hash_key_file=Path(pick("hash_key_file", str(home / "hash.key"))).expanduser(),
-        keys=file.get("keys", {}),
-        trust=tuple(Path(item).expanduser() for item in own.get("trust", ())),
-        lease_seconds=_seconds(pick("lease_seconds", "60")),
+        keys=_tables(file, "keys"),
+        trust=_paths(own, "trust"),
+        crls=_paths(own, "crls"),
+        authorities=_tables(file, "trust"),
+        operators=_tables(file, "operators"),
+        clock_tolerance=_seconds("clock_tolerance", pick("clock_tolerance", str(CLOCK_TOLERANCE))),
+        lease_seconds=_seconds("lease_seconds", pick("lease_seconds", str(LEASE_SECONDS)), 1, 3600),
     )
 
 
-def _seconds(text: str) -> float:
-    try:
-        found = float(text)
-    except ValueError:
-        found = 0.0
-    if not 1 <= found <= 3600:
+def _paths(own: Mapping[str, Any], name: str) -> tuple[Path, ...]:
+    given = own.get(name, ())
+    if isinstance(given, str) or not all(isinstance(item, str) for item in given):
         raise Misconfigured(
-            f"LIENTHONG_LEASE_SECONDS is {text!r}, not a number of seconds from 1 to 3600",
-            where="configuration",
-            hint="see docs/operations.md",
+            f"{name!r} is not a list of files", where="lienthong", hint=f'write {name} = ["/path/to/file"]'
+        )
+    return tuple(Path(item).expanduser() for item in given)
+
+
+def _tables(file: Mapping[str, Any], name: str) -> Mapping[str, Mapping[str, Any]]:
+    found: Any = file.get(name, {})
+    if not isinstance(found, Mapping) or not all(isinstance(one, Mapping) for one in found.values()):
+        raise Misconfigured(
+            f"{name!r} does not hold tables",
+            where="LIENTHONG_CONFIG",
+            hint=f'write [{name}."NAME"]; a list of trusted files stands under [lienthong]',
         )
     return found
+
+
+def _seconds(name: str, text: str, least: float = 0, most: float = 1e9) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not (0 < seconds < float("inf") and least <= seconds <= most):
+        raise Misconfigured(
+            f"{name} is not a number of seconds from {least:g} to {most:g}",
+            where=f"LIENTHONG_{name.upper()}",
+            hint="give one such as 5",
+        )
+    return seconds
 
 
 def _read_file(name: str | None) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def show_run(
 
 
 def _section(archive: Archive, run: RunEvidence, verify: bool) -> Section:
-    checked = run.settled and (verify or not run.large)
+    checked = (run.settled or run.damaged) and (verify or not run.large)
     return Section(run, archive.verify(run) if checked else None)
 
 

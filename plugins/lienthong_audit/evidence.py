@@ -39,13 +39,17 @@ class Refused:
 
 @dataclass(frozen=True)
 class RunEvidence:
-    """One exchange's run: its signed statements, deliveries and quarantined records."""
+    """One exchange's run: its signed statements, deliveries and quarantined records.
+
+    ``damaged`` are the numbers of its ledger entries that hold no statement.
+    """
 
     exchange: str
     run: str
     entries: Sequence[Entry]
     deliveries: Sequence[DeliveryState]
     refused: Sequence[Refused]
+    damaged: Sequence[int] = ()
     more_deliveries: int = 0
     more_refused: int = 0
     agreement: dict[str, Any] = field(default_factory=dict)
@@ -58,7 +62,7 @@ class RunEvidence:
 
     @property
     def acts(self) -> list[Act]:
-        """What people did about this run; a damaged entry is told by the verification."""
+        """What people did about this run."""
         return [act_of(entry) for entry in self.entries if entry.payload.get("kind") == "act"]
 
     @property
@@ -112,7 +116,8 @@ class Archive:
         return RunEvidence(
             exchange=exchange,
             run=run,
-            entries=entries,
+            entries=[entry for entry in entries if not entry.damaged],
+            damaged=[entry.sequence for entry in entries if entry.damaged],
             deliveries=deliveries[:MOST_ROWS],
             refused=[self._refused(item) for item in items[:MOST_ROWS]],
             more_deliveries=max(len(deliveries) - MOST_ROWS, 0),

@@ -270,7 +270,8 @@ def test_roles(forge: Any, trust: TrustStore, operator: Signer, keys: KeyRing) -
     by_operator = replace(forge, signer=operator)
     assert "a step was signed by the operator hoa" in found(by_operator.resign(lambda p: None), trust)
     assert keys._home
-    limited = operator_signer(keys._home, "hoa", ["quarantine.*"])
-    text = found(replace(forge, operator=limited).resign(lambda p: None), trust)
-    assert "the operator hoa may not sign delivery.resolve" in text
+    limited = operator_signer(keys._home, "lan", ["quarantine.*"])
+    by_lan = replace(forge, operator=limited)
+    text = found(by_lan.resign(lambda p: [act.update(operator="lan") for act in (p[4], p[7])]), trust)
+    assert "the operator lan may not sign delivery.resolve" in text
     assert "quarantine.release" not in text

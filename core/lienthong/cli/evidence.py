@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lienthong.cli.trusting import add_trust_options, trust_of
 from lienthong.errors import Misconfigured, UnknownName
 
 if TYPE_CHECKING:
@@ -37,15 +38,11 @@ def add_commands(commands: Any) -> None:
     acts.add_argument("--json", action="store_true", help="print one JSON object a line")
     acts.set_defaults(handler=_acts)
     check = verbs.add_parser("check-ledger", help="verify every entry of the ledger and their chain")
-    check.add_argument(
-        "--trust", type=Path, nargs="+", help="PEM files or folders; the deployment's own otherwise"
-    )
+    add_trust_options(check)
     check.set_defaults(handler=_check_ledger)
     verify = commands.add_parser("verify", help="verify an evidence bundle, offline")
     verify.add_argument("file", type=Path)
-    verify.add_argument(
-        "--trust", type=Path, nargs="+", required=True, help="PEM files or folders of certificates"
-    )
+    add_trust_options(verify)
     verify.add_argument("--json", action="store_true", help="print the report as JSON")
     verify.add_argument("--vi", action="store_true", help="in Vietnamese")
     verify.set_defaults(handler=_verify)
@@ -129,24 +126,24 @@ def _acts(args: argparse.Namespace) -> int:
 
 def _check_ledger(args: argparse.Namespace) -> int:
     from lienthong.cli.deployment import open_bus
-    from lienthong.signing import TrustStore
 
     bus = open_bus()
-    trust = TrustStore.from_pem(args.trust) if args.trust else bus.trust
+    trust = trust_of(args, lambda: bus.trust)
     findings = bus.ledger.check(trust)
     for finding in findings:
         sys.stdout.write(f"entry {finding.sequence}: {finding.en} [{finding.rule}]\n")
     head = bus.ledger.head()
     count = head.sequence if head else 0
+    for notice in trust.revocation_notices():
+        sys.stderr.write(f"revocations are not known: {notice.en}\n")
     sys.stdout.write(f"{count} entries, {len(findings)} findings\n")
     return 4 if findings else 0
 
 
 def _verify(args: argparse.Namespace) -> int:
     from lienthong.ledger.verify import verify_bundle
-    from lienthong.signing import TrustStore
 
-    report = verify_bundle(args.file, trust=TrustStore.from_pem(args.trust))
+    report = verify_bundle(args.file, trust=trust_of(args))
     if args.json:
         sys.stdout.write(json.dumps(report.as_dict(), ensure_ascii=False) + "\n")
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from lienthong.ledger.container import Reader
@@ -14,14 +14,9 @@ from lienthong.ledger.verify_documents import BAD
 from lienthong.ledger.verify_indexes import Superseded, superseded
 from lienthong.ledger.view import RunView
 from lienthong.records import parse
+from lienthong.signing.trust import RevocationNotice
 
 _ALWAYS: Final = (
-    NotChecked(
-        "revocation",
-        "Certificates were checked at the time of signing; whether one has been revoked is known only "
-        "from a revocation list given with the trusted certificates.",
-        "Chứng thư được kiểm tra tại thời điểm ký; việc thu hồi chỉ biết được khi có danh sách thu hồi.",
-    ),
     NotChecked(
         "trusted-time",
         "Times are those of the signer's own clock, not of a time-stamping authority.",
@@ -53,8 +48,22 @@ _ALWAYS: Final = (
 )
 
 
-def limits(reader: Reader, view: RunView) -> Iterator[NotChecked]:
-    """Yield what was not checked: always the same few things, and what this bundle leaves out."""
+def limits(
+    reader: Reader, view: RunView, revocation: Iterable[RevocationNotice] = ()
+) -> Iterator[NotChecked]:
+    """Yield what was not checked: always the same few things, and what this bundle leaves out.
+
+    ``revocation`` are the authorities whose lists do not tell whether a signer had been revoked.
+    """
+    unknown = list(revocation)
+    if unknown:
+        yield NotChecked(
+            "revocation",
+            "Certificates were checked at the time of signing; whether one had been revoked is not known: "
+            f"{'; '.join(one.en for one in unknown)}.",
+            "Chứng thư được kiểm tra tại thời điểm ký; chưa biết chứng thư có bị thu hồi hay không: "
+            f"{'; '.join(one.vi for one in unknown)}.",
+        )
     yield from _ALWAYS
     wanted = view.segments()
     absent = [digest for digest in wanted if f"segments/{digest}.ndjson.zst" not in reader.members]

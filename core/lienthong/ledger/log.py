@@ -43,9 +43,14 @@ class Entry:
     token: str
     payload: dict[str, Any]
 
+    @property
+    def damaged(self) -> bool:
+        """Whether the token holds no statement; a statement that is there may still be forged."""
+        return not self.payload or bool(problem_in(self.payload))
+
     def intact(self) -> Entry:
         """Return this entry; raise `EvidenceTampered`, with its number, for one that is damaged."""
-        if not self.payload or problem_in(self.payload):
+        if self.damaged:
             raise _damaged(self.sequence)
         return self
 

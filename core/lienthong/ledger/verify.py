@@ -174,7 +174,7 @@ def _report(reader: Reader, signed: Signed, checks: list[Check]) -> Report:
         first["run"],
         tuple(checks),
         dict(settled["counts"]) if settled else {},
-        tuple(limits(reader, view)),
+        tuple(limits(reader, view, signed.revocation)),
         first["agency"],
     )
 

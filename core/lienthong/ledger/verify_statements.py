@@ -15,6 +15,7 @@ from lienthong.ledger.roles import verified
 from lienthong.ledger.statements import claimed, entry_hash
 from lienthong.ledger.view import Payload, RunView
 from lienthong.signing import TrustStore
+from lienthong.signing.trust import RevocationNotice
 
 _SAME: Final = ("exchange", "run", "exchange_digest", "agency")
 _SAME_IN_ACTS: Final = ("exchange", "run")
@@ -22,10 +23,14 @@ _SAME_IN_ACTS: Final = ("exchange", "run")
 
 @dataclass(frozen=True)
 class Signed:
-    """The statements whose signature holds, as (hash, payload) in order of their files."""
+    """The statements whose signature holds, as (hash, payload) in order of their files.
+
+    ``revocation`` holds why it is not known whether a signer's certificate had been revoked.
+    """
 
     statements: list[tuple[str, Payload]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    revocation: dict[RevocationNotice, None] = field(default_factory=dict)
 
     @cached_property
     def view(self) -> RunView:
@@ -42,7 +47,10 @@ def read_statements(reader: Reader, trust: TrustStore, progress: Callable[[int, 
     for done, name in enumerate(names, 1):
         try:
             token = reader.read(name).decode("ascii")
-            signed.statements.append((entry_hash(token), _verified(token, trust, name)))
+            found = verified(token, claimed(token), trust)
+            _check_name(name, found.payload)
+            signed.statements.append((entry_hash(token), found.payload))
+            signed.revocation.update(dict.fromkeys(trust.revocation_notices(found.at, found.path)))
         except LienThongError as error:
             signed.problems.append(
                 Problem(name, f"the signature does not hold: {error.message}", "chữ ký không hợp lệ")
@@ -53,11 +61,9 @@ def read_statements(reader: Reader, trust: TrustStore, progress: Callable[[int, 
     return signed
 
 
-def _verified(token: str, trust: TrustStore, name: str) -> Payload:
-    payload = verified(token, claimed(token), trust)
+def _check_name(name: str, payload: Payload) -> None:
     if name != f"statements/{payload['sequence']:010d}.jws":
         raise SignatureInvalid(f"it was signed as entry {payload['sequence']} of the ledger")
-    return payload
 
 
 def chain_problems(signed: Signed) -> Iterator[Problem]:

@@ -121,10 +121,17 @@ class Bus:
 
     @cached_property
     def keys(self) -> KeyRing:
-        """The agencies' signing keys."""
-        if self.config.keys:
-            return KeyRing.from_config(self.config.keys, trust=self.config.trust)
-        return KeyRing.for_home(self.config.home)
+        """The agencies' and operators' signing keys."""
+        config = self.config
+        further: dict[str, Any] = {
+            "trust": config.trust,
+            "operators": config.operators,
+            "crls": config.crls,
+            "authorities": config.authorities,
+        }
+        if config.keys:
+            return KeyRing.from_config(config.keys, **further)
+        return KeyRing.for_home(config.home, **further)
 
     def signer(self, plan: Plan) -> Signer:
         """Return the signer of an exchange's evidence."""
