@@ -13,7 +13,7 @@ from typing import Any
 
 import zstandard
 
-from lienthong.errors import SegmentTampered
+from lienthong.errors import Permanent, SegmentTampered
 from lienthong.merkle import root_over
 from lienthong.records import sha256
 
@@ -48,8 +48,16 @@ class Segment:
 
 
 def pack(records: Sequence[bytes]) -> tuple[Segment, bytes]:
-    """Return the segment of some canonical records and its compressed bytes."""
+    """Return the segment of some canonical records and its compressed bytes.
+
+    Raises `Permanent` for more bytes than could be read back.
+    """
     plain = b"\n".join(records) + b"\n" if records else b""
+    if len(plain) > MAX_UNPACKED:
+        raise Permanent(
+            f"a segment of {len(plain)} bytes could not be read back (at most {MAX_UNPACKED})",
+            hint="write these records into several segments",
+        )
     data = zstandard.ZstdCompressor(level=1, write_checksum=True).compress(plain)
     return Segment(sha256(data), root_over(records), len(records), len(plain)), data
 

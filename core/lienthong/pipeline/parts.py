@@ -82,7 +82,11 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A settled run: its counts, its last ledger entry and where the next run begins."""
+    """A settled run: its counts, its last ledger entry and where the next run begins.
+
+    ``cursor`` is None where the run left it as it was; ``since`` is where it stood before. ``odd``
+    counts what was wrong with cursor values (`lienthong.pipeline.moved.ODD`).
+    """
 
     exchange: str
     run: str
@@ -90,6 +94,8 @@ class Settled:
     evidence: Mapping[str, Any]
     cursor: str | None
     nothing_new: bool
+    since: str | None = None
+    odd: Mapping[str, int] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the result as a JSON-ready object."""
@@ -100,6 +106,8 @@ class Settled:
             "evidence": dict(self.evidence),
             "cursor": self.cursor,
             "nothing_new": self.nothing_new,
+            "since": self.since,
+            "odd": dict(self.odd),
         }
 
 

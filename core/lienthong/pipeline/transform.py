@@ -11,6 +11,8 @@ from lienthong.exchange import Lookup
 from lienthong.pipeline.attest import Work, attest, now
 from lienthong.pipeline.bus import Bus
 from lienthong.pipeline.calm import calm
+from lienthong.pipeline.cutting import write_cut
+from lienthong.pipeline.odd import RECORD_BYTES, TOO_LARGE
 from lienthong.pipeline.parts import Part, RunRequest
 from lienthong.pipeline.plan import Plan
 from lienthong.pipeline.pull import pulled
@@ -80,16 +82,30 @@ def _transform_all(
                 records, refused, count = _ask_segment(bus, plan, request, service, segment, records)
                 refusals += refused
                 asked += count
-            mapped, failed = plan.mapping.apply_many(records) if plan.mapping else (list(records), [])
+            mapped, failed = _mapped(plan, records)
             refusals += [Refusal(_source_of(plan, records[line]), reasons) for line, reasons in failed]
-            if mapped:
-                outputs.append(bus.store.write(mapped))
+            outputs += write_cut(bus, mapped)
             done += segment.count
             bus.progress(part.label("transform"), done, part.records)
     finally:
         if service is not None:
             service.close()
     return outputs, refusals, asked
+
+
+def _mapped(plan: Plan, records: Sequence[bytes]) -> tuple[list[bytes], list[tuple[int, tuple[Reason, ...]]]]:
+    """Return the records mapped, and by line those that cannot be, or that become too large by it."""
+    if plan.mapping is None:
+        return list(records), []
+    mapped, failed = plan.mapping.apply_many(records)
+    if all(len(data) <= RECORD_BYTES for data in mapped):
+        return mapped, failed
+    lost = {line for line, _ in failed}
+    lines = [line for line in range(len(records)) if line not in lost]
+    large = [
+        (line, (TOO_LARGE,)) for line, data in zip(lines, mapped, strict=True) if len(data) > RECORD_BYTES
+    ]
+    return [data for data in mapped if len(data) <= RECORD_BYTES], sorted([*failed, *large])
 
 
 def _source_of(plan: Plan, data: bytes) -> bytes:
@@ -125,7 +141,8 @@ def _ask_segment(
     if saved is None:
         saved = _ask_all(bus, plan, request, service, records)
         bus.journal.save_step(plan.exchange.id, request.run, step, 0, saved)
-    answered = bus.store.read(Segment.from_dict(saved["answered"]))
+    pieces = saved["answered"] if isinstance(saved["answered"], list) else [saved["answered"]]
+    answered = [data for piece in pieces for data in bus.store.read(Segment.from_dict(piece))]
     refused = [
         Refusal(records[int(line)], tuple(Reason(**reason) for reason in reasons))
         for line, reasons in saved["refused"].items()
@@ -148,12 +165,17 @@ def _ask_all(
             refused[str(line)] = [item.as_dict() for item in error.reasons or (_NOT_ANSWERED,)]
             continue
         try:
-            answered.append(canonical({**record, lookup.into: answer}))
+            whole = canonical({**record, lookup.into: answer})
         except ProtocolViolation:
             refused[str(line)] = [_NOT_EXACT.as_dict()]
-    segment = bus.store.write(answered)
+            continue
+        if len(whole) > RECORD_BYTES:
+            refused[str(line)] = [TOO_LARGE.as_dict()]
+        else:
+            answered.append(whole)
+    segments = write_cut(bus, answered)
     bus.audit("transform", f"looked up {len(records)} records for {_accountable(lookup)}")
-    return {"answered": segment.as_dict(), "refused": refused}
+    return {"answered": [segment.as_dict() for segment in segments], "refused": refused}
 
 
 def _accountable(lookup: Lookup) -> str:
