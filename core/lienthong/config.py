@@ -33,8 +33,10 @@ from typing import Any
 from lienthong.errors import Misconfigured
 
 CLOCK_TOLERANCE = 5.0
-LEASE_SECONDS: Final = 60.0
 """Seconds by which clocks may differ unless told otherwise; the verifier of evidence allows as much."""
+
+LEASE_SECONDS = 60.0
+"""Seconds for which a step is held without a sign of life unless told otherwise."""
 
 
 @dataclass(frozen=True, slots=True)

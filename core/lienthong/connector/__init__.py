@@ -3,7 +3,7 @@
 from lienthong.attachment import Attachment
 from lienthong.connector.connection import Connection
 from lienthong.connector.descriptor import ConnectionField, ConnectorDescriptor, Option, option
-from lienthong.connector.messages import Answer, Batch, Malformed, Page, ReadRequest, Receipt
+from lienthong.connector.messages import Answer, Batch, Malformed, Page, ReadRequest, Receipt, Stand
 from lienthong.connector.protocols import (
     AttachmentStore,
     Context,
@@ -44,6 +44,7 @@ __all__ = [
     "SourceCapabilities",
     "SourceSettings",
     "Spoken",
+    "Stand",
     "TargetCapabilities",
     "TargetSettings",
     "connector",

@@ -69,10 +69,15 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class SourceCapabilities:
-    """What a source can do: read what changed since a cursor, go on at a position."""
+    """What a source can do: read what changed since a cursor, go on at a position.
+
+    ``inclusive``: what equals ``since`` comes, too. Of any other source the pipeline asks from one step
+    before the cursor, so that records which share the cursor's value are read.
+    """
 
     incremental: bool = False
     resumable: bool = True
+    inclusive: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,13 @@ point. Deliveries are in `lienthong.ledger.deliveries`; the `Journal` offers bot
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select, update
 
-from lienthong.errors import Misconfigured, StaleRun, UnknownName
+from lienthong.errors import Misconfigured, Permanent, StaleRun, UnknownName
 from lienthong.ledger.clock import now
 from lienthong.ledger.deliveries import Deliveries
 from lienthong.ledger.fencing import stale
@@ -137,6 +135,24 @@ class Journal(Deliveries):
         with self._database.read() as connection:
             return _cursor(connection, exchange)
 
+    def set_cursor(self, exchange: str, value: str, *, expected: str | None) -> Cursor:
+        """Set a cursor that still has the ``expected`` value, and return it.
+
+        Its epoch changes, so that a run under way cannot settle over it, and the source's validators
+        are forgotten. Raises `Permanent` where the cursor has moved meanwhile.
+        """
+        with self._database.write() as connection:
+            at = _cursor(connection, exchange, lock=True)
+            epoch = digest_of({"exchange": exchange, "cursor": value, "previous": at.epoch})
+            fresh = {"value": value, "validators": dump({}), "run": at.run, "epoch": epoch}
+            if at.value != expected or not _replace_cursor(connection, exchange, at.epoch, fresh):
+                raise Permanent(
+                    "the cursor has moved since it was looked at",
+                    where=f"exchange {exchange!r}",
+                    hint="look again: lienthong cursor show",
+                )
+        return Cursor(value, {}, at.run, epoch)
+
     def settle(
         self,
         exchange: str,
@@ -147,11 +163,13 @@ class Journal(Deliveries):
         counts: Mapping[str, int],
         advance: bool = True,
         lease: Lease | None = None,
+        later: Callable[[str, str | None], bool] | None = None,
     ) -> bool:
         """Mark a run settled and move the exchange's cursor, both or neither.
 
         Returns False where the run has settled before. ``cursor`` None leaves the cursor where it
-        is; it never moves backwards unless the run was given an explicit ``since``. Without
+        is; it never moves backwards unless the run was given an explicit ``since``: ``later`` tells
+        whether the new one is at or after the old one, without it the new one counts. Without
         ``advance`` (a trial, a replay) the exchange stands where it stood, epoch included; a dry run
         never advances. Raises `StaleRun` where another run settled since this one was opened, or a person
         closed this one, and `LeaseLost` where the ``lease`` given is no longer held.
@@ -169,7 +187,7 @@ class Journal(Deliveries):
                     hint="start a new run",
                 )
             if advance and not row.dry_run:
-                _move_cursor(connection, row, cursor, validators)
+                _move_cursor(connection, row, cursor, validators, later)
             connection.execute(
                 update(RUNS)
                 .where(RUNS.c.exchange == exchange, RUNS.c.run == run)
@@ -240,11 +258,16 @@ def _cursor(connection: Connection, exchange: str, *, lock: bool = False) -> Cur
 
 
 def _move_cursor(
-    connection: Connection, row: Row[Any], value: str | None, validators: Mapping[str, Any]
+    connection: Connection,
+    row: Row[Any],
+    value: str | None,
+    validators: Mapping[str, Any],
+    later: Callable[[str, str | None], bool] | None,
 ) -> None:
     at = _cursor(connection, row.exchange, lock=True)
+    forward = row.explicit_since or later is None or (value is not None and later(value, at.value))
     fresh = {
-        "value": value if value is not None and (row.explicit_since or _later(value, at.value)) else at.value,
+        "value": value if value is not None and forward else at.value,
         "validators": dump(dict(validators)),
         "run": row.run,
         "epoch": digest_of({"exchange": row.exchange, "run": row.run, "previous": row.epoch}),
@@ -262,20 +285,6 @@ def _replace_cursor(connection: Connection, exchange: str, epoch: str, fresh: Ma
         row = {"exchange": exchange, **fresh}
         changed = connection.execute(upsert(connection, CURSORS, [row]).returning(CURSORS.c.exchange))
     return changed.one_or_none() is not None
-
-
-def _later(new: str, old: str | None) -> bool:
-    """Tell whether a cursor is at or after another: as numbers, as times, else as text."""
-    if old is None:
-        return True
-    try:
-        return Decimal(new) >= Decimal(old)
-    except InvalidOperation:
-        pass
-    try:
-        return datetime.fromisoformat(new) >= datetime.fromisoformat(old)
-    except (ValueError, TypeError):
-        return new >= old
 
 
 def _run_state(row: Row[Any]) -> RunState:

@@ -94,7 +94,11 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A settled run: its counts, its last ledger entry and where the next run begins."""
+    """A settled run: its counts, its last ledger entry and where the next run begins.
+
+    ``cursor`` is None where the run left it as it was; ``since`` is where it stood before. ``odd``
+    counts what was wrong with cursor values (`lienthong.pipeline.moved.ODD`).
+    """
 
     exchange: str
     run: str
@@ -102,6 +106,8 @@ class Settled:
     evidence: Mapping[str, Any]
     cursor: str | None
     nothing_new: bool
+    since: str | None = None
+    odd: Mapping[str, int] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the result as a JSON-ready object."""
@@ -112,11 +118,26 @@ class Settled:
             "evidence": dict(self.evidence),
             "cursor": self.cursor,
             "nothing_new": self.nothing_new,
+            "since": self.since,
+            "odd": dict(self.odd),
         }
 
 
-def grouped(segments: Sequence[Segment], parallel: int, evidence: Mapping[str, Any]) -> list[Part]:
+def grouped(
+    segments: Sequence[Segment],
+    parallel: int,
+    evidence: Mapping[str, Any],
+    buckets: Sequence[int] = (),
+) -> list[Part]:
     """Split segments into at most ``parallel`` contiguous parts of like size."""
+    if buckets:
+        several = [
+            [one for one, at in zip(segments, buckets, strict=True) if at == name]
+            for name in sorted(set(buckets))
+        ]
+        return [
+            Part(index, len(several), tuple(some), {}, dict(evidence)) for index, some in enumerate(several)
+        ]
     of = min(parallel, len(segments))
     bounds = [len(segments) * index // of for index in range(of + 1)] if of else [0]
     return [

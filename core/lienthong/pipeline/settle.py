@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from lienthong.errors import Permanent, Unbalanced
 from lienthong.ledger.documents import (
     DELIVERIES,
@@ -15,6 +17,7 @@ from lienthong.pipeline.attest import Work, attest, now
 from lienthong.pipeline.bus import Bus
 from lienthong.pipeline.compacting import compact_quietly
 from lienthong.pipeline.hold import held, lease_of
+from lienthong.pipeline.moved import moved_cursor
 from lienthong.pipeline.parts import Part, RunRequest, Settled, grouped
 from lienthong.pipeline.plan import Plan
 from lienthong.pipeline.pull import Pulled, load_progress, pulled
@@ -40,30 +43,39 @@ def settle(bus: Bus, plan: Plan, request: RunRequest) -> Settled:
         ask_again(bus, plan, request, states)
     documents = _documents(bus, plan, request)
     nothing_new = found.count == 0
-    notes = {"nothing_new": nothing_new, "dry_run": request.dry_run, "replay": request.replay}
-    work = Work("settle", started, counts, documents=documents, notes=notes)
+    notes: dict[str, Any] = {
+        "nothing_new": nothing_new,
+        "dry_run": request.dry_run,
+        "replay": request.replay,
+    }
+    state = bus.journal.run(plan.exchange.id, request.run)
+    moved = moved_cursor(plan, state, found, advances=request.advances)
+    work = Work("settle", started, counts, documents=documents, notes=notes | moved.noted(plan))
     evidence = attest(bus, plan, request, work)
-    cursor = found.cursor if request.advances else None
-    known = bus.journal.run(plan.exchange.id, request.run).validators
     bus.journal.settle(
         plan.exchange.id,
         request.run,
-        cursor=cursor,
-        validators={**known, **found.validators},
+        cursor=moved.to,
+        validators={**state.validators, **found.validators},
         counts=counts,
         advance=request.advances,
         lease=lease_of(bus),
+        later=plan.order.later if plan.order is not None else None,
     )
     compact_quietly(bus, scope_of(plan.exchange, plan.produces.name))
     bus.audit("settle", ", ".join(f"{name} {count}" for name, count in counts.items()))
-    return Settled(plan.exchange.id, request.run, counts, evidence, cursor, nothing_new)
+    for line in moved.lines():
+        bus.audit("settle", line)
+    return Settled(
+        plan.exchange.id, request.run, counts, evidence, moved.to, nothing_new, moved.since, moved.odd
+    )
 
 
 def _pushed_parts(bus: Bus, plan: Plan, request: RunRequest) -> list[Part]:
     """Return every part as the push step left it."""
     progress = load_progress(bus, plan, request)
     parts: list[Part] = []
-    for part in grouped(progress.segments, plan.exchange.delivery.parallel, {}):
+    for part in grouped(progress.segments, plan.exchange.delivery.parallel, {}, progress.buckets):
         saved = bus.journal.step(plan.exchange.id, request.run, "push", part.index)
         if saved is None:
             raise Permanent(

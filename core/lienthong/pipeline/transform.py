@@ -12,8 +12,10 @@ from lienthong.keyindex import Sidecar
 from lienthong.pipeline.attest import Work, attest, now
 from lienthong.pipeline.bus import Bus
 from lienthong.pipeline.calm import calm
+from lienthong.pipeline.cutting import write_cut
 from lienthong.pipeline.hold import held
 from lienthong.pipeline.keys import index_of, keep_lines, write_keyed
+from lienthong.pipeline.odd import RECORD_BYTES, TOO_LARGE
 from lienthong.pipeline.parts import Part, RunRequest
 from lienthong.pipeline.plan import Plan
 from lienthong.pipeline.pull import pulled
@@ -102,15 +104,23 @@ def _transform_all(
 def _map(
     bus: Bus, plan: Plan, sidecar: Sidecar, records: Sequence[bytes], lines: Sequence[int]
 ) -> tuple[list[Segment], list[tuple[int, tuple[Reason, ...]]]]:
-    """Map records, which are some lines of a segment, and seal them under the keys that they then have."""
+    """Map records, which are some lines of a segment, and seal them under the keys that they then have.
+
+    Those that cannot be mapped, or that become too large by it, are returned by line with the reasons.
+    """
     if plan.mapping is None:
-        return ([keep_lines(bus, sidecar, records, lines)] if records else []), []
+        return keep_lines(bus, sidecar, records, lines), []
     mapped, keys, failed = plan.mapping.apply_keyed(records, plan.produces.key)
-    if not mapped:
-        return [], failed
-    gone, numbers = {line for line, _ in failed}, sidecar.numbers()
-    left = [numbers[line] for place, line in enumerate(lines) if place not in gone]
-    return [write_keyed(bus, plan.produces, mapped, keys, left)], failed
+    lost, numbers = {line for line, _ in failed}, sidecar.numbers()
+    places = [place for place in range(len(records)) if place not in lost]
+    large = {at for at, data in enumerate(mapped) if len(data) > RECORD_BYTES}
+    failed += [(places[at], (TOO_LARGE,)) for at in sorted(large)]
+    kept = [at for at in range(len(mapped)) if at not in large]
+    versions = [numbers[lines[places[at]]] for at in kept]
+    written = write_keyed(
+        bus, plan.produces, [mapped[at] for at in kept], [keys[at] for at in kept], versions
+    )
+    return written, sorted(failed)
 
 
 def _source_of(plan: Plan, data: bytes) -> bytes:
@@ -146,7 +156,8 @@ def _ask_segment(
     if saved is None:
         saved = _ask_all(bus, plan, request, service, records)
         bus.checkpoint(plan, request, step, 0, saved)
-    answered = bus.store.read(Segment.from_dict(saved["answered"]))
+    pieces = saved["answered"] if isinstance(saved["answered"], list) else [saved["answered"]]
+    answered = [data for piece in pieces for data in bus.store.read(Segment.from_dict(piece))]
     refused = {
         int(line): Refusal(records[int(line)], tuple(Reason(**reason) for reason in reasons))
         for line, reasons in saved["refused"].items()
@@ -169,12 +180,17 @@ def _ask_all(
             refused[str(line)] = [item.as_dict() for item in error.reasons or (_NOT_ANSWERED,)]
             continue
         try:
-            answered.append(canonical({**record, lookup.into: answer}))
+            whole = canonical({**record, lookup.into: answer})
         except ProtocolViolation:
             refused[str(line)] = [_NOT_EXACT.as_dict()]
-    segment = bus.store.write(answered)
+            continue
+        if len(whole) > RECORD_BYTES:
+            refused[str(line)] = [TOO_LARGE.as_dict()]
+        else:
+            answered.append(whole)
+    segments = write_cut(bus, answered)
     bus.audit("transform", f"looked up {len(records)} records for {_accountable(lookup)}")
-    return {"answered": segment.as_dict(), "refused": refused}
+    return {"answered": [segment.as_dict() for segment in segments], "refused": refused}
 
 
 def _accountable(lookup: Lookup) -> str:

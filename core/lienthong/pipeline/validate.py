@@ -27,7 +27,7 @@ def validate(bus: Bus, plan: Plan, request: RunRequest, part: Part) -> Part:
         records = bus.store.read(segment)
         refused = dict(validator.validate(records))
         refusals += [Refusal(records[line], reasons) for line, reasons in refused.items()]
-        kept.append(_without(bus, plan, request, segment, records, refused) if refused else segment)
+        kept += _without(bus, plan, request, segment, records, refused) if refused else [segment]
         done += segment.count
         bus.progress(part.label("validate"), done, part.records)
     kept = [segment for segment in kept if segment.count]
@@ -48,7 +48,7 @@ def _without(
     segment: Segment,
     records: list[bytes],
     refused: Container[int],
-) -> Segment:
+) -> list[Segment]:
     lines = [line for line in range(len(records)) if line not in refused]
     number = bus.journal.run(plan.exchange.id, request.run).number
     sidecar = index_of(bus, segment, plan.dataset, number)
