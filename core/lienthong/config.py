@@ -6,7 +6,8 @@ variable                    meaning (default)
 ``LIENTHONG_HOME``          folder for everything below (``~/.lienthong``)
 ``LIENTHONG_LEDGER``        SQLAlchemy URL of the ledger database (SQLite in the home)
 ``LIENTHONG_STAGING``       fsspec URL of the segment store (``staging`` in the home)
-``LIENTHONG_HASH_KEY_FILE`` file with the secret for keyed hashes (made in the home)
+``LIENTHONG_HASH_KEY_FILE`` file with the secret for keyed hashes (made in the home); further lines
+                            are former secrets, or ``lost`` and a key id
 ``LIENTHONG_CONFIG``        TOML file with the same under ``[lienthong]`` and signing keys under
                             ``[keys.CODE]`` (``pem`` and ``certificate``, or ``pkcs12`` and
                             ``password_file`` or ``password_env``) and ``trust`` (list of PEM files)
@@ -28,6 +29,19 @@ from typing import Any
 from lienthong.errors import Misconfigured
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class HashKeys:
+    """The secrets under which keys are hashed.
+
+    ``current`` hashes all that is new. What was hashed under ``former`` ones is still found with them;
+    ``lost`` are the ids (`lienthong.keyindex.key_id`) of those that nobody has any more.
+    """
+
+    current: bytes
+    former: tuple[bytes, ...] = ()
+    lost: frozenset[bytes] = frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """The deployment's settings; no secret is held here, only where secrets are."""
@@ -41,6 +55,13 @@ class Config:
 
     def hash_key(self) -> bytes:
         """Return the secret for keyed hashes, making it (0600) at the first use."""
+        return self.hash_keys().current
+
+    def hash_keys(self) -> HashKeys:
+        """Return the secrets for keyed hashes, the current and the former ones.
+
+        Raises `Misconfigured` where the file holds none, or says something else.
+        """
         path = self.hash_key_file
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -53,7 +74,25 @@ class Config:
                 pass  # another process was first: its key is the key
             finally:
                 fresh.unlink()
-        return path.read_text().strip().encode()
+        return _parse_hash_keys(path.read_text(), str(path))
+
+
+def _parse_hash_keys(text: str, where: str) -> HashKeys:
+    lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
+    lost = [line.split() for line in lines if line.partition(" ")[0] == "lost"]
+    found = [line.encode() for line in lines if line.partition(" ")[0] != "lost"]
+    try:
+        gone = frozenset(bytes.fromhex(key_id) for _, key_id in lost)
+    except ValueError:
+        gone = frozenset({b""})
+    if not found or lines[0].encode() != found[0] or any(len(key_id) != 8 for key_id in gone):
+        raise Misconfigured(
+            "not a hash key file: the first line is the current secret, others are former ones, "
+            "or `lost` and a key id of 16 hexadecimal digits",
+            where=where,
+            hint="see docs/operations.md, The hash key",
+        )
+    return HashKeys(found[0], tuple(found[1:]), gone)
 
 
 def load_config(environ: Mapping[str, str] | None = None) -> Config:
