@@ -1,22 +1,6 @@
 """Where the bus keeps its things: read from the environment and one optional TOML file.
 
-=============================  =================================================================
-variable                       meaning (default)
-=============================  =================================================================
-``LIENTHONG_HOME``             folder for everything below (``~/.lienthong``)
-``LIENTHONG_LEDGER``           SQLAlchemy URL of the ledger database (SQLite in the home)
-``LIENTHONG_STAGING``          fsspec URL of the segment store (``staging`` in the home)
-``LIENTHONG_HASH_KEY_FILE``    file with the secret for keyed hashes (made in the home)
-``LIENTHONG_CLOCK_TOLERANCE``  seconds by which clocks may differ (5)
-``LIENTHONG_LEASE_SECONDS``    how long a step is held without a sign of life (60, from 1 to 3600)
-``LIENTHONG_CONFIG``           TOML file with the same under ``[lienthong]``, and what follows
-=============================  =================================================================
-
-The file also holds, under ``[lienthong]``, ``trust`` (list of PEM files or folders) and ``crls`` (list
-of revocation lists); signing keys under ``[keys.CODE]`` and ``[operators.NAME]`` (``pem`` and
-``certificate``, or ``pkcs12`` and ``password_file`` or ``password_env``); and under ``[trust.NAME]``
-whom an authority may speak for (``certificates``, ``agencies``, ``acts``). See docs/operations.md.
-
+=============================  ==========================================================
 A variable wins over the file.
 """
 
@@ -39,6 +23,19 @@ LEASE_SECONDS = 60.0
 """Seconds for which a step is held without a sign of life unless told otherwise."""
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class HashKeys:
+    """The secrets under which keys are hashed.
+
+    ``current`` hashes all that is new. What was hashed under ``former`` ones is still found with them;
+    ``lost`` are the ids (`lienthong.keyindex.key_id`) of those that nobody has any more.
+    """
+
+    current: bytes
+    former: tuple[bytes, ...] = ()
+    lost: frozenset[bytes] = frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """The deployment's settings; no secret is held here, only where secrets are."""
@@ -57,6 +54,13 @@ class Config:
 
     def hash_key(self) -> bytes:
         """Return the secret for keyed hashes, making it (0600) at the first use."""
+        return self.hash_keys().current
+
+    def hash_keys(self) -> HashKeys:
+        """Return the secrets for keyed hashes, the current and the former ones.
+
+        Raises `Misconfigured` where the file holds none, or says something else.
+        """
         path = self.hash_key_file
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -69,7 +73,25 @@ class Config:
                 pass  # another process was first: its key is the key
             finally:
                 fresh.unlink()
-        return path.read_text().strip().encode()
+        return _parse_hash_keys(path.read_text(), str(path))
+
+
+def _parse_hash_keys(text: str, where: str) -> HashKeys:
+    lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
+    lost = [line.split() for line in lines if line.partition(" ")[0] == "lost"]
+    found = [line.encode() for line in lines if line.partition(" ")[0] != "lost"]
+    try:
+        gone = frozenset(bytes.fromhex(key_id) for _, key_id in lost)
+    except ValueError:
+        gone = frozenset({b""})
+    if not found or lines[0].encode() != found[0] or any(len(key_id) != 8 for key_id in gone):
+        raise Misconfigured(
+            "not a hash key file: the first line is the current secret, others are former ones, "
+            "or `lost` and a key id of 16 hexadecimal digits",
+            where=where,
+            hint="see docs/operations.md, The hash key",
+        )
+    return HashKeys(found[0], tuple(found[1:]), gone)
 
 
 def load_config(environ: Mapping[str, str] | None = None) -> Config:

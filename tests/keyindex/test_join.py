@@ -67,7 +67,7 @@ def test_keys_that_are_gone_are_those_of_a_set_difference(
 def test_keys_under_different_secrets_are_not_compared() -> None:
     """They would never be equal: one version of each key twice, everything gone. It is said instead."""
     one, other = made([(1, 1)]), made([(1, 1)], KeyHasher(b"another secret", "bench.dossier"))
-    with pytest.raises(Misconfigured, match="2 different hash keys"):
+    with pytest.raises(Misconfigured, match="different hash keys"):
         repeated([one, other])
     with pytest.raises(Misconfigured, match="operations"):
         list(difference([one], [other]))

@@ -10,11 +10,13 @@ from lienthong.keyindex.keys import NO_KEY, KeyHasher, key_id, require_one_key
 from lienthong.keyindex.levels import LevelFile, LevelInfo, Version, newest_of
 from lienthong.keyindex.merging import LevelWriter, Source, merge
 from lienthong.keyindex.policy import Level, Merge, due, everything
+from lienthong.keyindex.proofs import Absence, Placed, absent, check_absent, check_present, present
 
 __all__ = [
     "ENTRY",
     "KEY",
     "NO_KEY",
+    "Absence",
     "Entry",
     "KeyHasher",
     "Level",
@@ -22,10 +24,14 @@ __all__ = [
     "LevelInfo",
     "LevelWriter",
     "Merge",
+    "Placed",
     "Sidecar",
     "Source",
     "Version",
+    "absent",
     "build",
+    "check_absent",
+    "check_present",
     "difference",
     "due",
     "entry",
@@ -33,6 +39,7 @@ __all__ = [
     "key_id",
     "merge",
     "newest_of",
+    "present",
     "repeated",
     "require_one_key",
 ]

@@ -59,8 +59,9 @@ class KeyHasher:
 def require_one_key(key_ids: Collection[bytes]) -> None:
     """Raise `Misconfigured` where keys were hashed under several secrets: they never compare equal."""
     if len(set(key_ids)) > 1:
+        names = ", ".join(sorted(one.hex() for one in set(key_ids)))
         raise Misconfigured(
-            f"keys hashed under {len(set(key_ids))} different hash keys cannot be compared",
+            f"keys that were hashed under different hash keys cannot be compared: {names}",
             where="key index",
-            hint="the hash key was changed or lost in between, see docs/operations.md",
+            hint="put the former hash key back, or say that it is lost: see docs/operations.md, The hash key",
         )

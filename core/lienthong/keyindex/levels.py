@@ -16,7 +16,7 @@ import mmap
 import os
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import file_digest
 from pathlib import Path
@@ -184,18 +184,24 @@ class LevelFile:
                     yield wanted[short], rest
 
 
-def newest_of(files: Iterable[LevelFile], hashed: Mapping[bytes, Sequence[bytes]]) -> list[Version | None]:
+def newest_of(
+    files: Iterable[LevelFile],
+    hashed: Mapping[bytes, Sequence[bytes]],
+    lost: Collection[bytes] = frozenset(),
+) -> list[Version | None]:
     """Return what a target took last of each key, None where the files do not know the key.
 
     ``files``: newest deliveries first. ``hashed``: the same keys in the same order, hashed under each
-    secret that files may have been made with, by key id. Raises `Misconfigured` for a file that was made
-    under another one.
+    secret that files may have been made with, by key id. ``lost``: ids of secrets that are gone; what
+    such files know is passed over. Raises `Misconfigured` for a file under any other secret.
     """
     found: list[Version | None] = [None] * max(map(len, hashed.values()), default=0)
     for file in files:
-        if file.entries and file.key_id not in hashed:
+        if not file.entries or (file.key_id in lost and file.key_id not in hashed):
+            continue
+        if file.key_id not in hashed:
             require_one_key({file.key_id, *hashed})
-        keys = hashed.get(file.key_id, ())
+        keys = hashed[file.key_id]
         missing = [index for index, version in enumerate(found) if version is None]
         known = file.newest([keys[index] for index in missing], key_id=file.key_id)
         for index in missing if known else ():
