@@ -147,7 +147,7 @@ def test_verification_needs_neither_airflow_nor_a_database(lienthong: CommandLin
     import subprocess
 
     done = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60,
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=600,
         env={"LIENTHONG_HOME": str(tmp_path / "nowhere")},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

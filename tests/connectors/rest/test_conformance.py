@@ -436,7 +436,12 @@ class TestSingleTarget(TargetConformance):
     def settings(self, patience: float) -> RestTarget:
         status = StatusLookup(path="/people/{key}")
         return RestTarget(
-            path="/people/{key}", method="PUT", mode="single", status=status, repeatable=True, timeout=patience
+            path="/people/{key}",
+            method="PUT",
+            mode="single",
+            status=status,
+            repeatable=True,
+            timeout=patience,
         )
 
     @pytest.fixture

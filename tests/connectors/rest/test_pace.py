@@ -166,7 +166,8 @@ def test_the_processes_of_a_deployment_share_a_limit(tmp_path: Path) -> None:
         "from lienthong_connectors.http.pace import Pace; "
         "from lienthong_connectors.http.rate import RateLimit; "
         "pace = Pace('c', Path(sys.argv[1])); limit = RateLimit(requests=50); "
-        "print(time.time()); [(pace.wait((limit,), threading.Event()), print(time.time())) for _ in range(10)]"
+        "print(time.time()); "
+        "[(pace.wait((limit,), threading.Event()), print(time.time())) for _ in range(10)]"
     )
     running = [
         subprocess.Popen(  # noqa: S603 - our own interpreter and code
