@@ -328,7 +328,7 @@ def test_four_processes_append_to_one_chain(ledger: Ledger, url: str, keys: Any,
         subprocess.Popen([*command, f"run-{number}"], env={**os.environ, "PYTHONPATH": ":".join(sys.path)})  # noqa: S603
         for number in range(4)
     ]
-    assert [process.wait(timeout=120) for process in started] == [0, 0, 0, 0]
+    assert [process.wait(timeout=300) for process in started] == [0, 0, 0, 0]
     entries = list(ledger.entries())
     assert [entry.sequence for entry in entries] == list(range(1, 201))
     assert ledger.check(trust) == []
