@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Row, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from lienthong.errors import LienThongError
-from lienthong.ledger.clock import now, parse_time
+from lienthong.ledger.clock import TOLERANCE, check_not_behind, now, parse_time
 from lienthong.ledger.db import APPEND_LOCK, Database
 from lienthong.ledger.statements import ALGORITHMS, FORMAT, TYP, Statement, entry_hash, payload_of
 from lienthong.ledger.tables import DOCUMENTS, STATEMENTS
@@ -56,21 +56,25 @@ class Finding:
 class Ledger:
     """The log in a database; safe among processes."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, *, tolerance: float = TOLERANCE) -> None:
+        self._database, self._tolerance = database, tolerance
 
     def append(self, statement: Statement, signer: Signer) -> Entry:
         """Sign a statement at the next place of the log and keep it.
 
         The very same statement again returns the entry it already has. Another statement for the
         same run, step and part is appended and names the one it supersedes. Raises `Unavailable`
-        where the database does not answer; a repeat is then safe.
+        where the database does not answer; a repeat is then safe. Raises `Misconfigured`, before
+        anything is signed, where the clock is behind the step's own times or the last entry.
         """
         mark = statement.digest()
         with self._database.write(lock=APPEND_LOCK) as connection:
             former = _latest(connection, statement)
             if former is not None and former.statement_digest == mark:
                 return _entry(former)
+            for moment in (statement.started, statement.ended):
+                check_not_behind(moment, self._tolerance, "the step was under way")
+            check_not_behind(_recorded(connection), self._tolerance)
             payload = _placed(connection, statement, former)
             token = jws.sign(canonical(payload), signer, typ=TYP)
             entry = Entry(payload["sequence"], entry_hash(token), token, payload)
@@ -108,6 +112,11 @@ class Ledger:
         """Return the last entry, None where the log is empty."""
         with self._database.read() as connection:
             return _head(connection)
+
+    def recorded(self) -> str:
+        """Return when the last entry was recorded, empty where the log is empty."""
+        with self._database.read() as connection:
+            return _recorded(connection)
 
     def check(self, trust: TrustStore) -> list[Finding]:
         """Verify the whole chain and return what is wrong, naming every entry concerned.
@@ -158,6 +167,11 @@ def _latest(connection: Connection, statement: Statement) -> Row[Any] | None:
         .order_by(_C.sequence.desc())
         .limit(1)
     ).one_or_none()
+
+
+def _recorded(connection: Connection) -> str:
+    last = connection.execute(select(_C.recorded).order_by(_C.sequence.desc()).limit(1)).scalar()
+    return "" if last is None else str(last)
 
 
 def _head(connection: Connection) -> Entry | None:

@@ -8,13 +8,13 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import Any, Final
 
-from lienthong.ledger.clock import parse_time
+from lienthong.ledger.clock import TOLERANCE, parse_time
 from lienthong.ledger.report import Problem
 from lienthong.ledger.statements import STEPS
 from lienthong.ledger.view import Payload, RunView, segments_of
 from lienthong.segment import root_of
 
-SKEW: Final = timedelta(seconds=5)
+SKEW: Final = timedelta(seconds=TOLERANCE)
 """How far the clocks of two machines of one installation may be apart."""
 
 _FLOWS: Final = ("inputs", "outputs", "quarantined")

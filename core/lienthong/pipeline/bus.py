@@ -68,7 +68,7 @@ class Bus:
     @cached_property
     def ledger(self) -> Ledger:
         """The append-only log of signed statements."""
-        return Ledger(self.database)
+        return Ledger(self.database, tolerance=self.config.clock_tolerance)
 
     @cached_property
     def journal(self) -> Journal:
