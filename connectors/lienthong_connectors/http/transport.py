@@ -22,6 +22,7 @@ from lienthong.errors import (
     TimedOut,
     Unavailable,
 )
+from lienthong_connectors.http.clock import Clocks
 from lienthong_connectors.http.coding import decoded
 from lienthong_connectors.http.tls import Tls, refused
 from lienthong_connectors.http.wire import Deadline, WatchedAdapter
@@ -190,6 +191,7 @@ class Transport:
         self._limits, self._log, self._where, self._tls = limits, log, where, tls
         self._proxies = {"http": proxy, "https": proxy} if proxy else {}
         self._under_way: set[Deadline] = set()
+        self.clocks = Clocks()
         self._adapter = WatchedAdapter(tls, pool_connections=4, pool_maxsize=pool)
 
     def send(self, prepared: Prepared) -> Reply:
@@ -221,6 +223,7 @@ class Transport:
                 response = self._respond(prepared.request, fail)
                 try:
                     outcome = str(response.status_code)
+                    self.clocks.heard(response.headers)
                     limit = prepared.answer_bytes or self._limits.answer_bytes
                     place = f"{self._where}{prepared.label}"
                     incoming = Incoming(response, limit, place, fail, deadline)

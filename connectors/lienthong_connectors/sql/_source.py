@@ -17,6 +17,7 @@ from sqlalchemy.engine import Engine
 from lienthong.connector import (
     Connection,
     Context,
+    Expiry,
     Finding,
     Page,
     ReadRequest,
@@ -24,7 +25,7 @@ from lienthong.connector import (
     Stand,
 )
 from lienthong.errors import Misconfigured
-from lienthong_connectors.sql._address import make_engine, seconds
+from lienthong_connectors.sql._address import address_expiries, make_engine, seconds
 from lienthong_connectors.sql._checks import check_source
 from lienthong_connectors.sql._errors import translated
 from lienthong_connectors.sql._lax import loosen
@@ -78,6 +79,10 @@ class OpenSource:
     def check(self) -> list[Finding]:
         """Test login, columns and key without reading a row."""
         return check_source(self)
+
+    def expiries(self) -> list[Expiry]:
+        """Return until when the certificates that the address names are good."""
+        return address_expiries(self._connection)
 
     def close(self) -> None:
         """Close the connection."""

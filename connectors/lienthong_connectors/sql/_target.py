@@ -7,11 +7,11 @@ from functools import cached_property
 
 from sqlalchemy.engine import Engine
 
-from lienthong.connector import Answer, Batch, Connection, Context, Finding, TargetCapabilities
+from lienthong.connector import Answer, Batch, Connection, Context, Expiry, Finding, TargetCapabilities
 from lienthong.errors import LienThongError, Misconfigured, OutcomeUnknown, Transient
 from lienthong.records import parse
 from lienthong_connectors.sql import _journal
-from lienthong_connectors.sql._address import make_engine, seconds
+from lienthong_connectors.sql._address import address_expiries, make_engine, seconds
 from lienthong_connectors.sql._checks import check_target
 from lienthong_connectors.sql._create import create_table
 from lienthong_connectors.sql._errors import DRIVER_ERRORS, original, sqlstate, translate, translated
@@ -76,6 +76,10 @@ class OpenTarget:
     def check(self) -> list[Finding]:
         """Test login, table, columns, key and journal without writing anything."""
         return check_target(self)
+
+    def expiries(self) -> list[Expiry]:
+        """Return until when the certificates that the address names are good."""
+        return address_expiries(self._connection)
 
     def close(self) -> None:
         """Close the connection."""

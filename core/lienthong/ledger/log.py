@@ -135,6 +135,11 @@ class Ledger:
         with self._database.read() as connection:
             return _head(connection)
 
+    def recorded(self) -> str:
+        """Return when the last entry was recorded, empty where the log is empty."""
+        with self._database.read() as connection:
+            return _latest_time(connection)
+
     def check(self, trust: TrustStore) -> list[Finding]:
         """Verify the whole chain and return what is wrong, naming every entry concerned.
 
@@ -186,6 +191,11 @@ def _latest(connection: Connection, statement: Statement) -> Row[Any] | None:
         .order_by(_C.sequence.desc())
         .limit(1)
     ).one_or_none()
+
+
+def _latest_time(connection: Connection) -> str:
+    last = connection.execute(select(_C.recorded).order_by(_C.sequence.desc()).limit(1)).scalar()
+    return "" if last is None else str(last)
 
 
 def _head(connection: Connection) -> Entry | None:
