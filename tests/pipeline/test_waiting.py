@@ -37,6 +37,7 @@ def test_everything_is_sent_before_anything_is_asked(bench: Bench) -> None:
     settled = run_exchange(bench.bus, bench.plan(delivery=ONCE), RunRequest("r1"), sleep=waits.append)
     assert settled.counts == {
         "pulled": 15, "acknowledged": 15, "quarantined": 0, "refused": 0, "pending": 0,
+        "superseded": 0, "unchanged": 0,
     }  # fmt: skip
     assert len(bench.target.batches) == 3
     assert taken(bench) == [1] * 15
