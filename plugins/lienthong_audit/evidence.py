@@ -111,18 +111,19 @@ class Archive:
         entries = tuple(self.bus.ledger.entries(run=run, exchange=exchange))
         if not entries:
             return None
+        whole = [entry for entry in entries if not entry.damaged]
         deliveries = self.bus.journal.deliveries(run=run, exchange=exchange)
         items = self.bus.quarantine.list(exchange=exchange, run=run)
         return RunEvidence(
             exchange=exchange,
             run=run,
-            entries=[entry for entry in entries if not entry.damaged],
+            entries=whole,
             damaged=[entry.sequence for entry in entries if entry.damaged],
             deliveries=deliveries[:MOST_ROWS],
             refused=[self._refused(item) for item in items[:MOST_ROWS]],
             more_deliveries=max(len(deliveries) - MOST_ROWS, 0),
             more_refused=max(len(items) - MOST_ROWS, 0),
-            agreement=self._agreement(entries),
+            agreement=self._agreement(whole),
         )
 
     def _agreement(self, entries: Sequence[Entry]) -> dict[str, Any]:
