@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lienthong.errors import Misconfigured
+from lienthong.faults import file_faults
 
 if TYPE_CHECKING:
     from lienthong.ledger import QuarantineItem
@@ -49,14 +50,15 @@ def add_commands(commands: Any) -> None:
 
 
 def _list(args: argparse.Namespace) -> int:
-    from lienthong.cli.deployment import open_bus
+    from lienthong.cli.deployment import open_archive
 
-    found = open_bus().quarantine.list(exchange=args.exchange, run=args.run, state=args.state)
+    found = open_archive().quarantine.list(exchange=args.exchange, run=args.run, state=args.state)
     for item in found:
         if args.json:
             sys.stdout.write(json.dumps(_as_dict(item), ensure_ascii=False) + "\n")
             continue
-        sys.stdout.write(f"{item.id}  {item.exchange}  {item.step}  {item.state}  {item.run}\n")
+        again = f", {item.occurrences} times, last {item.last_run}" if item.occurrences > 1 else ""
+        sys.stdout.write(f"{item.id}  {item.exchange}  {item.step}  {item.state}  {item.run}{again}\n")
         for reason in item.reasons:
             sys.stdout.write(
                 f"    {reason.path or '/'}: {reason.vi if args.vi else reason.en} [{reason.rule}]\n"
@@ -68,6 +70,7 @@ def _list(args: argparse.Namespace) -> int:
 
 def _as_dict(item: QuarantineItem) -> dict[str, Any]:
     names = ("exchange", "run", "step", "dataset", "state", "version", "previous", "replay_run", "key_hash")
+    names += ("occurrences", "last_run")
     return {
         "id": item.id,
         **{name: getattr(item, name) for name in names},
@@ -76,10 +79,10 @@ def _as_dict(item: QuarantineItem) -> dict[str, Any]:
 
 
 def _show(args: argparse.Namespace) -> int:
-    from lienthong.cli.deployment import open_bus
+    from lienthong.cli.deployment import open_archive
     from lienthong.pipeline.replay import record_of
 
-    bus = open_bus()
+    bus = open_archive()
     for item in bus.quarantine.versions(args.id):
         sys.stdout.write(json.dumps(_as_dict(item), ensure_ascii=False, indent=2) + "\n")
     if args.record:
@@ -91,10 +94,13 @@ def _repair(args: argparse.Namespace) -> int:
     from lienthong.cli.deployment import open_bus
     from lienthong.pipeline.replay import repair
 
+    with file_faults("no JSON record can be read", args.file):
+        data = args.file.read_bytes()
     try:
-        record = json.loads(args.file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise Misconfigured(f"no JSON record can be read: {error}", where=str(args.file)) from None
+        record = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        said = str(error) if isinstance(error, json.JSONDecodeError) else "not UTF-8, or nested too deep"
+        raise Misconfigured(f"no JSON record can be read: {said}", where=str(args.file)) from None
     if not isinstance(record, dict):
         raise Misconfigured("a record is a JSON object", where=str(args.file))
     item, reasons = repair(open_bus(), args.id, record)
