@@ -26,6 +26,11 @@ from pathlib import Path
 from typing import Any
 
 from lienthong.errors import Misconfigured
+from lienthong.faults import file_faults, os_fault
+
+_OWN_FILE = (
+    "check LIENTHONG_HASH_KEY_FILE; it is one secret for all, restore it from the backup if it is lost"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +47,28 @@ class Config:
     def hash_key(self) -> bytes:
         """Return the secret for keyed hashes, making it (0600) at the first use."""
         path = self.hash_key_file
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            fresh = path.with_name(f".{path.name}.{os.getpid()}")
-            fresh.touch(mode=0o600)
-            fresh.write_text(secrets.token_hex(32))
-            try:
-                os.link(fresh, path)
-            except FileExistsError:
-                pass  # another process was first: its key is the key
-            finally:
-                fresh.unlink()
-        return path.read_text().strip().encode()
+        with file_faults("the key of keyed hashes cannot be read or made", path, hint=_OWN_FILE):
+            if not path.exists():
+                _make_key(path)
+            found = path.read_bytes().strip()
+        if not found:
+            raise Misconfigured(
+                "the key of keyed hashes is empty", where=str(path), hint="restore it from the backup"
+            )
+        return found
+
+
+def _make_key(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_hex(32))
+        os.link(fresh, path)
+    except FileExistsError:
+        pass  # another process was first: its key is the key
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def load_config(environ: Mapping[str, str] | None = None) -> Config:
@@ -85,7 +100,12 @@ def _read_file(name: str | None) -> dict[str, Any]:
     path = Path(name).expanduser()
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except OSError as error:
+        raise os_fault(
+            error, "the configuration file cannot be read", str(path), hint="see docs/operations.md"
+        ) from None
+    except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, nested without end
+        said = error if isinstance(error, tomllib.TOMLDecodeError) else type(error).__name__
         raise Misconfigured(
-            f"the configuration file cannot be read: {error}", where=str(path), hint="see docs/operations.md"
+            f"the configuration file cannot be read: {said}", where=str(path), hint="see docs/operations.md"
         ) from None

@@ -71,12 +71,12 @@ class Archive:
     @classmethod
     @contextmanager
     def open(cls) -> Iterator[Archive]:
-        """Open the deployment's ledger and close it again."""
-        bus = Bus.open(connections=_no_connections)
+        """Open the deployment's ledger, for reading only, and close it again."""
+        bus = Bus.open(connections=_no_connections, read_only=True)
         try:
             yield cls(bus)
         finally:
-            bus.database.close()
+            bus.close()
 
     @cached_property
     def _catalogue(self) -> Catalogue:

@@ -29,9 +29,9 @@ def add_commands(commands: Any) -> None:
 
 
 def _list(args: argparse.Namespace) -> int:
-    from lienthong.cli.deployment import open_bus
+    from lienthong.cli.deployment import open_archive
 
-    found = open_bus().journal.deliveries(
+    found = open_archive().journal.deliveries(
         run=args.run, exchange=args.exchange, state=args.state, limit=args.limit
     )
     for item in found:

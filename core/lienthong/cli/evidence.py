@@ -45,11 +45,11 @@ def add_commands(commands: Any) -> None:
 
 
 def _export(args: argparse.Namespace) -> int:
-    from lienthong.cli.deployment import open_bus
+    from lienthong.cli.deployment import open_archive
     from lienthong.cli.progress import progress_bar
     from lienthong.ledger import export
 
-    bus = open_bus()
+    bus = open_archive()
     found = _find_run(bus, args.run, args.exchange)
     with progress_bar(found.exchange) as progress:
         info = export(
@@ -86,9 +86,9 @@ def _find_run(bus: Bus, run: str, exchange: str | None) -> RunState:
 
 
 def _runs(args: argparse.Namespace) -> int:
-    from lienthong.cli.deployment import open_bus
+    from lienthong.cli.deployment import open_archive
 
-    for state in open_bus().journal.runs(exchange=args.exchange, limit=args.limit):
+    for state in open_archive().journal.runs(exchange=args.exchange, limit=args.limit):
         counts = ", ".join(f"{name} {count}" for name, count in state.counts.items())
         ended = state.settled_at or "not settled"
         sys.stdout.write(f"{state.exchange}\t{state.run}\t{ended}\t{counts}\n")
@@ -96,10 +96,10 @@ def _runs(args: argparse.Namespace) -> int:
 
 
 def _check_ledger(args: argparse.Namespace) -> int:
-    from lienthong.cli.deployment import open_bus
+    from lienthong.cli.deployment import open_archive
     from lienthong.signing import TrustStore
 
-    bus = open_bus()
+    bus = open_archive()
     trust = TrustStore.from_pem(args.trust) if args.trust else bus.trust
     findings = bus.ledger.check(trust)
     for finding in findings:

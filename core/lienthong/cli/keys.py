@@ -39,9 +39,9 @@ def _create(args: argparse.Namespace) -> int:
 
 
 def _list(_args: argparse.Namespace) -> int:
-    from lienthong.cli.deployment import open_bus
+    from lienthong.cli.deployment import open_archive
 
-    ring = open_bus().keys
+    ring = open_archive().keys
     for agency in ring.agencies():
         signer = ring.signer(agency)
         until = signer.certificate.not_valid_after_utc

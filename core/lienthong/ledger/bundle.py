@@ -17,13 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lienthong.errors import EvidenceTampered, Permanent, SegmentTampered, UnknownName
+from lienthong.errors import EvidenceTampered, LienThongError, Permanent, SegmentTampered, UnknownName
 from lienthong.ledger.container import README, Writer
 from lienthong.ledger.documents import DELIVERIES, QUARANTINE, deliveries_document, quarantine_document
 from lienthong.ledger.readme import README_TEXT
+from lienthong.ledger.statements import payload_of
 from lienthong.ledger.view import RunView
 from lienthong.merkle import Tree, leaf_hash
-from lienthong.records import sha256
+from lienthong.records import canonical, sha256
 from lienthong.segment import Segment, unpack
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def _view(entries: list[Entry], exchange: str, run: str) -> RunView:
         raise UnknownName(
             "the ledger has no statement of this run", where=where, hint="see: lienthong evidence runs"
         )
-    view = RunView.of(entry.payload for entry in entries)
+    view = RunView.of(_said(entry) for entry in entries)
     if view.settled is None:
         raise Permanent(
             "the run has not settled, so its evidence is not complete",
@@ -103,6 +104,18 @@ def _view(entries: list[Entry], exchange: str, run: str) -> RunView:
             hint="finish the run; its statements can be read in the ledger meanwhile",
         )
     return view
+
+
+def _said(entry: Entry) -> Mapping[str, Any]:
+    """Return what an entry says; a token that was damaged says nothing that may be relied on."""
+    try:
+        return payload_of(canonical(entry.payload))
+    except LienThongError:
+        raise EvidenceTampered(
+            f"the token of ledger entry {entry.sequence} is damaged",
+            where=f"ledger entry {entry.sequence}",
+            hint="keep the ledger for investigation; see: lienthong evidence check-ledger",
+        ) from None
 
 
 def _contents(
@@ -173,8 +186,7 @@ class _Documents:
         if name == DELIVERIES:
             return deliveries_document(self.journal.deliveries(run=self.run, exchange=self.exchange))
         if name == QUARANTINE:
-            found = self.quarantine.list(exchange=self.exchange, run=self.run, history=True)
-            return quarantine_document(found)
+            return quarantine_document(self.quarantine.refused_in(self.exchange, self.run))
         return None
 
 

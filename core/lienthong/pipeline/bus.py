@@ -9,6 +9,7 @@ from functools import cached_property
 
 from lienthong.config import Config, load_config
 from lienthong.connector import Connection, Context, Spoken
+from lienthong.faults import file_faults
 from lienthong.ledger import Database, Journal, Ledger, Quarantine
 from lienthong.pipeline.plan import Plan
 from lienthong.records import keyed_hash
@@ -29,13 +30,14 @@ class Bus:
     """Everything the steps share.
 
     ``connections`` resolves a connection id; ``progress`` is told (step, done, total or None);
-    ``tap`` listens in on connections where a run is recorded.
+    ``tap`` listens in on connections where a run is recorded; ``read_only`` opens the ledger as it is.
     """
 
     config: Config
     connections: Callable[[str], Connection]
     progress: Progress = field(default=_silent)
     tap: Callable[[Connection], Callable[[Spoken], None]] | None = None
+    read_only: bool = False
 
     @classmethod
     def open(
@@ -44,9 +46,15 @@ class Bus:
         connections: Callable[[str], Connection],
         config: Config | None = None,
         progress: Progress | None = None,
+        read_only: bool = False,
     ) -> Bus:
-        """Return the bus of this deployment."""
-        return cls(config or load_config(), connections, progress or _silent)
+        """Return the bus of this deployment; one that is ``read_only`` makes and migrates nothing."""
+        return cls(config or load_config(), connections, progress or _silent, read_only=read_only)
+
+    def close(self) -> None:
+        """Give back the ledger's connections, where there are any; the bus may be used again."""
+        if "database" in self.__dict__:
+            self.database.close()
 
     @cached_property
     def store(self) -> SegmentStore:
@@ -60,9 +68,11 @@ class Bus:
 
     @cached_property
     def database(self) -> Database:
-        """The ledger's database, migrated to this code's version."""
-        self.config.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return Database.open(self.config.ledger)
+        """The ledger's database, migrated to this code's version unless it is only read."""
+        if not self.read_only:
+            with file_faults("the home cannot be made", self.config.home, hint="set LIENTHONG_HOME"):
+                self.config.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return Database.open(self.config.ledger, read_only=self.read_only)
 
     @cached_property
     def ledger(self) -> Ledger:

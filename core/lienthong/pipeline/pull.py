@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lienthong.connector import Malformed, Page, ReadRequest, RecordSource
-from lienthong.errors import LienThongError, ProtocolViolation, Reason
+from lienthong.errors import Permanent, ProtocolViolation, Reason
 from lienthong.pipeline.attest import Work, attest, now
 from lienthong.pipeline.bus import Bus
 from lienthong.pipeline.calm import calm
@@ -208,10 +208,10 @@ def _attest(bus: Bus, plan: Plan, request: RunRequest, progress: _Progress, star
 
 
 def pulled(bus: Bus, plan: Plan, request: RunRequest) -> Pulled:
-    """Return the completed pull of a run; `LienThongError` where it is not complete."""
+    """Return the completed pull of a run; `Permanent` where it is not complete."""
     progress = load_progress(bus, plan, request)
     if not progress.complete:
-        raise LienThongError(
+        raise Permanent(
             "the pull of this run is not complete", where=f"run {request.run}", hint="retry the pull task"
         )
     malformed = sum(item.count for item in progress.malformed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lienthong.errors import LienThongError, Unbalanced
+from lienthong.errors import Permanent, Unbalanced
 from lienthong.ledger.documents import (
     DELIVERIES,
     QUARANTINE,
@@ -53,7 +53,7 @@ def _pushed_parts(bus: Bus, plan: Plan, request: RunRequest) -> list[Part]:
     for part in grouped(progress.segments, plan.exchange.delivery.parallel, {}):
         saved = bus.journal.step(plan.exchange.id, request.run, "push", part.index)
         if saved is None:
-            raise LienThongError(
+            raise Permanent(
                 f"part {part.index + 1} of {part.of} has not been pushed",
                 where=f"run {request.run}",
                 hint="retry the push task",
@@ -92,7 +92,5 @@ def _documents(bus: Bus, plan: Plan, request: RunRequest) -> dict[str, str]:
         bus.ledger.keep(data)
     states = bus.journal.deliveries(exchange=plan.exchange.id, run=request.run)
     documents[DELIVERIES] = deliveries_document(states)
-    documents[QUARANTINE] = quarantine_document(
-        bus.quarantine.list(exchange=plan.exchange.id, run=request.run, history=True)
-    )
+    documents[QUARANTINE] = quarantine_document(bus.quarantine.refused_in(plan.exchange.id, request.run))
     return {name: sha256(data) for name, data in documents.items()}

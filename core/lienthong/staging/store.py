@@ -9,8 +9,16 @@ from pathlib import Path
 from typing import Protocol
 
 from lienthong.errors import SegmentTampered
+from lienthong.faults import shown
 from lienthong.segment import Segment, pack, unpack
+from lienthong.staging.guarded import guarded
 from lienthong.staging.remote import file_system
+
+GONE = (
+    "was the store emptied, or LIENTHONG_STAGING changed? What housekeeping removed stands in its acts "
+    "(lienthong evidence acts); a delivery in doubt is settled by hand: lienthong delivery resolve"
+)
+"""What to look at where bytes are no longer in the store."""
 
 
 class _Files(Protocol):
@@ -37,11 +45,12 @@ class SegmentStore:
     @classmethod
     def open(cls, url: str) -> SegmentStore:
         """Open a store by path or fsspec URL (``s3://bucket/prefix``)."""
-        if "://" not in url:
-            return cls(_LocalFiles(Path(url)), url)
-        if url.startswith("file://"):
-            return cls(_LocalFiles(Path(url.removeprefix("file://"))), url)
-        return cls(_RemoteFiles(url), url)
+        files: _Files
+        if "://" not in url or url.startswith("file://"):
+            files = _LocalFiles(Path(url.removeprefix("file://")))
+        else:
+            files = _RemoteFiles(url)
+        return cls(guarded(files, url), url)
 
     def write(self, records: Sequence[bytes]) -> Segment:
         """Seal canonical records into a segment and return its reference."""
@@ -75,8 +84,8 @@ class SegmentStore:
         except FileNotFoundError:
             raise SegmentTampered(
                 "the segment is not in the staging store",
-                where=f"segment {digest} in {self.url}",
-                hint="was the store emptied or LIENTHONG_STAGING changed? Start a new run",
+                where=f"segment {digest} in {shown(self.url)}",
+                hint=GONE,
             ) from None
 
 
