@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from lienthong.errors import EvidenceTampered, LienThongError
+from lienthong.errors import LienThongError
 from lienthong.ledger.clock import now, parse_time
 from lienthong.ledger.db import APPEND_LOCK, Database
 from lienthong.ledger.statements import ALGORITHMS, FORMAT, TYP, Statement, entry_hash, payload_of
@@ -181,22 +181,11 @@ def _placed(connection: Connection, statement: Statement, former: Row[Any] | Non
         "format": FORMAT,
         "sequence": head.sequence + 1 if head else 1,
         "previous": head.hash if head else "",
-        "run_sequence": _run_sequence(in_run.token) + 1 if in_run else 0,
+        "run_sequence": _payload(in_run.token)["run_sequence"] + 1 if in_run else 0,
         "run_previous": in_run.hash if in_run else "",
         "supersedes": former.sequence if former else 0,
         "recorded": now(),
     }
-
-
-def _run_sequence(token: str) -> int:
-    found = _payload(token).get("run_sequence")
-    if not isinstance(found, int):
-        raise EvidenceTampered(
-            "the token of this run's last ledger entry is damaged",
-            where="ledger",
-            hint="keep the ledger for investigation; see: lienthong evidence check-ledger",
-        )
-    return found
 
 
 def _entry(row: Row[Any]) -> Entry:
