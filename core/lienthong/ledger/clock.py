@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Final
 
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z")
+
+SKEW: Final = timedelta(seconds=5)
+"""How far the clocks of two machines of one installation may be apart."""
 
 
 def now() -> str:
@@ -18,3 +23,8 @@ def parse_time(text: str) -> datetime:
     if not isinstance(text, str) or not _TIME.fullmatch(text):
         raise ValueError("not an RFC 3339 time in UTC with microseconds")
     return datetime.fromisoformat(text)
+
+
+def in_order(*times: str) -> bool:
+    """Tell whether times follow one another, clocks being allowed to differ by `SKEW`."""
+    return all(parse_time(one) <= parse_time(next_one) + SKEW for one, next_one in pairwise(times))
