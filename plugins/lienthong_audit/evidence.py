@@ -140,6 +140,7 @@ class Archive:
                 exchange=run.exchange,
                 run=run.run,
                 read_segment=self.bus.store.data,
+                read_leaves=self.bus.store.leaves,
                 documents={},
                 out=Path(folder, "evidence.zip"),
                 records=False,

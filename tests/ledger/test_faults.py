@@ -1,4 +1,4 @@
-"""A ledger database that is full, damaged, of another kind or closed to us: no SQL, no password, a next step."""
+"""A ledger that is full, damaged, of another kind or closed to us: no SQL, no password, a next step."""
 
 from __future__ import annotations
 
@@ -65,9 +65,13 @@ def test_a_full_disk(tmp_path: Path) -> None:
 
         event.listen(database._engine, "connect", bound)
         database.close()
-        with pytest.raises(Unavailable, match="full") as caught:
+
+        def fill() -> None:
             for number in range(2000):
                 Journal(database).open_run("units", f"r{number}", digest="d" * 64)
+
+        with pytest.raises(Unavailable, match="full") as caught:
+            fill()
         _without_sql(caught.value)
 
 

@@ -115,7 +115,8 @@ def test_no_personal_column(database: Database, quarantine: Quarantine) -> None:
         columns = set(connection.execute(text("SELECT * FROM lt_quarantine")).keys())
     assert columns == {
         "id", "exchange", "run", "step", "segment", "line", "key_hash", "reasons", "dataset", "state",
-        "version", "previous", "replay_run", "added_at", "changed_at", "fingerprint", "occurrences", "last_run",
+        "version", "previous", "replay_run", "added_at", "changed_at", "fingerprint", "occurrences",
+        "last_run",
     }  # fmt: skip
 
 
@@ -140,8 +141,9 @@ def test_the_same_bytes_again_are_one_item_that_counts(quarantine: Quarantine, k
     (found,) = quarantine.list(run="r4")
     assert (found.id, found.occurrences, found.run, found.last_run) == (known.id, 5, "r1", "r5")
     assert len(quarantine.list(exchange=known.exchange)) == 6
-    assert [place for _, *place in quarantine.met(known.exchange, "r3")] == [[known.step, "9" * 64, 0]]
-    assert [place for _, *place in quarantine.met(known.exchange, "r1")] == [[known.step, "1" * 64, 0]]
+    (third,), (first,) = quarantine.met(known.exchange, "r3"), quarantine.met(known.exchange, "r1")
+    assert (third.item.id, third.step, third.segment, third.line) == (known.id, known.step, "9" * 64, 0)
+    assert (first.item.id, first.step, first.segment, first.line) == (known.id, known.step, "1" * 64, 0)
     assert quarantine.list(run="r6") == []
 
 
@@ -163,7 +165,7 @@ def test_twice_in_one_run_are_two_places_of_one_item(quarantine: Quarantine, kno
     quarantine.add(twin)
     (found,) = quarantine.list(run="r2")
     assert found.occurrences == 2
-    assert [line for *_, line in quarantine.met(known.exchange, "r2")] == [0, 1]
+    assert [one.line for one in quarantine.met(known.exchange, "r2")] == [0, 1]
     assert [item.id for item in quarantine.refused_in(known.exchange, "r2")] == [item.id for item in twin]
 
 
@@ -182,4 +184,4 @@ def test_what_becomes_of_an_item_that_is_met_again(quarantine: Quarantine, known
     quarantine.add([_again(known, "r5")])
     (found,) = quarantine.list(run="r5")
     assert (found.id, found.state, found.occurrences) == (fresh.id, "released", 2)
-    assert [item.id for item, *_ in quarantine.met(known.exchange, "r2")] == [known.id]
+    assert [one.item.id for one in quarantine.met(known.exchange, "r2")] == [known.id]

@@ -26,7 +26,7 @@ def test_a_run_that_always_fails_on_one_record_leaves_one_item(bench: Bench) -> 
     (item,) = bench.bus.quarantine.list(exchange="units")
     assert (item.occurrences, item.run, item.last_run) == (5, "r0", "r4")
     (met,) = bench.bus.quarantine.met("units", "r3")
-    assert met[0].id == item.id
+    assert met.item.id == item.id
 
 
 def test_the_evidence_of_the_second_run_still_proves_its_own_refusal(bench: Bench, tmp_path: Path) -> None:

@@ -59,6 +59,7 @@ def _export(args: argparse.Namespace) -> int:
             exchange=found.exchange,
             run=found.run,
             read_segment=bus.store.data,
+            read_leaves=bus.store.leaves,
             documents={},
             out=args.output,
             records=not args.hashes_only,
@@ -100,8 +101,8 @@ def _check_ledger(args: argparse.Namespace) -> int:
     from lienthong.signing import TrustStore
 
     bus = open_archive()
-    trust = TrustStore.from_pem(args.trust) if args.trust else bus.trust
-    findings = bus.ledger.check(trust)
+    ledger = bus.ledger
+    findings = ledger.check(TrustStore.from_pem(args.trust) if args.trust else bus.trust)
     for finding in findings:
         sys.stdout.write(f"entry {finding.sequence}: {finding.en} [{finding.rule}]\n")
     head = bus.ledger.head()

@@ -37,7 +37,9 @@ def build_parser(wanted: str = "") -> argparse.ArgumentParser:
         quarantine,
         replay,
         run,
+        runs,
         sandbox,
+        upkeep,
     )
 
     parser = argparse.ArgumentParser(
@@ -49,7 +51,8 @@ def build_parser(wanted: str = "") -> argparse.ArgumentParser:
         "--debug", action="store_true", help="print the traceback of what is unexpected (may hold data)"
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    modules = (run, catalogue, connectors, codes, quarantine, deliveries, evidence, keys, sandbox, replay)
+    ours = (run, runs, quarantine, deliveries, evidence, upkeep, keys)
+    modules = (*ours, catalogue, connectors, codes, sandbox, replay)
     for module in modules:
         module.add_commands(commands)
     if wanted not in commands.choices:
@@ -71,9 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     given = sys.argv[1:] if argv is None else argv
     try:
-        code = _run(list(given))
-        sys.stdout.flush()  # so that a full disk is met here, not when the process is gone
-        return code
+        return _run(list(given))
     except LienThongError as error:
         return _failed(error)
     except KeyboardInterrupt:
@@ -105,7 +106,9 @@ def _run(given: list[str]) -> int:
     elif unknown:
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     show_audit_lines(verbose=args.verbose)
-    return int(args.handler(args) or 0)
+    code = int(args.handler(args) or 0)
+    sys.stdout.flush()  # so that a full disk is met here, not when the process is gone
+    return code
 
 
 def _failed(error: LienThongError) -> int:

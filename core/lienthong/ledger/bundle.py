@@ -17,14 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lienthong.errors import EvidenceTampered, LienThongError, Permanent, SegmentTampered, UnknownName
+from lienthong.errors import EvidenceTampered, Permanent, SegmentTampered, UnknownName
 from lienthong.ledger.container import README, Writer
 from lienthong.ledger.documents import DELIVERIES, QUARANTINE, deliveries_document, quarantine_document
 from lienthong.ledger.readme import README_TEXT
-from lienthong.ledger.statements import payload_of
 from lienthong.ledger.view import RunView
 from lienthong.merkle import Tree, leaf_hash
-from lienthong.records import canonical, sha256
+from lienthong.records import sha256
 from lienthong.segment import Segment, unpack
 
 if TYPE_CHECKING:
@@ -61,6 +60,7 @@ def export(  # noqa: PLR0913 - one call makes one file; all but three are named
     read_segment: Callable[[str], bytes],
     documents: Mapping[str, bytes],
     out: Path,
+    read_leaves: Callable[[str], bytes] | None = None,
     records: bool = True,
     progress: Progress | None = None,
 ) -> BundleInfo:
@@ -69,18 +69,20 @@ def export(  # noqa: PLR0913 - one call makes one file; all but three are named
     ``read_segment`` gives a segment's compressed bytes by digest. ``documents`` are offered by name;
     those that the statements bind are taken from there, from what the ledger has kept
     (`Ledger.keep`), or made again from the journal, whichever has the signed digest. Without
-    ``records`` only leaf hashes are written. Raises `UnknownName` for a run without statements,
+    ``records`` only leaf hashes are written; those of segments that housekeeping removed are then asked of
+    ``read_leaves``. Raises `UnknownName` for a run without statements,
     `Permanent` for one that has not settled, `EvidenceTampered` where a bound document is not to be
     had, `SegmentTampered` where a segment is not what was signed.
     """
-    entries = list(ledger.entries(run=run, exchange=exchange))
+    entries = [entry.intact() for entry in ledger.entries(run=run, exchange=exchange)]
     view = _view(entries, exchange, run)
     offered = _Documents(ledger, journal, quarantine, exchange, run, documents)
     segments = view.segments()
     total = 1 + len(entries) + len(view.documents()) + len(segments) * (1 + records)
     done = 0
     with Writer(out) as writer:
-        for name, data in _contents(entries, view, offered, segments, read_segment, records=records):
+        read = read_segment if records or read_leaves is None else _or_leaves(read_segment, read_leaves)
+        for name, data in _contents(entries, view, offered, segments, read, records=records):
             writer.add(name, data)
             done += 1
             if progress is not None:
@@ -96,7 +98,7 @@ def _view(entries: list[Entry], exchange: str, run: str) -> RunView:
         raise UnknownName(
             "the ledger has no statement of this run", where=where, hint="see: lienthong evidence runs"
         )
-    view = RunView.of(_said(entry) for entry in entries)
+    view = RunView.of(entry.payload for entry in entries)
     if view.settled is None:
         raise Permanent(
             "the run has not settled, so its evidence is not complete",
@@ -106,24 +108,12 @@ def _view(entries: list[Entry], exchange: str, run: str) -> RunView:
     return view
 
 
-def _said(entry: Entry) -> Mapping[str, Any]:
-    """Return what an entry says; a token that was damaged says nothing that may be relied on."""
-    try:
-        return payload_of(canonical(entry.payload))
-    except LienThongError:
-        raise EvidenceTampered(
-            f"the token of ledger entry {entry.sequence} is damaged",
-            where=f"ledger entry {entry.sequence}",
-            hint="keep the ledger for investigation; see: lienthong evidence check-ledger",
-        ) from None
-
-
 def _contents(
     entries: list[Entry],
     view: RunView,
     offered: _Documents,
     segments: Mapping[str, Segment],
-    read_segment: Callable[[str], bytes],
+    read_segment: Callable[[str], bytes | _Kept],
     *,
     records: bool,
 ) -> Iterator[tuple[str, bytes]]:
@@ -136,11 +126,35 @@ def _contents(
     for segment in segments.values():
         yield f"leaves/{segment.digest}.bin", _leaves(segment, read_segment(segment.digest))
     for segment in segments.values() if records else ():
-        yield f"segments/{segment.digest}.ndjson.zst", read_segment(segment.digest)
+        data = read_segment(segment.digest)
+        assert isinstance(data, bytes)  # noqa: S101 - kept leaves are only read where no records are wanted
+        yield f"segments/{segment.digest}.ndjson.zst", data
 
 
-def _leaves(segment: Segment, data: bytes) -> bytes:
-    leaves = [leaf_hash(record) for record in unpack(data, segment.digest)]
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """The leaf hashes that were kept of a segment that is gone."""
+
+    leaves: bytes
+
+
+def _or_leaves(
+    read_segment: Callable[[str], bytes], read_leaves: Callable[[str], bytes]
+) -> Callable[[str], bytes | _Kept]:
+    def read(digest: str) -> bytes | _Kept:
+        try:
+            return read_segment(digest)
+        except SegmentTampered:
+            return _Kept(read_leaves(digest))
+
+    return read
+
+
+def _leaves(segment: Segment, data: bytes | _Kept) -> bytes:
+    if isinstance(data, _Kept):
+        leaves = [data.leaves[start : start + 32] for start in range(0, len(data.leaves), 32)]
+    else:
+        leaves = [leaf_hash(record) for record in unpack(data, segment.digest)]
     if Tree(leaves).root() != segment.root or len(leaves) != segment.count:
         raise SegmentTampered(
             "the segment's records do not have the root that was signed",

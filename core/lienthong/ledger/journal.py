@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row, select, update
 from lienthong.errors import Misconfigured, Permanent, UnknownName
 from lienthong.ledger.clock import now
 from lienthong.ledger.deliveries import Deliveries
+from lienthong.ledger.runs_admin import RunsAdmin
 from lienthong.ledger.store import dump, load, upsert
 from lienthong.ledger.tables import CURSORS, RUNS, STEPS
 from lienthong.records import digest as digest_of
@@ -60,7 +61,7 @@ class RunState:
     counts: Mapping[str, int] = field(default_factory=dict)
 
 
-class Journal(Deliveries):
+class Journal(Deliveries, RunsAdmin):
     """Runs, cursors, step checkpoints and deliveries in the ledger's database."""
 
     def open_run(

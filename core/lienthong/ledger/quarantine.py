@@ -15,8 +15,8 @@ from sqlalchemy import or_, select
 from lienthong.errors import Permanent
 from lienthong.ledger.clock import now
 from lienthong.ledger.db import Database
-from lienthong.ledger.quarantine_rows import Met, enter, find, item_of, met_by, move, row_of, seen_by
-from lienthong.ledger.states import QuarantineItem
+from lienthong.ledger.quarantine_rows import enter, find, item_of, met_by, move, row_of, seen_by
+from lienthong.ledger.states import Occurrence, QuarantineItem
 from lienthong.ledger.store import upsert
 from lienthong.ledger.tables import QUARANTINE
 
@@ -45,6 +45,21 @@ class Quarantine:
             for start in range(0, len(items), _PORTION):
                 enter(connection, items[start : start + _PORTION])
 
+    def met(self, exchange: str, run: str) -> list[Occurrence]:
+        """Return every record that a run refused, by place, with the item (its first version) it is.
+
+        What a run met does not change when an item is repaired, released or met again later.
+        """
+        with self._database.read() as connection:
+            return met_by(connection, exchange, run)
+
+    def refused_in(self, exchange: str, run: str) -> list[QuarantineItem]:
+        """Return what `met` returns as items of that run: each at the place where that run met it."""
+        return [
+            replace(one.item, run=run, step=one.step, segment=one.segment, line=one.line)
+            for one in self.met(exchange, run)
+        ]
+
     def list(
         self,
         exchange: str | None = None,
@@ -71,21 +86,6 @@ class Quarantine:
             wanted = wanted.where(~select(_NEWER.c.id).where(_NEWER.c.previous == _C.id).exists())
         with self._database.read() as connection:
             return [item_of(row) for row in connection.execute(wanted)]
-
-    def met(self, exchange: str, run: str) -> list[Met]:
-        """Return every record that a run refused, by place, with the item (its first version) it is.
-
-        What a run met does not change when an item is repaired, released or met again later.
-        """
-        with self._database.read() as connection:
-            return met_by(connection, exchange, run)
-
-    def refused_in(self, exchange: str, run: str) -> list[QuarantineItem]:
-        """Return what `met` returns as items of that run: each at the place where that run met it."""
-        return [
-            replace(item, run=run, step=step, segment=segment, line=line)
-            for item, step, segment, line in self.met(exchange, run)
-        ]
 
     def get(self, id: str) -> QuarantineItem:  # noqa: A002 - the item's own word
         """Return an item by its id as a person types it; raise `UnknownName` where there is none."""

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, func, select, update
 
 from lienthong.errors import Reason, UnknownName
 from lienthong.ledger.clock import now
-from lienthong.ledger.states import QuarantineItem, normal_id
+from lienthong.ledger.states import Occurrence, QuarantineItem, normal_id
 from lienthong.ledger.store import dump, load, upsert
 from lienthong.ledger.tables import QUARANTINE, SIGHTINGS
-
-Met: TypeAlias = tuple[QuarantineItem, str, str, int]
-"""A record that a run refused: the item that it is, and its step, segment and line in that run."""
 
 _C, _S = QUARANTINE.c, SIGHTINGS.c
 _COUNT = (
@@ -103,20 +100,20 @@ def seen_by(run: str) -> Select[tuple[str]]:
     return select(chain.c.id)
 
 
-def met_by(connection: Connection, exchange: str, run: str) -> list[Met]:
-    """Return what a run refused, ordered by step, segment and line."""
+def met_by(connection: Connection, exchange: str, run: str) -> list[Occurrence]:
+    """Return what a run refused, ordered by step, segment and line; the items as they came in."""
     first = select(QUARANTINE).where(_C.exchange == exchange, _C.run == run, _C.previous.is_(None))
-    found: list[Met] = [
-        (item, item.step, item.segment, item.line) for item in map(item_of, connection.execute(first))
-    ]
+    found = [Occurrence.first(item_of(row)) for row in connection.execute(first)]
     again = (
         select(QUARANTINE, _S.step.label("in_step"), _S.segment.label("in_segment"), _S.line.label("in_line"))
         .join(SIGHTINGS, _S.item == _C.id)
         .where(_S.exchange == exchange, _S.run == run)
     )
-    for row in connection.execute(again):
-        found.append((item_of(row), row.in_step, row.in_segment, row.in_line))
-    return sorted(found, key=lambda met: met[1:])
+    found += [
+        Occurrence(item_of(row), row.in_step, row.in_segment, row.in_line)
+        for row in connection.execute(again)
+    ]
+    return sorted(found, key=lambda met: (met.step, met.segment, met.line))
 
 
 def find(connection: Connection, id_: str, *, lock: bool = False) -> Row[Any]:

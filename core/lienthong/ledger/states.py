@@ -93,10 +93,33 @@ class QuarantineItem:
     @property
     def id(self) -> str:
         """A short name that is stable and can be typed: three groups of four letters or digits."""
-        place = "\0".join((self.exchange, self.run, self.step, self.segment, str(self.line)))
-        number = int.from_bytes(hashlib.sha256(place.encode()).digest(), "big")
-        letters = "".join(_ALPHABET[number >> 5 * index & 31] for index in range(_ID_LETTERS))
-        return "-".join(letters[start : start + 4] for start in range(0, _ID_LETTERS, 4))
+        return quarantine_id(self.exchange, self.run, self.step, self.segment, self.line)
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """Where a run met a refused record: step, segment and line in that run.
+
+    ``item`` is the record in quarantine, which an earlier run may have met first.
+    """
+
+    item: QuarantineItem
+    step: str
+    segment: str
+    line: int
+
+    @classmethod
+    def first(cls, item: QuarantineItem) -> Occurrence:
+        """Return the occurrence by which an item came into quarantine."""
+        return cls(item, item.step, item.segment, item.line)
+
+
+def quarantine_id(exchange: str, run: str, step: str, segment: str, line: int) -> str:
+    """Return the id of the record that was first refused at this place."""
+    place = "\0".join((exchange, run, step, segment, str(line)))
+    number = int.from_bytes(hashlib.sha256(place.encode()).digest(), "big")
+    letters = "".join(_ALPHABET[number >> 5 * index & 31] for index in range(_ID_LETTERS))
+    return "-".join(letters[start : start + 4] for start in range(0, _ID_LETTERS, 4))
 
 
 def fingerprint_of(exchange: str, step: str, dataset: str, leaf: bytes, reasons: Iterable[Reason]) -> str:

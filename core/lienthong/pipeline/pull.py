@@ -81,6 +81,12 @@ def pull(bus: Bus, plan: Plan, request: RunRequest, source: RecordSource | None 
         limit=request.limit,
     )
     progress = load_progress(bus, plan, request)
+    if state.settled and not progress.sealings:
+        raise Permanent(
+            "the run settled long ago, and housekeeping removed its checkpoints",
+            where=f"exchange {exchange.id!r}, run {request.run}",
+            hint="start a new run",
+        )
     if progress.sealings and not progress.complete:
         bus.audit("pull", f"resuming after {progress.sealings} sealings, {progress.pulled} records")
     if not progress.complete:

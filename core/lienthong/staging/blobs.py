@@ -15,6 +15,7 @@ from lienthong.errors import SegmentTampered
 from lienthong.faults import file_faults, shown
 from lienthong.staging.guarded import fault_of, guarded
 from lienthong.staging.remote import file_system
+from lienthong.staging.shelf import reuse, reuse_object
 from lienthong.staging.store import GONE
 
 _PIECE = 1 << 18
@@ -25,7 +26,7 @@ class _Files(Protocol):
 
     def open(self, name: str) -> IO[bytes]: ...
 
-    def exists(self, name: str) -> bool: ...
+    def reuse(self, name: str) -> bool: ...
 
     def spool(self) -> Path | None: ...
 
@@ -70,7 +71,7 @@ class BlobStore:
                 with self._kept():
                     os.fsync(file.fileno())
             reference = Attachment(state.hexdigest(), size, media_type)
-            if not self._files.exists(_name(reference)):
+            if not self._files.reuse(_name(reference)):
                 self._files.take(path, _name(reference))
         finally:
             path.unlink(missing_ok=True)
@@ -133,8 +134,8 @@ class _LocalFiles:
     def open(self, name: str) -> IO[bytes]:
         return (self._root / name).open("rb")
 
-    def exists(self, name: str) -> bool:
-        return (self._root / name).exists()
+    def reuse(self, name: str) -> bool:
+        return reuse(self._root, name)
 
     def spool(self) -> Path:
         folder = self._root / "blobs"
@@ -154,8 +155,8 @@ class _RemoteFiles:
         file: IO[bytes] = self._fs.open(f"{self._root}/{name}", "rb")
         return file
 
-    def exists(self, name: str) -> bool:
-        return bool(self._fs.exists(f"{self._root}/{name}"))
+    def reuse(self, name: str) -> bool:
+        return reuse_object(self._fs, f"{self._root}/{name}")
 
     def spool(self) -> None:
         """Return no folder of our own: what becomes an object waits in the system's temporary one."""
