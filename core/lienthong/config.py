@@ -15,6 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from lienthong.errors import Misconfigured
+from lienthong.faults import file_faults, os_fault
+
+_OWN_FILE = (
+    "check LIENTHONG_HASH_KEY_FILE; it is one secret for all, restore it from the backup if it is lost"
+)
 
 CLOCK_TOLERANCE = 5.0
 """Seconds by which clocks may differ unless told otherwise; the verifier of evidence allows as much."""
@@ -62,18 +67,24 @@ class Config:
         Raises `Misconfigured` where the file holds none, or says something else.
         """
         path = self.hash_key_file
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            fresh = path.with_name(f".{path.name}.{os.getpid()}")
-            fresh.touch(mode=0o600)
-            fresh.write_text(secrets.token_hex(32))
-            try:
-                os.link(fresh, path)
-            except FileExistsError:
-                pass  # another process was first: its key is the key
-            finally:
-                fresh.unlink()
-        return _parse_hash_keys(path.read_text(), str(path))
+        with file_faults("the key of keyed hashes cannot be read or made", path, hint=_OWN_FILE):
+            if not path.exists():
+                _make_key(path)
+            text = path.read_text(errors="replace")
+        return _parse_hash_keys(text, str(path))
+
+
+def _make_key(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_hex(32))
+        os.link(fresh, path)
+    except FileExistsError:
+        pass  # another process was first: its key is the key
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def _parse_hash_keys(text: str, where: str) -> HashKeys:
@@ -89,7 +100,7 @@ def _parse_hash_keys(text: str, where: str) -> HashKeys:
             "not a hash key file: the first line is the current secret, others are former ones, "
             "or `lost` and a key id of 16 hexadecimal digits",
             where=where,
-            hint="see docs/operations.md, The hash key",
+            hint="see docs/operations.md, The hash key; restore the file from the backup if it was damaged",
         )
     return HashKeys(found[0], tuple(found[1:]), gone)
 
@@ -162,7 +173,12 @@ def _read_file(name: str | None) -> dict[str, Any]:
     path = Path(name).expanduser()
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except OSError as error:
+        raise os_fault(
+            error, "the configuration file cannot be read", str(path), hint="see docs/operations.md"
+        ) from None
+    except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, nested without end
+        said = error if isinstance(error, tomllib.TOMLDecodeError) else type(error).__name__
         raise Misconfigured(
-            f"the configuration file cannot be read: {error}", where=str(path), hint="see docs/operations.md"
+            f"the configuration file cannot be read: {said}", where=str(path), hint="see docs/operations.md"
         ) from None

@@ -87,12 +87,12 @@ class Archive:
     @classmethod
     @contextmanager
     def open(cls) -> Iterator[Archive]:
-        """Open the deployment's ledger and close it again."""
-        bus = Bus.open(connections=_no_connections)
+        """Open the deployment's ledger, for reading only, and close it again."""
+        bus = Bus.open(connections=_no_connections, read_only=True)
         try:
             yield cls(bus)
         finally:
-            bus.database.close()
+            bus.close()
 
     @cached_property
     def _catalogue(self) -> Catalogue:
@@ -159,6 +159,7 @@ class Archive:
                 run=run.run,
                 read_segment=self.bus.store.data,
                 read_index=self.bus.index_rows,
+                read_leaves=self.bus.store.leaves,
                 documents={},
                 out=Path(folder, "evidence.zip"),
                 records=False,

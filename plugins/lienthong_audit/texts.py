@@ -99,6 +99,7 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "record": ("Bản ghi", "Record"),
     "reasons": ("Lý do", "Reasons"),
+    "times": ("lần", "times"),
     "released": ("đã giải phóng", "released"),
     "repaired": ("đã sửa", "repaired"),
     "replayed": ("đã chạy lại", "replayed"),

@@ -9,7 +9,7 @@ import pytest
 SURFACE = {
     "lienthong": {"Delivery", "Exchange", "Lookup", "Source", "Target", "Text", "__version__"},
     "lienthong.airflow": {
-        "airflow_connections", "delivered", "exchange_dag", "exchange_group", "run_params"
+        "airflow_connections", "delivered", "exchange_dag", "exchange_group", "housekeeping_dag", "run_params"
     },
     "lienthong.pipeline": {
         "STEPS", "Bus", "Part", "Plan", "RunRequest", "Settled", "compile_plan", "pull", "push",

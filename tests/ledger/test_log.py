@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DatabaseError
 
-from lienthong.errors import EvidenceTampered, Misconfigured
+from lienthong.errors import EvidenceTampered, Misconfigured, Permanent
 from lienthong.ledger import Database, Ledger, Statement
 from lienthong.ledger.clock import SKEW
 from lienthong.ledger.statements import TYP, entry_hash
@@ -110,7 +109,7 @@ def test_statements_cannot_be_changed_by_accident(
     """UPDATE and DELETE are refused by the database itself."""
     ledger.append(statement(), signer)
     for change in ("UPDATE lt_statement SET run = 'x'", "DELETE FROM lt_statement"):
-        with pytest.raises(DatabaseError, match="append-only"), database.write() as connection:
+        with pytest.raises(Permanent, match="append-only"), database.write() as connection:
             connection.execute(text(change))
 
 

@@ -17,6 +17,7 @@ from lienthong.ledger.clock import now
 from lienthong.ledger.deliveries import Deliveries
 from lienthong.ledger.fencing import stale
 from lienthong.ledger.leases import Lease, lock_of, require
+from lienthong.ledger.runs_admin import RunsAdmin
 from lienthong.ledger.store import dump, load, upsert
 from lienthong.ledger.tables import CURSORS, RUNS, STEPS
 from lienthong.records import digest as digest_of
@@ -65,7 +66,7 @@ class RunState:
     closed_at: str | None = None
 
 
-class Journal(Deliveries):
+class Journal(Deliveries, RunsAdmin):
     """Runs, cursors, step checkpoints and deliveries in the ledger's database."""
 
     def open_run(

@@ -6,7 +6,7 @@ Kept apart from the database code, so that documents and bundles are made and ch
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -106,6 +106,8 @@ class QuarantineItem:
     ``key_hash`` is the keyed hash of its key, ``dataset`` the contract it failed. ``state``:
     quarantined, repaired, replayed or released. A repair makes a new item with ``version`` one
     higher and ``previous`` naming the item it repairs; ``replay_run`` is the run that took it.
+    ``fingerprint`` (`fingerprint_of`) is what makes a record refused again the same item: ``occurrences``
+    counts how often it was met, ``last_run`` names the run that met it last.
     """
 
     exchange: str
@@ -122,6 +124,9 @@ class QuarantineItem:
     replay_run: str | None = None
     added_at: str = ""
     changed_at: str = ""
+    fingerprint: str = ""
+    occurrences: int = 1
+    last_run: str = ""
 
     @property
     def id(self) -> str:
@@ -153,6 +158,16 @@ def quarantine_id(exchange: str, run: str, step: str, segment: str, line: int) -
     number = int.from_bytes(hashlib.sha256(place.encode()).digest(), "big")
     letters = "".join(_ALPHABET[number >> 5 * index & 31] for index in range(_ID_LETTERS))
     return "-".join(letters[start : start + 4] for start in range(0, _ID_LETTERS, 4))
+
+
+def fingerprint_of(exchange: str, step: str, dataset: str, leaf: bytes, reasons: Iterable[Reason]) -> str:
+    """Return what the same refusal of the same bytes has in common (SHA-256 in hex).
+
+    ``leaf`` is the record's leaf hash, ``dataset`` the contract that it failed; of the reasons the rules
+    count, because texts may be worded anew and an answer of the target may hold a changing reference.
+    """
+    rules = sorted({reason.rule for reason in reasons})
+    return hashlib.sha256("\0".join((exchange, step, dataset, leaf.hex(), *rules)).encode()).hexdigest()
 
 
 def normal_id(text: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lienthong.config import Config, load_config
 from lienthong.connector import Connection, Context, Spoken
+from lienthong.faults import file_faults
 from lienthong.keyindex import KeyHasher
 from lienthong.ledger import Database, Journal, Ledger, Quarantine
 from lienthong.ledger.leases import Leases
@@ -37,14 +38,15 @@ class Bus:
     """Everything the steps share.
 
     ``connections`` resolves a connection id; ``progress`` is told (step, done, total or None);
-    ``tap`` listens in on connections where a run is recorded. ``hold`` is the lease under which the step that
-    was given this bus works.
+    ``tap`` listens in on connections where a run is recorded; ``read_only`` opens the ledger as it is.
+    ``hold`` is the lease under which the step that was given this bus works.
     """
 
     config: Config
     connections: Callable[[str], Connection]
     progress: Progress = field(default=_silent)
     tap: Callable[[Connection], Callable[[Spoken], None]] | None = None
+    read_only: bool = False
     hold: Hold | None = None
 
     def under(self, hold: Hold) -> Bus:
@@ -69,9 +71,15 @@ class Bus:
         connections: Callable[[str], Connection],
         config: Config | None = None,
         progress: Progress | None = None,
+        read_only: bool = False,
     ) -> Bus:
-        """Return the bus of this deployment."""
-        return cls(config or load_config(), connections, progress or _silent)
+        """Return the bus of this deployment; one that is ``read_only`` makes and migrates nothing."""
+        return cls(config or load_config(), connections, progress or _silent, read_only=read_only)
+
+    def close(self) -> None:
+        """Give back the ledger's connections, where there are any; the bus may be used again."""
+        if "database" in self.__dict__:
+            self.database.close()
 
     @cached_property
     def store(self) -> SegmentStore:
@@ -95,9 +103,11 @@ class Bus:
 
     @cached_property
     def database(self) -> Database:
-        """The ledger's database, migrated to this code's version."""
-        self.config.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return Database.open(self.config.ledger)
+        """The ledger's database, migrated to this code's version unless it is only read."""
+        if not self.read_only:
+            with file_faults("the home cannot be made", self.config.home, hint="set LIENTHONG_HOME"):
+                self.config.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return Database.open(self.config.ledger, read_only=self.read_only)
 
     @cached_property
     def ledger(self) -> Ledger:

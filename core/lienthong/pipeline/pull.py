@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lienthong.connector import Page, RecordSource
-from lienthong.errors import LienThongError, ProtocolViolation
+from lienthong.errors import Permanent, ProtocolViolation
 from lienthong.ledger import RunState
 from lienthong.pipeline.attest import Work, attest, now
 from lienthong.pipeline.beginning import Begun, begin, stand
@@ -110,6 +110,12 @@ def pull(bus: Bus, plan: Plan, request: RunRequest, source: RecordSource | None 
         kind=request.kind,
     )
     progress = load_progress(bus, plan, request)
+    if state.settled and not progress.sealings:
+        raise Permanent(
+            "the run settled long ago, and housekeeping removed its checkpoints",
+            where=f"exchange {exchange.id!r}, run {request.run}",
+            hint="start a new run",
+        )
     if progress.sealings and not progress.complete:
         bus.audit("pull", f"resuming after {progress.sealings} sealings, {progress.pulled} records")
     if not progress.complete:
@@ -238,10 +244,10 @@ def _attest(bus: Bus, plan: Plan, request: RunRequest, progress: _Progress, star
 
 
 def pulled(bus: Bus, plan: Plan, request: RunRequest) -> Pulled:
-    """Return the completed pull of a run; `LienThongError` where it is not complete."""
+    """Return the completed pull of a run; `Permanent` where it is not complete."""
     progress = load_progress(bus, plan, request)
     if not progress.complete:
-        raise LienThongError(
+        raise Permanent(
             "the pull of this run is not complete", where=f"run {request.run}", hint="retry the pull task"
         )
     malformed = sum(item.count for item in progress.malformed)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from lienthong.datasets import Dataset
 from lienthong.errors import Reason, TooManyQuarantined
 from lienthong.ledger import QuarantineItem
+from lienthong.ledger.states import fingerprint_of
+from lienthong.merkle import leaf_hash
 from lienthong.pipeline.bus import Bus
 from lienthong.pipeline.cutting import cut
 from lienthong.pipeline.parts import RunRequest
@@ -52,7 +54,10 @@ def index_refusals(
     segment: Segment,
     refusals: Iterable[tuple[int, Refusal]],
 ) -> None:
-    """Enter refused records, given by their line in a sealed segment, in the quarantine's index."""
+    """Enter refused records, given by their line in a sealed segment, in the quarantine's index.
+
+    The same bytes refused for the same rules by an earlier run are that run's item, met once more.
+    """
     bus.quarantine.add(
         [
             QuarantineItem(
@@ -64,6 +69,9 @@ def index_refusals(
                 key_hash=bus.key_hash(dataset.name, _key(refusal.data, dataset)),
                 reasons=refusal.reasons,
                 dataset=dataset.ref,
+                fingerprint=fingerprint_of(
+                    plan.exchange.id, step, dataset.ref, leaf_hash(refusal.data), refusal.reasons
+                ),
             )
             for line, refusal in refusals
         ]

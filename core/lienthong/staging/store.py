@@ -10,11 +10,20 @@ from pathlib import Path
 from typing import Protocol
 
 from lienthong.errors import SegmentTampered
+from lienthong.faults import shown
 from lienthong.keyindex import NO_KEY, Sidecar, build
 from lienthong.merkle import leaf_hashes
 from lienthong.segment import Segment, pack, unpack
+from lienthong.staging.guarded import guarded
 from lienthong.staging.indexes import Indexes
 from lienthong.staging.remote import file_system
+from lienthong.staging.shelf import reuse, reuse_object
+
+GONE = (
+    "was the store emptied, or LIENTHONG_STAGING changed? What housekeeping removed stands in its acts "
+    "(lienthong evidence acts); a delivery in doubt is settled by hand: lienthong delivery resolve"
+)
+"""What to look at where bytes are no longer in the store."""
 
 
 class _Files(Protocol):
@@ -23,6 +32,8 @@ class _Files(Protocol):
     def read(self, name: str) -> bytes: ...
 
     def exists(self, name: str) -> bool: ...
+
+    def reuse(self, name: str) -> bool: ...
 
     def write(self, name: str, data: bytes, *, durable: bool = True) -> None: ...
 
@@ -46,11 +57,12 @@ class SegmentStore:
     @classmethod
     def open(cls, url: str) -> SegmentStore:
         """Open a store by path or fsspec URL (``s3://bucket/prefix``)."""
-        if "://" not in url:
-            return cls(_LocalFiles(Path(url)), url)
-        if url.startswith("file://"):
-            return cls(_LocalFiles(Path(url.removeprefix("file://"))), url)
-        return cls(_RemoteFiles(url), url)
+        files: _Files
+        if "://" not in url or url.startswith("file://"):
+            files = _LocalFiles(Path(url.removeprefix("file://")))
+        else:
+            files = _RemoteFiles(url)
+        return cls(guarded(files, url), url)
 
     def write(
         self,
@@ -76,7 +88,7 @@ class SegmentStore:
     def put(self, digest: str, data: bytes) -> None:
         """Store a segment's ready bytes under their digest."""
         name = _name(digest)
-        if not self._files.exists(name):
+        if not self._files.reuse(name):
             self._files.write(name, data)
 
     def read(self, segment: Segment) -> list[bytes]:
@@ -99,8 +111,8 @@ class SegmentStore:
         except FileNotFoundError:
             raise SegmentTampered(
                 "the segment is not in the staging store",
-                where=f"segment {digest} in {self.url}",
-                hint="was the store emptied or LIENTHONG_STAGING changed? Start a new run",
+                where=f"segment {digest} in {shown(self.url)}",
+                hint=GONE,
             ) from None
 
     def index(self, of: Segment | str) -> Sidecar:
@@ -135,6 +147,34 @@ class SegmentStore:
         """Make key indexes durable: after this they outlive a power failure, and their segments."""
         self._indexes.sync(roots)
 
+    def leaves(self, digest: str) -> bytes:
+        """Return the leaf hashes, 32 bytes each, that were kept of a segment that was removed.
+
+        Raises `SegmentTampered` where none were; they are unchecked.
+        """
+        try:
+            return self._files.read(_leaves_name(digest))
+        except FileNotFoundError:
+            raise SegmentTampered(
+                "neither the segment nor its leaf hashes are in the staging store",
+                where=f"segment {digest} in {shown(self.url)}",
+                hint=GONE,
+            ) from None
+
+    def keep_leaves(self, digest: str) -> None:
+        """Keep the leaf hashes of a segment that is going to be removed, so that its run can be proved.
+
+        Raises `SegmentTampered` where the segment's bytes differ from its name, or it is gone.
+        """
+        name = _leaves_name(digest)
+        leaves = b"".join(leaf_hashes(unpack(self.data(digest), digest)))
+        if not self._files.exists(name):
+            self._files.write(name, leaves)
+
+
+def _leaves_name(digest: str) -> str:
+    return f"leaves/{digest[:2]}/{digest}.bin"
+
 
 def _name(digest: str) -> str:
     return f"segments/{digest[:2]}/{digest}.ndjson.zst"
@@ -149,6 +189,10 @@ class _LocalFiles:
 
     def exists(self, name: str) -> bool:
         return (self._root / name).exists()
+
+    def reuse(self, name: str) -> bool:
+        """Tell whether a file is there, and make it young again, so that nobody removes it for its age."""
+        return reuse(self._root, name)
 
     def write(self, name: str, data: bytes, *, durable: bool = True) -> None:
         path = self._root / name
@@ -184,6 +228,10 @@ class _RemoteFiles:
 
     def exists(self, name: str) -> bool:
         return bool(self._fs.exists(f"{self._root}/{name}"))
+
+    def reuse(self, name: str) -> bool:
+        """Tell whether an object is there and young; an old one is written again, which makes it young."""
+        return reuse_object(self._fs, f"{self._root}/{name}")
 
     def write(self, name: str, data: bytes, *, durable: bool = True) -> None:  # noqa: ARG002 - objects are
         path = f"{self._root}/{name}"
