@@ -22,6 +22,11 @@ os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 
 EXCHANGES = Path(__file__).parent / "exchanges"
 USERS = {"admin": "admin", "auditor": "viewer", "nobody": ""}
+#: A task whose process stands still is taken for dead sooner than in production.
+QUICK = {
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "25",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
+    }
 
 
 @pytest.fixture
@@ -38,6 +43,7 @@ class Server:
     layout: Any
     processes: Any
     api: Any
+    crates: Path
     tokens: dict[str, str] = field(default_factory=dict)
 
     def get(self, path: str, user: str | None = "admin", **kwargs: Any) -> requests.Response:
@@ -78,13 +84,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     shelf = {"conn_type": "lienthong_shelf", "login": "clerk", "password": "open sesame"}
     tray = {"conn_type": "lienthong_tray", "host": str(tmp_path_factory.mktemp("tray"))}
     locked = {**shelf, "password": "wrong"}
-    connections = {"shelf": shelf, "drawer": shelf, "tray": tray, "locked_shelf": locked}
+    crates = tmp_path_factory.mktemp("crates")
+    crate = {"conn_type": "lienthong_crate", "host": str(crates)}
+    connections = {"shelf": shelf, "drawer": shelf, "tray": tray, "locked_shelf": locked, "crate": crate}
     write_private(layout.connections, json.dumps(connections))
     users = ",".join(f"{name}:{role}" for name, role in USERS.items())
     for name in USERS:
         layout.password(name)
     port = _free_port()
-    settings = environment(layout, EXCHANGES, port, users=users)
+    settings = environment(layout, EXCHANGES, port, users=users) | QUICK
     api = Airflow(f"http://127.0.0.1:{port}")
     with Processes(layout.logs, settings) as processes:
         components.migrate(processes, layout)
@@ -95,4 +103,4 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         components.wait_for(
             "the exchanges", lambda: components.all_parsed(api, files), processes, patience=240
         )
-        yield Server(api.base, layout, processes, api)
+        yield Server(api.base, layout, processes, api, crates)

@@ -19,6 +19,7 @@ class RunRequest:
     ``run``: the DAG run's id. ``since``: begin here instead of at the exchange's cursor.
     ``dry_run``: everything but the delivery. ``limit``: pull at most so many records. ``replay``:
     the records come from the quarantine. Only a run with none of these three moves the cursor.
+    ``resend``: send also what the target has by our key index, for a target restored from a backup.
     """
 
     run: str
@@ -26,6 +27,7 @@ class RunRequest:
     dry_run: bool = False
     limit: int | None = None
     replay: bool = False
+    resend: bool = False
 
     @property
     def advances(self) -> bool:
