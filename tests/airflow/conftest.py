@@ -26,7 +26,8 @@ USERS = {"admin": "admin", "auditor": "viewer", "nobody": ""}
 QUICK = {
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "25",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
-    }
+    "AIRFLOW__CORE__PARALLELISM": "8",  # some of them stand still in these tests
+}
 
 
 @pytest.fixture

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sqlite3
 import time
 from collections.abc import Callable, Collection
 from contextlib import closing
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 from lienthong.errors import Permanent, Unavailable
 
 _T = TypeVar("_T")
+_ONE_WRITER = Lock()
 
 PATIENCE = 300.0
+#: Seconds after which a process that says nothing stands no longer.
+_STALE = 6.0
 ENDED = frozenset({"success", "failed"})
 
 
@@ -44,9 +49,11 @@ class Crates:
         self._file(place).unlink(missing_ok=True)
         self._file(f"{place}.stands").unlink(missing_ok=True)
 
-    def stands(self, place: str) -> bool:
-        """Tell whether a step stands still at a place."""
-        return self._file(f"{place}.stands").exists()
+    def standing(self, place: str) -> list[int]:
+        """Return the ids of the process that stands still at a place and of its parent, none for nobody."""
+        file = self._file(f"{place}.stands")
+        fresh = file.exists() and time.time() - file.stat().st_mtime < _STALE
+        return [int(pid) for pid in file.read_text().split()] if fresh else []
 
     def _file(self, name: str) -> Path:
         return Path(self.server.crates, f"{self.exchange}.{name}")
@@ -63,11 +70,24 @@ class Crates:
 
     # Airflow
 
+    def unpause(self) -> None:
+        """Let the scheduler run the DAG."""
+        _steadily(lambda: self.server.api.unpause(self.dag))
+
     def trigger(self, **conf: Any) -> str:
         """Start a DAG run."""
         run = _steadily(lambda: str(self.server.api.trigger(self.dag, conf)))
-        _steadily(lambda: self.server.api.unpause(self.dag))
+        self.unpause()
         return run
+
+    def backfill(self, first: str, last: str, at_once: int) -> None:
+        """Start a backfill, so many runs side by side."""
+        body = {"dag_id": self.dag, "from_date": first, "to_date": last, "max_active_runs": at_once}
+        self._send("POST", "/api/v2/backfills", body)
+
+    def runs(self) -> list[str]:
+        """Return the latest DAG runs."""
+        return [str(run["dag_run_id"]) for run in self.server.api.runs(self.dag)]
 
     def state(self, run: str) -> str:
         """Return a DAG run's state."""
@@ -79,9 +99,12 @@ class Crates:
 
     def tasks(self, run: str) -> dict[str, str]:
         """Return the state of each task, parts as ``push[0]``."""
-        return {
-            self._name(task): str(task["state"]) for task in self.server.api.tasks(self.dag, run)
-        }
+        return {self._name(task): str(task["state"]) for task in self.server.api.tasks(self.dag, run)}
+
+    def tries(self, run: str, task: str) -> int:
+        """Return how many tries a task, all its parts together, has had at most."""
+        found = self.server.api.tasks(self.dag, run)
+        return max(int(item["try_number"]) for item in found if item["task_id"] == self.prefix + task)
 
     def _name(self, task: dict[str, Any]) -> str:
         name = str(task["task_id"]).removeprefix(self.prefix)
@@ -93,7 +116,7 @@ class Crates:
         while not (found := holds()):
             self.server.processes.require_all()
             assert time.monotonic() < deadline, f"{self.exchange}: {what} did not happen"
-            time.sleep(0.7)
+            time.sleep(1.5)
         return found
 
     def ended(self, run: str) -> str:
@@ -138,6 +161,15 @@ class Crates:
             ).fetchone()
         return bool(row and row[0])
 
+    def acts(self, run: str) -> list[dict[str, Any]]:
+        """Return what people did about a run, by its statements."""
+        with closing(sqlite3.connect(self.server.layout.bus / "ledger.sqlite", timeout=60)) as ledger:
+            rows = ledger.execute(
+                "select token from lt_statement where run = ? and step = 'act'", (run,)
+            ).fetchall()
+        payloads = (row[0].split(".")[1] for row in rows)
+        return [dict(json.loads(base64.urlsafe_b64decode(item + "=="))["act"]) for item in payloads]
+
     def page(self, run: str, lang: str = "en") -> str:
         """Return the evidence tab of a DAG run."""
         path = f"/lienthong/evidence/{self.dag}/{quote(run, safe='')}"
@@ -149,9 +181,11 @@ def _steadily(call: Callable[[], _T]) -> _T:
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
-            return call()
+            with _ONE_WRITER:
+                return call()
         except (Permanent, Unavailable) as error:
             if "answered 500" not in str(error) and isinstance(error, Permanent):
                 raise
-            assert time.monotonic() < deadline, error
+            if time.monotonic() > deadline:
+                raise
             time.sleep(0.5)

@@ -21,7 +21,7 @@ from lienthong.airflow.operators import (
     TransformOperator,
     ValidateOperator,
 )
-from lienthong.airflow.promises import STEP_PROMISES, require_free, require_one_run_at_a_time
+from lienthong.airflow.promises import STEP_PROMISES, require_free, require_once, require_one_run_at_a_time
 from lienthong.airflow.retry import StepRetryPolicy
 from lienthong.airflow.runs import run_params
 from lienthong.exchange import Exchange
@@ -29,6 +29,7 @@ from lienthong.pipeline.retry import schedule as retry_schedule
 
 #: Schedules are read in Vietnamese time unless a ``start_date`` says otherwise.
 START = datetime(2025, 1, 1, tzinfo=ZoneInfo("Asia/Ho_Chi_Minh"))
+
 
 def exchange_dag(
     exchange: Exchange,
@@ -85,6 +86,7 @@ def exchange_group(exchange: Exchange, *, group_id: str | None = None, **group_k
     own = {"group_display_name": exchange.title.vi, "doc_md": agreement_md(agreement.plan, None)}
     with ExchangeGroup(group_id=group_id or exchange.id, **(own | group_kwargs)) as group:
         require_one_run_at_a_time(group.dag, where=where)
+        require_once(group.dag, exchange.id, where=where)
         outermost = group.parent_group is None or group.parent_group.is_root
         _steps(agreement, settles_always=outermost)
     return group

@@ -1,4 +1,4 @@
-"""A DAG run that is about to be a success: have all its exchanges settled?
+"""Judging a DAG run that is about to be a success, by what the ledger says of its exchanges.
 
 By itself: where one has not, it becomes a failure, with a note for people. By hand: it stays, and a
 signed statement says who did it; where none can be written the mark is not made.
@@ -45,7 +45,7 @@ def settle_tasks(dag_run: DagRun) -> list[tuple[str, str]]:
     """Return (id of the settle task, id of the exchange) for every exchange in the DAG of a run."""
     dag = dag_run.dag or dag_run.get_dag()
     return [
-        (task.task_id, str(task.exchange))
+        (task.task_id, str(getattr(task, "exchange", "")))
         for task in dag.tasks
         if (getattr(task, "_task_module", ""), task.task_type) == _SETTLE
     ]
@@ -87,7 +87,7 @@ def _marked_by_hand(dag_run: DagRun, exchanges: Sequence[str]) -> None:
         try:
             write_mark(exchange, run, who=who, why=why)
         except NotWritten as error:
-            _LOG.error("exchange %s, run %s: marked a success by %s: %s", exchange, run, who, error)  # noqa: TRY400 - said in one line
+            _LOG.error("exchange %s, run %s: marked a success by %s: %s", exchange, run, who, error)
             _fail(dag_run, _no_statement(str(error)), "no_statement")
             return
         _LOG.warning("exchange %s, run %s: marked a success by %s, it has not settled", exchange, run, who)
@@ -111,9 +111,9 @@ def _write_note(dag_run: DagRun, ours: str) -> None:
     if text == before:
         return
     if not text:
-        dag_run.dag_run_note = None  # type: ignore[assignment]  # how Airflow takes a note away
+        dag_run.dag_run_note = None  # how Airflow takes a note away
     elif dag_run.dag_run_note is None:
-        dag_run.note = (text, None)  # type: ignore[assignment]  # how Airflow makes one
+        dag_run.note = (text, None)  # how Airflow makes one
     else:
         dag_run.dag_run_note.content = text
 
@@ -121,9 +121,10 @@ def _write_note(dag_run: DagRun, ours: str) -> None:
 def _not_settled(exchanges: Sequence[str]) -> str:
     names = ", ".join(exchanges)
     return (
-        f"{NOTE}{names} chưa kết sổ nên lượt chạy không thể thành công. Hãy xoá trạng thái (Clear) các bước hỏng, "
-        f"bị bỏ qua và settle, hoặc đóng lượt chạy: lienthong runs close. / {names} has not settled, so this run is no "
-        "success. Clear the steps that failed or were skipped, and settle, or close the run: lienthong runs close."
+        f"{NOTE}{names} chưa kết sổ nên lượt chạy không thể thành công. Hãy xoá trạng thái (Clear) các bước "
+        "hỏng, bị bỏ qua và settle, hoặc đóng lượt chạy: lienthong runs close. / "
+        f"{names} has not settled, so this run is no success. Clear the steps that failed or were skipped, "
+        "and settle, or close the run: lienthong runs close."
     )
 
 
@@ -132,5 +133,3 @@ def _no_statement(why: str) -> str:
         f"{NOTE}không ghi được phát biểu về việc đánh dấu thành công nên lượt chạy không được đánh dấu. / "
         f"The mark left no statement, so it was not made: {why}"
     )
-
-

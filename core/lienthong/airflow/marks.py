@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +39,9 @@ def write_mark(exchange: str, run: str, *, who: str, why: str) -> None:
     bus = Bus.open(connections=_no_connections)
     try:
         act: Any = import_module("lienthong.pipeline.acts").act
-        act(bus, name="run.marked", who=who, why=why, exchange=exchange, run=run, subject={"state": "success"})
+        act(
+            bus, name="run.marked", who=who, why=why, exchange=exchange, run=run, subject={"state": "success"}
+        )
     except (LienThongError, ImportError) as error:
         raise NotWritten(str(error)) from error
     finally:
@@ -48,7 +50,6 @@ def write_mark(exchange: str, run: str, *, who: str, why: str) -> None:
 
 def _who(dag_run: DagRun) -> str:
     from airflow.models.log import Log
-    from airflow.utils import timezone
     from sqlalchemy import or_, select
     from sqlalchemy.orm import object_session
 
@@ -57,7 +58,7 @@ def _who(dag_run: DagRun) -> str:
         return ""
     found = session.scalars(
         select(Log.owner)
-        .where(Log.dag_id == dag_run.dag_id, Log.event.in_(_EVENTS), Log.dttm > timezone.utcnow() - _RECENT)
+        .where(Log.dag_id == dag_run.dag_id, Log.event.in_(_EVENTS), Log.dttm > datetime.now(UTC) - _RECENT)
         .where(or_(Log.run_id == dag_run.run_id, Log.run_id.is_(None)))
         .order_by(Log.id.desc())
         .limit(1)

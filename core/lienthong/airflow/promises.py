@@ -20,7 +20,7 @@ RESERVED: Final[Mapping[str, str]] = {
 
 #: The same for ``default_args``: what the steps set themselves.
 RESERVED_DEFAULTS: Final[Mapping[str, str]] = {
-    "trigger_rule": "a step follows the step before it, and settle sees to it that no run ends green unsettled",
+    "trigger_rule": "a step follows the step before it, and settle lets no run end green unsettled",
     "retries": "delivery.attempts of the exchange says it",
     "retry_delay": "the schedule of retries is one for all (docs/operations.md)",
     "retry_policy": "the class of the error decides",
@@ -50,6 +50,16 @@ def require_one_run_at_a_time(dag: Any, *, where: str) -> None:
             f"DAG {dag.dag_id!r} has max_active_runs={dag.max_active_runs}",
             where=where,
             hint=f"write DAG(..., max_active_runs=1): {RESERVED['max_active_runs']}",
+        )
+
+
+def require_once(dag: Any, exchange: str, *, where: str) -> None:
+    """Raise `InvalidExchange` where the DAG has this exchange already: both would be one run."""
+    if dag is not None and any(getattr(task, "exchange", None) == exchange for task in dag.tasks):
+        raise InvalidExchange(
+            f"exchange {exchange!r} stands twice in DAG {dag.dag_id!r}",
+            where=where,
+            hint="a DAG run is one run of an exchange; write two DAGs",
         )
 
 

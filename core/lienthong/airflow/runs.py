@@ -44,7 +44,8 @@ def run_params() -> dict[str, Param]:
             type="boolean",
             title="Gửi lại tất cả / Send again",
             description_md=(
-                "Gửi cả những gì đích đã nhận theo chỉ mục của ta: dùng khi đích được khôi phục từ bản sao lưu. / "
+                "Gửi cả những gì đích đã nhận theo chỉ mục của ta: "
+                "dùng khi đích được khôi phục từ bản sao lưu. / "
                 "Send also what the target has by our index: for a target restored from a backup."
             ),
         ),

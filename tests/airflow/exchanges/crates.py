@@ -1,17 +1,19 @@
 """Exchanges whose source and target are files, so that a test sees every effect and holds up any step.
 
-The connection's host is a folder. ``<exchange>.source.json`` holds its records, ``<exchange>.effects`` a line for
-each record that the target took. A file ``<exchange>.<place>`` holds the steps of that exchange up, or
-makes them fail: ``fail`` (the target is down), ``reject`` (it refuses the whole request), ``before`` and
-``after`` (a delivery stands still before or after its effect), each until the file is gone.
+The connection's host is a folder. ``<exchange>.source.json`` holds its records, ``<exchange>.effects`` a line
+for each record that the target took. A file ``<exchange>.<place>`` holds push up, or makes it fail, until
+the file is gone: ``reject`` (the target refuses the whole request), ``open`` (push stands still before it
+has sent anything), ``before`` and ``after`` (the target, before or after its effect).
 """
 
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -29,7 +31,7 @@ from lienthong.connector import (
     SourceCapabilities,
     TargetCapabilities,
 )
-from lienthong.errors import RequestRejected, Unavailable
+from lienthong.errors import RequestRejected
 
 PATIENCE = 240.0
 
@@ -64,10 +66,10 @@ class OpenCrate:
         return self.folder / f"{self.exchange}.{name}"
 
     def stand_still(self, place: str) -> None:
-        """Wait, and say so in a file, as long as the test holds this place up."""
+        """Wait as long as the test holds this place up; say who waits, again and again, in a file."""
         deadline = time.monotonic() + PATIENCE
         while self.file(place).exists() and time.monotonic() < deadline:
-            self.file(f"{place}.stands").touch()
+            self.file(f"{place}.stands").write_text(f"{os.getpid()} {os.getppid()}")
             time.sleep(0.1)
 
     def read(self, request: ReadRequest) -> Iterator[Page]:
@@ -80,8 +82,6 @@ class OpenCrate:
     def deliver(self, batch: Batch) -> Answer:
         """Take the records, each with one line in the file of effects."""
         self.stand_still("before")
-        if self.file("fail").exists():
-            raise Unavailable("the crate is shut", where=self.exchange, retry_after=1)
         if self.file("reject").exists():
             raise RequestRejected("the crate is full", where=self.exchange)
         with self.file("effects").open("a", encoding="utf-8") as effects:
@@ -133,12 +133,12 @@ def crates(name: str, attempts: int = 1) -> Exchange:
 stale = exchange_dag(crates("stale"))
 halted = exchange_dag(crates("halted"))
 marked = exchange_dag(crates("marked"))
-skipped = exchange_dag(crates("skipped"))
 greened = exchange_dag(crates("greened"))
-beside = exchange_dag(crates("beside", attempts=4), schedule="@daily")
-tested = exchange_dag(crates("tested", attempts=4))
-frozen = exchange_dag(crates("frozen", attempts=3))
-thawed = exchange_dag(crates("thawed", attempts=3))
+beside = exchange_dag(
+    crates("beside", attempts=6), schedule="@yearly", start_date=datetime(2020, 1, 1, tzinfo=UTC)
+)
+frozen = exchange_dag(crates("frozen", attempts=4))
+thawed = exchange_dag(crates("thawed", attempts=4))
 
 
 class Report(BaseOperator):
@@ -148,5 +148,10 @@ class Report(BaseOperator):
         """Report nothing."""
 
 
-with DAG("by_hand", max_active_runs=1, params=run_params()) as by_hand:
-    exchange_group(crates("inside")) >> Report(task_id="report", trigger_rule=TriggerRule.ALL_DONE)
+with DAG("shared_one", max_active_runs=1, params=run_params()) as shared_one:
+    exchange_group(crates("shared", attempts=6)) >> Report(
+        task_id="report", trigger_rule=TriggerRule.ALL_DONE
+    )
+
+with DAG("shared_two", max_active_runs=1, params=run_params()) as shared_two:
+    exchange_group(crates("shared", attempts=6))
