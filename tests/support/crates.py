@@ -9,14 +9,8 @@ import time
 from collections.abc import Callable, Collection
 from contextlib import closing
 from pathlib import Path
-from threading import Lock
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
-
-from lienthong.errors import Permanent, Unavailable
-
-_T = TypeVar("_T")
-_ONE_WRITER = Lock()
 
 PATIENCE = 300.0
 #: Seconds after which a process that says nothing stands no longer.
@@ -72,11 +66,11 @@ class Crates:
 
     def unpause(self) -> None:
         """Let the scheduler run the DAG."""
-        _steadily(lambda: self.server.api.unpause(self.dag))
+        self.server.api.unpause(self.dag)
 
     def trigger(self, **conf: Any) -> str:
         """Start a DAG run."""
-        run = _steadily(lambda: str(self.server.api.trigger(self.dag, conf)))
+        run = str(self.server.api.trigger(self.dag, conf))
         self.unpause()
         return run
 
@@ -148,7 +142,7 @@ class Crates:
         return f"/api/v2/dags/{self.dag}/dagRuns/{quote(run, safe='')}"
 
     def _send(self, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        return _steadily(lambda: dict(self.server.api._send(method, path, json=body).json()))
+        return dict(self.server.api._send(method, path, json=body).json())
 
     # the ledger
 
@@ -174,18 +168,3 @@ class Crates:
         """Return the evidence tab of a DAG run."""
         path = f"/lienthong/evidence/{self.dag}/{quote(run, safe='')}"
         return str(self.server.get(path, params={"lang": lang}).text)
-
-
-def _steadily(call: Callable[[], _T]) -> _T:
-    """Call Airflow again where its SQLite was busy: the call has changed nothing then."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            with _ONE_WRITER:
-                return call()
-        except (Permanent, Unavailable) as error:
-            if "answered 500" not in str(error) and isinstance(error, Permanent):
-                raise
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.5)

@@ -24,12 +24,6 @@ COMPONENTS = {
     "triggerer": ("triggerer", "--skip-serve-logs"),
 }
 _PATIENCE = 120.0
-#: Airflow's API server writes its audit log on its event loop. Where it waits there for a request of its own
-#: that is writing, neither gets on: on SQLite it gives up after 3 s instead of 60, and is asked again.
-_IMPATIENT = """
-export AIRFLOW__DATABASE__SQL_ALCHEMY_CONN="${AIRFLOW__DATABASE__SQL_ALCHEMY_CONN%timeout=*}timeout=3"
-exec "$@"
-"""
 
 
 def airflow(*arguments: str) -> list[str]:
@@ -51,8 +45,7 @@ def migrate(processes: Processes, layout: Layout) -> None:
 def start(processes: Processes, names: tuple[str, ...] = tuple(COMPONENTS)) -> None:
     """Start components; they wait for each other by themselves."""
     for name in names:
-        command = airflow(*COMPONENTS[name])
-        processes.start(name, ["sh", "-c", _IMPATIENT, name, *command] if name == "api-server" else command)
+        processes.start(name, airflow(*COMPONENTS[name]))
 
 
 def wait_for(what: str, holds: Callable[[], bool], processes: Processes, patience: float = _PATIENCE) -> None:
