@@ -142,7 +142,7 @@ def _way(plan: Plan, dataset: str, *, delivered: bool) -> Plan:
 
 def _numbers(bus: Bus, items: Sequence[QuarantineItem]) -> list[int]:
     """Return the numbers of the runs that pulled some records: of a replayed one, where it was first met."""
-    return [bus.journal.run(item.exchange, item.run).number for item in items]
+    return [bus.journal.run(item.exchange, item.last_run or item.run).number for item in items]
 
 
 def _split(
