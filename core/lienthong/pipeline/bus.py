@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from lienthong.config import Config, load_config
+from lienthong.config import Config, HashKeys, load_config
 from lienthong.connector import Connection, Context, Spoken
 from lienthong.faults import file_faults
 from lienthong.keyindex import KeyHasher
@@ -51,7 +51,7 @@ class Bus:
 
     def under(self, hold: Hold) -> Bus:
         """Return this bus, stores and connections shared, as a step under a lease has it."""
-        for shared in ("store", "levels", "ledger", "journal", "quarantine", "leases", "keys"):
+        for shared in ("store", "levels", "ledger", "journal", "quarantine", "leases", "keys", "hash_keys"):
             getattr(self, shared)
         other = copy.copy(self)
         other.hold = hold
@@ -153,8 +153,13 @@ class Bus:
         return self.keys.trust()
 
     @cached_property
+    def hash_keys(self) -> HashKeys:
+        """The secrets of keyed hashes: the present one, former ones, and the ids of lost ones."""
+        return self.config.hash_keys()
+
+    @property
     def _hash_key(self) -> bytes:
-        return self.config.hash_key()
+        return self.hash_keys.current
 
     def hasher(self, dataset: str) -> KeyHasher:
         """Return what hashes the keys of a dataset (its name, without a version)."""

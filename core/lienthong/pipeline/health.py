@@ -8,7 +8,7 @@ the database's clock, by which leases are kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -74,6 +74,14 @@ def check_health(
     for notice in notices:
         bus.audit("health", f"run {request.run}: {notice.en} [{notice.code}]")
     return notices
+
+
+def heed(notes: dict[str, Any], notices: Iterable[Notice]) -> None:
+    """Add notices to the notes of a run, each once: they stand in its statement and in its result."""
+    known: list[dict[str, str]] = notes.get("notices", [])
+    fresh = [one.as_dict() for one in notices if one.as_dict() not in known]
+    if fresh:
+        notes["notices"] = [*known, *fresh]
 
 
 def check_clock(bus: Bus) -> None:

@@ -97,7 +97,8 @@ class Settled:
     """A settled run: its counts, its last ledger entry and where the next run begins.
 
     ``cursor`` is None where the run left it as it was; ``since`` is where it stood before. ``odd``
-    counts what was wrong with cursor values (`lienthong.pipeline.moved.ODD`).
+    counts what was wrong with cursor values (`lienthong.pipeline.moved.ODD`). ``notices`` are what will need
+    somebody's hand soon (`lienthong.pipeline.health.Notice`).
     """
 
     exchange: str
@@ -108,6 +109,7 @@ class Settled:
     nothing_new: bool
     since: str | None = None
     odd: Mapping[str, int] = field(default_factory=dict)
+    notices: Sequence[Mapping[str, str]] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the result as a JSON-ready object."""
@@ -120,6 +122,7 @@ class Settled:
             "nothing_new": self.nothing_new,
             "since": self.since,
             "odd": dict(self.odd),
+            "notices": [dict(one) for one in self.notices],
         }
 
 

@@ -14,6 +14,7 @@ from lienthong.pipeline.beginning import Begun, begin, stand
 from lienthong.pipeline.bus import Bus
 from lienthong.pipeline.calm import calm
 from lienthong.pipeline.cutting import SEGMENT_BYTES
+from lienthong.pipeline.health import check_health, clock_notices, heed
 from lienthong.pipeline.hold import held
 from lienthong.pipeline.keys import write_by_key, write_keyed
 from lienthong.pipeline.odd import RECORD_BYTES, too_large, unreadable, wrapped
@@ -123,6 +124,8 @@ def pull(bus: Bus, plan: Plan, request: RunRequest, source: RecordSource | None 
             bus.connections(exchange.source.connection), bus.context(plan, request.run)
         )
         try:
+            role, end = ("source", opened) if source is None else ("", None)
+            heed(progress.notes, check_health(bus, plan, request, role=role, opened=end))
             _read(bus, plan, request, progress, state, opened)
         finally:
             opened.close()
@@ -145,12 +148,14 @@ def _read(
     for page in opened.read(begun.asks(plan, state, progress.position, _left(request, progress))):
         begun = stand(bus, state, begun, page.stand)
         _take_page(plan, progress, page, buffer)
-        if not request.replay:
+        if request.kind == "run":
             _move_cursor(plan, progress, page, begun)
         progress.position = page.position
         if buffer.full(batch):
             _seal(bus, plan, request, progress, state, buffer)
         bus.progress("pull", progress.pulled + len(buffer.records), None)
+    if request.kind == "run":
+        heed(progress.notes, clock_notices(bus, plan, "source", opened))
     progress.complete = True
     _seal(bus, plan, request, progress, state, buffer)
 

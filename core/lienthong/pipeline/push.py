@@ -15,6 +15,7 @@ from lienthong.pipeline.attest import Work, attest, now
 from lienthong.pipeline.bus import Bus
 from lienthong.pipeline.calm import calm
 from lienthong.pipeline.delivering import Delivering
+from lienthong.pipeline.health import check_health
 from lienthong.pipeline.hold import held
 from lienthong.pipeline.intents import intend
 from lienthong.pipeline.parts import Part, RunRequest
@@ -78,6 +79,7 @@ def _deliver(
         bus.connections(exchange.target.connection), bus.context(plan, request.run)
     )
     try:
+        check_health(bus, plan, request, role="target", opened=target)
         _check_batch(plan, target, part)
         number = bus.journal.run(exchange.id, request.run).number
         scope = scope_of(exchange, plan.produces.name)

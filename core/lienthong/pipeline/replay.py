@@ -153,13 +153,12 @@ def _split(
         bus, plan, RunRequest("", replay=True), scope_of(plan.exchange, plan.produces.name), 0
     )
     versions.look()
-    hasher = bus.hasher(plan.produces.name)
     fresh: list[QuarantineItem] = []
     older: list[QuarantineItem] = []
     for item, number in zip(items, _numbers(bus, items), strict=True):
         record = _as_delivered(plan, parse(record_of(bus, item.id)))
-        key = hasher.of(key_of(record, plan.produces.key)) if record is not None else b""
-        version = versions.newest([key]).get(key)
+        key = key_of(record, plan.produces.key) if record is not None else ""
+        version = next(iter(versions.newest(versions.names_of([key])).values()), None)
         same = version is not None and version.leaf == leaf_hash(canonical(record))[:SHORT]
         newer = version is not None and version.number > number
         (older if newer and not same else fresh).append(item)

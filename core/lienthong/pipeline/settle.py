@@ -67,7 +67,15 @@ def settle(bus: Bus, plan: Plan, request: RunRequest) -> Settled:
     for line in moved.lines():
         bus.audit("settle", line)
     return Settled(
-        plan.exchange.id, request.run, counts, evidence, moved.to, nothing_new, moved.since, moved.odd
+        plan.exchange.id,
+        request.run,
+        counts,
+        evidence,
+        moved.to,
+        nothing_new,
+        moved.since,
+        moved.odd,
+        found.notes.get("notices", ()),
     )
 
 

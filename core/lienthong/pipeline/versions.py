@@ -8,12 +8,13 @@ the deliveries since then, and in those that are in doubt. A run looks once and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lienthong.errors import OutcomeUnknown
 from lienthong.exchange import Exchange
-from lienthong.keyindex import KEY, Level, Sidecar
+from lienthong.keyindex import KEY, NO_KEY, KeyHasher, Sidecar, key_id
+from lienthong.keyindex.keys import require_one_key
 from lienthong.keyindex.levels import SHORT, LevelFile
 from lienthong.ledger.fencing import Seen
 from lienthong.ledger.key_levels import KeyLevels
@@ -22,10 +23,10 @@ from lienthong.ledger.scopes import Scopes
 from lienthong.ledger.states import DeliveryState
 from lienthong.pipeline.bus import Bus
 from lienthong.pipeline.compacting import compact
-from lienthong.pipeline.keys import index_of
+from lienthong.pipeline.keys import index_of, key_texts
 from lienthong.pipeline.parts import RunRequest
 from lienthong.pipeline.plan import Plan
-from lienthong.records import digest
+from lienthong.records import digest, parse
 from lienthong.segment import Segment
 
 _KEY, _NUMBER, _LEAF = slice(0, KEY), slice(32, 40), slice(44, 44 + SHORT)
@@ -43,6 +44,10 @@ class Version:
     number: int
     leaf: bytes
     run: str = ""
+
+
+#: Keys by key id (which secret): the present hash of each by its hash under that secret.
+Names = Mapping[bytes, Mapping[bytes, bytes]]
 
 
 def scope_of(exchange: Exchange, dataset: str) -> str:
@@ -64,7 +69,8 @@ class Versions:
     number: int
     seen: Seen = field(init=False)
     _levels: list[LevelFile] = field(default_factory=list)
-    _recent: list[dict[bytes, Version]] = field(default_factory=list)
+    _recent: list[tuple[bytes, dict[bytes, Version]]] = field(default_factory=list)
+    _used: set[bytes] = field(default_factory=set)
     _doubts: list[DeliveryState] = field(default_factory=list)
     _cleared: set[tuple[str, str]] = field(default_factory=set)
 
@@ -84,28 +90,14 @@ class Versions:
         self._recent = [
             self._taken_by(item, item.owner if self._inherits(item, ours) else "")
             for item in taken
-            if item.owner != self.request.run
+            if item.owner != self.request.run and item.segment.index
         ]
-        self._levels = [file for file in map(self._open, levels) if file is not None]
+        self._levels = [self.bus.levels.open(level.name) for level in levels]
         self._doubts = doubts
+        self._used = {file.key_id for file in self._levels} | {made_under for made_under, _ in self._recent}
         newest = max((item.taken or 0 for item in taken), default=last)
         self.seen = Seen(self.scope, self.request.run, newest, frozenset(item.id for item in doubts))
         return None
-
-    def _open(self, level: Level) -> LevelFile | None:
-        """Open a level; leave it out where it was made under another hash key, and say so."""
-        file = self.bus.levels.open(level.name)
-        if file.key_id == self._key_id:
-            return file
-        self.bus.audit(
-            "push",
-            f"key level {level.name[:16]} was made under another hash key: what it knows is delivered again",
-        )
-        return None
-
-    @property
-    def _key_id(self) -> bytes:
-        return self.bus.hasher(self.plan.produces.name).key_id
 
     def _inherits(self, item: DeliveryState, unsettled: frozenset[str]) -> bool:
         return item.exchange == self.plan.exchange.id and item.owner in unsettled
@@ -123,7 +115,7 @@ class Versions:
             return {"unchanged": (), "superseded": ranges_of(superseded), "inherited": ()}
         sidecar = index_of(self.bus, segment, self.plan.produces, self.number)
         self._check_doubts(segment, sidecar, superseded)
-        found = self.newest(row[_KEY] for row in sidecar.by_line())
+        found = self.newest(self._names(segment, sidecar))
         lines: dict[str, set[int]] = {"unchanged": set(), "superseded": set(superseded), "inherited": set()}
         for line, row in enumerate(sidecar.by_line()) if found else ():
             version = found.get(row[_KEY])
@@ -144,21 +136,45 @@ class Versions:
         newer = version.number > int.from_bytes(row[_NUMBER], "big")
         return "superseded" if newer and not self.request.back else ""
 
-    def newest(self, keys: Iterable[bytes]) -> dict[bytes, Version]:
-        """Return what the target took last of those of some keys (32 bytes) that it has."""
+    def newest(self, names: Names) -> dict[bytes, Version]:
+        """Return what the target took last of those of some keys that it has, by their present hash."""
         found: dict[bytes, Version] = {}
-        wanted = set(keys)
-        for recent in reversed(self._recent):
-            for key in recent.keys() & wanted:
-                found[key] = recent[key]
-            wanted -= found.keys()
+        for made_under, recent in reversed(self._recent):
+            mine = names.get(made_under, {})
+            for key in recent.keys() & mine.keys():
+                found.setdefault(mine[key], recent[key])
         for level in reversed(self._levels):
-            if not wanted:
-                break
-            for key, version in level.newest(list(wanted), key_id=self._key_id).items():
-                found[key] = Version(version.number, version.leaf)
-            wanted -= found.keys()
+            mine = names.get(level.key_id, {})
+            wanted = [key for key, present in mine.items() if present not in found]
+            for key, version in level.newest(wanted, key_id=level.key_id).items() if wanted else ():
+                found[mine[key]] = Version(version.number, version.leaf)
         return found
+
+    def names_of(self, texts: Sequence[str]) -> Names:
+        """Return keys, given as text, hashed under every secret in use here: present hash by each hash.
+
+        Raises `Misconfigured` where something was hashed under a secret that is neither known nor given up.
+        """
+        hasher, keys = self.bus.hasher(self.plan.produces.name), self.bus.hash_keys
+        present = hasher.many(texts)
+        found = {hasher.key_id: dict(zip(present, present, strict=True))}
+        for former in self._used - {hasher.key_id, NO_KEY} - keys.lost:
+            other = next(
+                (KeyHasher(one, self.plan.produces.name) for one in keys.former if key_id(one) == former),
+                None,
+            )
+            if other is None:
+                require_one_key({hasher.key_id, former})
+            else:
+                found[former] = dict(zip(other.many(texts), present, strict=True))
+        return found
+
+    def _names(self, segment: Segment, sidecar: Sidecar) -> Names:
+        """Return a segment's keys under every secret in use here; records are read for former ones only."""
+        if self._used <= {sidecar.key_id, NO_KEY}:
+            return {sidecar.key_id: {row[_KEY]: row[_KEY] for row in sidecar.by_line()}}
+        records = map(parse, self.bus.store.read(segment))
+        return self.names_of(key_texts(records, self.plan.produces))
 
     def _check_doubts(self, segment: Segment, sidecar: Sidecar, superseded: frozenset[int]) -> None:
         mine: set[bytes] | None = None
@@ -167,32 +183,28 @@ class Versions:
                 continue
             if mine is None:
                 mine = {row[_KEY] for line, row in enumerate(sidecar.by_line()) if line not in superseded}
-            other = self._index_of(item)
-            theirs = other.by_line() if other is not None else []
+            other = self._index_of(item) if item.segment.index else None
+            if other is None or other.key_id != sidecar.key_id:
+                raise _in_doubt(item)  # its keys cannot be compared with ours
             left_out = item.unsent
-            if other is None or any(
-                row[_KEY] in mine for line, row in enumerate(theirs) if line not in left_out
-            ):
+            if any(row[_KEY] in mine for line, row in enumerate(other.by_line()) if line not in left_out):
                 raise _in_doubt(item)
             self._cleared.add((item.id, segment.digest))
 
-    def _taken_by(self, item: DeliveryState, run: str) -> dict[bytes, Version]:
-        """Return the versions that a delivery brought to the target, by key (32 bytes)."""
+    def _taken_by(self, item: DeliveryState, run: str) -> tuple[bytes, dict[bytes, Version]]:
+        """Return the versions that a delivery brought to the target, by key (32 bytes), and the key id."""
         sidecar = self._index_of(item)
-        if sidecar is None:
-            return {}
         missing = item.unsent | set(item.refused) | set(item.unknown)
-        return {
+        return sidecar.key_id, {
             row[_KEY]: Version(int.from_bytes(row[_NUMBER], "big"), row[_LEAF], run)
             for line, row in enumerate(sidecar.by_line())
             if line not in missing
         }
 
-    def _index_of(self, item: DeliveryState) -> Sidecar | None:
-        """Return a delivery's key index, None where it has none (it is from before there were any)."""
-        if not item.segment.index:
-            return None
-        return index_of(self.bus, item.segment, self.plan.produces, self.number)
+    def _index_of(self, item: DeliveryState) -> Sidecar:
+        """Return another run's key index; it is made again where its file was lost."""
+        number = self.bus.journal.run(item.exchange, item.run).number
+        return index_of(self.bus, item.segment, self.plan.produces, number)
 
 
 def _in_doubt(item: DeliveryState) -> OutcomeUnknown:
