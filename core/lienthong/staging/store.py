@@ -7,26 +7,13 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 from lienthong.errors import SegmentTampered
 from lienthong.keyindex import NO_KEY, Sidecar, build
 from lienthong.merkle import leaf_hashes
 from lienthong.segment import Segment, pack, unpack
-from lienthong.staging.indexes import Indexes
+from lienthong.staging.indexes import Files, Indexes
 from lienthong.staging.remote import file_system
-
-
-class _Files(Protocol):
-    """What a store needs of a file system."""
-
-    def read(self, name: str) -> bytes: ...
-
-    def exists(self, name: str) -> bool: ...
-
-    def write(self, name: str, data: bytes, *, durable: bool = True) -> None: ...
-
-    def sync(self, names: Iterable[str]) -> None: ...
 
 
 class SegmentStore:
@@ -38,7 +25,7 @@ class SegmentStore:
     it can be made again.
     """
 
-    def __init__(self, files: _Files, url: str) -> None:
+    def __init__(self, files: Files, url: str) -> None:
         self._files = files
         self._indexes = Indexes(files, url)
         self.url = url
