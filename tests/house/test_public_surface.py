@@ -24,7 +24,13 @@ SURFACE = {
         "expiries_of", "option",
     },
     "lienthong.signing": {"KeyRing", "LocalSigner", "Signer", "TrustStore", "Verified"},
-    "lienthong.staging": {"BlobStore", "SegmentStore"},
+    "lienthong.keyindex": {
+        "ENTRY", "KEY", "NO_KEY", "Absence", "Entry", "KeyHasher", "Level", "LevelFile", "LevelInfo",
+        "LevelWriter", "Merge", "Placed", "Sidecar", "Source", "Version", "absent", "build",
+        "check_absent", "check_present", "difference", "due", "entry", "everything", "key_id", "merge",
+        "newest_of", "present", "repeated", "require_one_key",
+    },
+    "lienthong.staging": {"BlobStore", "LevelStore", "SegmentStore", "Taken", "compact"},
     "lienthong_connectors.presets": {
         "GATEWAY_ANSWER", "LGSP_ANSWER", "PORTAL_ANSWER", "VXP_ANSWER", "identity_results", "lgsp_list",
         "onestop_list", "register_civil_status", "shared_catalogue", "sync_dossiers", "verify_citizen",
