@@ -13,11 +13,11 @@ NOTICED = 5.0
 def clock_difference(headers: Mapping[str, str]) -> float | None:
     """Return by how many seconds our clock is ahead (below zero: behind), None where nothing says it.
 
-    ``Date`` is when the answer was made (RFC 9110 section 6.6.1). ``headers`` finds names whatever
-    their case.
+    ``Date`` is when the answer was made (RFC 9110 section 6.6.1), ``Age`` for how many seconds a cache
+    has kept it since. ``headers`` finds names whatever their case.
     """
     try:
-        theirs = parsedate_to_datetime(headers.get("Date", "")).timestamp()
+        theirs = parsedate_to_datetime(headers.get("Date", "")).timestamp() + int(headers.get("Age") or 0)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
     return time.time() - theirs

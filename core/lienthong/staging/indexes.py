@@ -19,6 +19,8 @@ class Files(Protocol):
     def read(self, name: str) -> bytes:
         """Return a file's bytes; `FileNotFoundError` where it is not there."""
 
+    def reuse(self, name: str) -> bool: ...
+
     def exists(self, name: str) -> bool:
         """Tell whether a file is there."""
 
