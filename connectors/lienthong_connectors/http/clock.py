@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 NOTICED = 5.0
@@ -21,6 +22,18 @@ def clock_difference(headers: Mapping[str, str]) -> float | None:
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
     return time.time() - theirs
+
+
+def asked_at(headers: Mapping[str, str], begun: float) -> datetime | None:
+    """Return what the other side's clock said at ``begun`` (monotonic), None where nothing says it.
+
+    Rounded back: ``Date`` is when the answer was made, at the latest now.
+    """
+    try:
+        made = parsedate_to_datetime(headers.get("Date", "")).astimezone(UTC)
+        return made - timedelta(seconds=max(0.0, time.monotonic() - begun))
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
 
 
 def clock_hint(headers: Mapping[str, str]) -> str:
