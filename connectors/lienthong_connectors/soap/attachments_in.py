@@ -13,6 +13,7 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from lienthong.attachment import Attachment, media_type
+from lienthong.connector import Malformed
 from lienthong.errors import ProtocolViolation
 from lienthong.records import Record
 from lienthong_connectors.http.transport import Incoming
@@ -44,7 +45,9 @@ class Package:
         self._settings, self._store = packing.settings, packing.store
         self._open(heard)
 
-    def settled(self, records: Iterator[list[Record]], body: Callable[[], Any]) -> Iterator[list[Record]]:
+    def settled(
+        self, records: Iterator[list[Record | Malformed]], body: Callable[[], Any]
+    ) -> Iterator[list[Record | Malformed]]:
         """Yield the envelope's records with references in place of attachments.
 
         ``body`` is asked, after the last record, for what else refers to attachments. Raises
