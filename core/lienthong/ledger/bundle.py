@@ -6,7 +6,7 @@ Layout (docs/evidence.md tells how to check it by hand)::
     statements/<sequence>.jws        the run's signed statements
     documents/<name>                 agreement, contracts, mapping, deliveries, quarantine
     leaves/<segment>.bin             the leaf hash of every record, 32 bytes each
-    indexes/<root>.bin               the key indexes of segments, 76 bytes a record; may be left out
+    indexes/<root>.bin               the key indexes of segments, 44 bytes a record; may be left out
     segments/<segment>.ndjson.zst    the records; left out on request, the rest still verifies
 """
 
@@ -22,6 +22,7 @@ from lienthong.errors import EvidenceTampered, Permanent, SegmentTampered, Unkno
 from lienthong.ledger.container import README, Writer
 from lienthong.ledger.documents import DELIVERIES, QUARANTINE, deliveries_document, quarantine_document
 from lienthong.ledger.readme import text_of
+from lienthong.ledger.verify_indexes import STUB
 from lienthong.ledger.view import RunView
 from lienthong.merkle import Tree, leaf_hash, root_over
 from lienthong.records import sha256
@@ -160,7 +161,7 @@ def _index(root: str, rows: Sequence[bytes]) -> bytes:
             where=f"key index {root}",
             hint="keep the staging store and the ledger for investigation",
         )
-    return b"".join(rows)
+    return b"".join(row[:STUB] for row in rows)
 
 
 @dataclass(frozen=True, slots=True)
