@@ -21,10 +21,14 @@ __all__ = ["Section", "language_of", "render_error", "render_runs"]
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One exchange's run with the report of its verification, None where there is none (yet)."""
+    """One exchange's run with the report of its verification, None where there is none (yet).
+
+    ``ended``: Airflow's DAG run has ended, so that a run which has not settled will not by itself.
+    """
 
     run: RunEvidence
     report: Report | None
+    ended: bool = False
 
 
 def render_runs(

@@ -27,6 +27,26 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         "Lượt chạy chưa kết thúc: chưa thể xác minh đầy đủ",
         "The run has not settled: it cannot be verified in full yet",
     ),
+    "not_settled": (
+        "CHƯA KẾT SỔ: lượt chạy đã dừng, dù Airflow ghi trạng thái gì",
+        "NOT SETTLED: the run has stopped, whatever state Airflow shows",
+    ),
+    "not_settled_next": (
+        (
+            "Chưa có gì chứng minh rằng mọi bản ghi đã đi tới đích, và mốc đọc chưa dời. "
+            "Chạy tiếp: xoá trạng thái (Clear) các bước hỏng, bị bỏ qua và settle. "
+            "Nếu không chạy tiếp, hãy đóng lượt chạy kèm tên và lý do:"
+        ),
+        (
+            "Nothing proves that every record reached its end, and the cursor has not moved. "
+            "Retry: clear the steps that failed or were skipped, and settle. "
+            "Where it is not to go on, close it with name and reason:"
+        ),
+    ),
+    "closed": (
+        "Lượt chạy không kết sổ, đã có người đóng",
+        "The run did not settle; a person closed it",
+    ),
     "large": ("Lượt chạy có nhiều bản ghi.", "This run has many records."),
     "verify": ("Kiểm tra ngay", "Verify now"),
     "verified_at": (
@@ -99,6 +119,7 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "record": ("Bản ghi", "Record"),
     "reasons": ("Lý do", "Reasons"),
+    "times": ("lần", "times"),
     "released": ("đã giải phóng", "released"),
     "repaired": ("đã sửa", "repaired"),
     "replayed": ("đã chạy lại", "replayed"),

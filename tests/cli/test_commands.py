@@ -17,8 +17,10 @@ from lienthong.connector import TargetCapabilities
 from lienthong.errors import OutcomeUnknown
 from lienthong.pipeline import RunRequest, run_exchange
 from lienthong.pipeline.acts import act
+from lienthong.signing import KeyRing
 
 Run = Callable[..., tuple[int, str, str]]
+SAID = ("--by", "Trần Thị Hoa", "--why", "biên bản 12")
 
 
 @pytest.fixture
@@ -27,6 +29,8 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     home = tmp_path / "home"
     monkeypatch.setenv("LIENTHONG_HOME", str(home))
     with memory_bench(home) as found:
+        signer = operator_signer(home)
+        monkeypatch.setattr(KeyRing, "operator", lambda ring, name=None: signer, raising=False)
         found.source.offers = [unit(n) for n in range(1, 10)] + [unit(10, MaDonVi="1x")]
         run_exchange(found.bus, found.plan(), RunRequest("r1"))
         yield found
@@ -71,11 +75,11 @@ def test_quarantine_list_show_and_repair(bench: Bench, run: Run, tmp_path: Path)
     good, bad = tmp_path / "good.json", tmp_path / "bad.json"
     good.write_text(json.dumps(unit(10)), encoding="utf-8")
     bad.write_text("[1, 2", encoding="utf-8")
-    code, _, err = run("quarantine", "repair", name, "--file", bad)
+    code, _, err = run("quarantine", "repair", name, "--file", bad, *SAID)
     assert (code, "no JSON record" in err) == (2, True)
-    code, out, _ = run("quarantine", "repair", name.upper(), "--file", good)
+    code, out, _ = run("quarantine", "repair", name.upper(), "--file", good, *SAID)
     assert (code, "version 2" in out) == (0, True)
-    code, _, err = run("quarantine", "release", name)
+    code, _, err = run("quarantine", "release", name, *SAID)
     assert code == 3
     assert "later version" in err
 
@@ -101,6 +105,7 @@ def test_evidence_runs_export_verify_and_check_ledger(bench: Bench, run: Run, tm
 def test_evidence_acts(bench: Bench, run: Run) -> None:
     """What people did is listed with who, why and when, all of it or of one exchange or run."""
     operator_signer(bench.bus.config.home)
+    bench.bus.__dict__.pop("keys")  # which were read before there was an operator
     said = {"who": "Trần Thị Hoa", "why": "theo công văn 12\nngày 3/7"}
     act(bench.bus, name="housekeeping", **said)
     act(bench.bus, name="run.close", **said, exchange="units", run="r1", subject={"state": "sent"})
@@ -127,9 +132,9 @@ def test_deliveries_are_listed_and_resolved_by_hand(bench: Bench, run: Run) -> N
     _, out, _ = run("delivery", "list", "--state", "unknown")
     (line,) = out.splitlines()
     name = line.split("\t")[0]
-    assert run("delivery", "resolve", name, "--taken", "--by", "Trực ban")[0] == 0
+    assert run("delivery", "resolve", name, "--taken", *SAID)[0] == 0
     assert run_exchange(bench.bus, plan, RunRequest("r2")).counts["acknowledged"] == 1
-    code, _, err = run("delivery", "resolve", name, "--taken", "--by", "Trực ban")
+    code, _, err = run("delivery", "resolve", name, "--taken", *SAID)
     assert (code, "not in doubt" in err) == (2, True)
 
 
@@ -142,10 +147,10 @@ def test_who_said_that_nothing_was_taken_is_kept(bench: Bench, run: Run) -> None
     with pytest.raises(OutcomeUnknown):
         run_exchange(bench.bus, plan, RunRequest("r2"))
     (state,) = bench.bus.journal.deliveries(exchange="units", state="unknown")
-    assert run("delivery", "resolve", state.id, "--not-taken", "--by", "Trực ban")[0] == 0
+    assert run("delivery", "resolve", state.id, "--not-taken", *SAID)[0] == 0
     assert run_exchange(bench.bus, plan, RunRequest("r2")).counts["acknowledged"] == 1
     receipts = bench.bus.journal.delivery(state.id).receipts
-    assert receipts[0]["reference"] == "Trực ban"
+    assert receipts[0]["reference"] == "Trần Thị Hoa"
 
 
 def test_keys_are_made_once_and_kept_private(

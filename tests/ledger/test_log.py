@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DatabaseError
 
-from lienthong.errors import EvidenceTampered, Misconfigured
+from lienthong.errors import EvidenceTampered, Misconfigured, Permanent
 from lienthong.ledger import Database, Ledger, Statement
 from lienthong.ledger.clock import SKEW
 from lienthong.ledger.statements import TYP, entry_hash
@@ -110,7 +109,7 @@ def test_statements_cannot_be_changed_by_accident(
     """UPDATE and DELETE are refused by the database itself."""
     ledger.append(statement(), signer)
     for change in ("UPDATE lt_statement SET run = 'x'", "DELETE FROM lt_statement"):
-        with pytest.raises(DatabaseError, match="append-only"), database.write() as connection:
+        with pytest.raises(Permanent, match="append-only"), database.write() as connection:
             connection.execute(text(change))
 
 
@@ -328,7 +327,7 @@ def test_four_processes_append_to_one_chain(ledger: Ledger, url: str, keys: Any,
         subprocess.Popen([*command, f"run-{number}"], env={**os.environ, "PYTHONPATH": ":".join(sys.path)})  # noqa: S603
         for number in range(4)
     ]
-    assert [process.wait(timeout=120) for process in started] == [0, 0, 0, 0]
+    assert [process.wait(timeout=300) for process in started] == [0, 0, 0, 0]
     entries = list(ledger.entries())
     assert [entry.sequence for entry in entries] == list(range(1, 201))
     assert ledger.check(trust) == []

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from memory_bus import unit
 
-from lienthong.ledger.terms import COUNTS
 from lienthong.pipeline import RunRequest, run_exchange
 from lienthong.pipeline.replay import record_of, repair, replay
 
@@ -26,7 +25,10 @@ def test_a_repaired_record_is_validated_and_delivered(bench: Bench) -> None:
     new, reasons = repair(bench.bus, item.id, unit(10))
     assert (new.version, new.previous, reasons) == (2, item.id, ())
     (settled,) = replay(bench.bus, plan)
-    assert settled.counts == dict.fromkeys(COUNTS, 0) | {"pulled": 1, "acknowledged": 1}
+    assert {name: count for name, count in settled.counts.items() if count} == {
+        "pulled": 1,
+        "acknowledged": 1,
+    }
     assert len(bench.target.effects) == 10
     assert bench.bus.quarantine.get(new.id).state == "replayed"
     assert bench.bus.journal.cursor("units") == cursor

@@ -20,6 +20,7 @@ from typing import Any, Final
 import orjson
 
 from lienthong.errors import RateLimited, Unavailable
+from lienthong.faults import file_faults
 from lienthong_connectors.http.rate import RateLimit
 from lienthong_connectors.http.status import seconds_of
 
@@ -38,6 +39,8 @@ _NAMES: Final = (
     ("X-Rate-Limit-Remaining", "X-Rate-Limit-Reset"),
 )
 State = dict[str, Any]
+
+_FOLDER = "the folder cache of LIENTHONG_HOME must be one that may be written to"
 
 
 class Pace:
@@ -115,7 +118,8 @@ class Pace:
         if self._file is None:
             yield self._kept
             return
-        with _locked(self._file) as descriptor:
+        said = "the count of requests cannot be shared with other tasks"
+        with file_faults(said, self._file, hint=_FOLDER), _locked(self._file) as descriptor:
             state = _read(descriptor)
             yield state
             os.ftruncate(descriptor, 0)

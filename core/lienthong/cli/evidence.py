@@ -49,11 +49,11 @@ def add_commands(commands: Any) -> None:
 
 
 def _export(args: argparse.Namespace) -> int:
-    from lienthong.cli.deployment import open_bus
+    from lienthong.cli.deployment import open_archive
     from lienthong.cli.progress import progress_bar
     from lienthong.ledger import export
 
-    bus = open_bus()
+    bus = open_archive()
     found = _find_run(bus, args.run, args.exchange)
     with progress_bar(found.exchange) as progress:
         info = export(
@@ -64,6 +64,7 @@ def _export(args: argparse.Namespace) -> int:
             run=found.run,
             read_segment=bus.store.data,
             read_index=None if args.without_indexes else bus.index_rows,
+            read_leaves=bus.store.leaves,
             documents={},
             out=args.output,
             records=not args.hashes_only,
@@ -92,9 +93,9 @@ def _find_run(bus: Bus, run: str, exchange: str | None) -> RunState:
 
 
 def _runs(args: argparse.Namespace) -> int:
-    from lienthong.cli.deployment import open_bus
+    from lienthong.cli.deployment import open_archive
 
-    for state in open_bus().journal.runs(exchange=args.exchange, limit=args.limit):
+    for state in open_archive().journal.runs(exchange=args.exchange, limit=args.limit):
         counts = ", ".join(f"{name} {count}" for name, count in state.counts.items())
         ended = state.settled_at or "not settled"
         sys.stdout.write(f"{state.exchange}\t{state.run}\t{ended}\t{counts}\n")
@@ -102,10 +103,10 @@ def _runs(args: argparse.Namespace) -> int:
 
 
 def _acts(args: argparse.Namespace) -> int:
-    from lienthong.cli.deployment import open_bus
+    from lienthong.cli.deployment import open_archive
     from lienthong.ledger.acts import acts
 
-    for act in acts(open_bus().ledger, args.exchange, args.run):
+    for act in acts(open_archive().ledger, args.exchange, args.run):
         if args.json:
             sys.stdout.write(json.dumps(asdict(act), ensure_ascii=False) + "\n")
             continue
@@ -125,9 +126,9 @@ def _acts(args: argparse.Namespace) -> int:
 
 
 def _check_ledger(args: argparse.Namespace) -> int:
-    from lienthong.cli.deployment import open_bus
+    from lienthong.cli.deployment import open_archive
 
-    bus = open_bus()
+    bus = open_archive()
     trust = trust_of(args, lambda: bus.trust)
     findings = bus.ledger.check(trust)
     for finding in findings:

@@ -54,9 +54,9 @@ def _create(args: argparse.Namespace) -> int:
 
 
 def _list(_args: argparse.Namespace) -> int:
-    from lienthong.cli.deployment import open_bus
+    from lienthong.cli.deployment import open_archive
 
-    ring = open_bus().keys
+    ring = open_archive().keys
     for agency in ring.agencies():
         _print_signer(agency, ring.signer(agency))
     for name in ring.operators():

@@ -24,7 +24,7 @@ from lienthong.ledger.documents import DELIVERIES, QUARANTINE, deliveries_docume
 from lienthong.ledger.readme import text_of
 from lienthong.ledger.verify_indexes import STUB
 from lienthong.ledger.view import RunView
-from lienthong.merkle import Tree, leaf_hash, root_over
+from lienthong.merkle import leaf_hashes, root_of_leaves, root_over
 from lienthong.records import sha256
 from lienthong.segment import Segment, unpack
 
@@ -67,6 +67,7 @@ def export(  # noqa: PLR0913 - one call makes one file; all but three are named
     documents: Mapping[str, bytes],
     out: Path,
     read_index: Callable[[str], Sequence[bytes] | None] | None = None,
+    read_leaves: Callable[[str], bytes] | None = None,
     records: bool = True,
     progress: Progress | None = None,
 ) -> BundleInfo:
@@ -75,8 +76,9 @@ def export(  # noqa: PLR0913 - one call makes one file; all but three are named
     ``read_segment`` gives a segment's compressed bytes by digest. ``documents`` are offered by name;
     those that the statements bind are taken from there, from what the ledger has kept
     (`Ledger.keep`), or made again from the journal, whichever has the signed digest. Without
-    ``records`` only leaf hashes are written. ``read_index`` gives a key index's entries, sorted, by its
-    root, None where there is none; those that are not given are not written.
+    ``records`` only leaf hashes are written; those of segments that housekeeping removed are then asked of
+    ``read_leaves``. ``read_index`` gives a key index's entries, sorted, by its root, None where there is
+    none; those that are not given are not written.
 
     Raises `UnknownName` for a run without statements, `Permanent` for one that has not settled,
     `EvidenceTampered` where a bound document is not to be had or an entry is damaged, `SegmentTampered`
@@ -89,7 +91,8 @@ def export(  # noqa: PLR0913 - one call makes one file; all but three are named
     total = 1 + len(entries) + len(view.documents()) + len(segments) * (1 + records) + indexes
     done = written = 0
     with Writer(out) as writer:
-        for name, data in _contents(entries, view, offered, read_segment, read_index, records=records):
+        read = read_segment if records or read_leaves is None else _or_leaves(read_segment, read_leaves)
+        for name, data in _contents(entries, view, offered, read, read_index, records=records):
             writer.add(name, data)
             done += 1
             written += name.startswith("indexes/")
@@ -121,7 +124,7 @@ def _contents(
     entries: list[Entry],
     view: RunView,
     offered: _Documents,
-    read_segment: Callable[[str], bytes],
+    read_segment: Callable[[str], bytes | _Kept],
     read_index: Callable[[str], Sequence[bytes] | None] | None,
     *,
     records: bool,
@@ -140,12 +143,36 @@ def _contents(
         if rows is not None:
             yield f"indexes/{root}.bin", _index(root, rows)
     for segment in segments.values() if records else ():
-        yield f"segments/{segment.digest}.ndjson.zst", read_segment(segment.digest)
+        data = read_segment(segment.digest)
+        assert isinstance(data, bytes)  # noqa: S101 - kept leaves are only read where no records are wanted
+        yield f"segments/{segment.digest}.ndjson.zst", data
 
 
-def _leaves(segment: Segment, data: bytes) -> bytes:
-    leaves = [leaf_hash(record) for record in unpack(data, segment.digest)]
-    if Tree(leaves).root() != segment.root or len(leaves) != segment.count:
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """The leaf hashes that were kept of a segment that is gone."""
+
+    leaves: bytes
+
+
+def _or_leaves(
+    read_segment: Callable[[str], bytes], read_leaves: Callable[[str], bytes]
+) -> Callable[[str], bytes | _Kept]:
+    def read(digest: str) -> bytes | _Kept:
+        try:
+            return read_segment(digest)
+        except SegmentTampered:
+            return _Kept(read_leaves(digest))
+
+    return read
+
+
+def _leaves(segment: Segment, data: bytes | _Kept) -> bytes:
+    if isinstance(data, _Kept):
+        leaves = [data.leaves[start : start + 32] for start in range(0, len(data.leaves), 32)]
+    else:
+        leaves = leaf_hashes(unpack(data, segment.digest))
+    if root_of_leaves(leaves) != segment.root or len(leaves) != segment.count:
         raise SegmentTampered(
             "the segment's records do not have the root that was signed",
             where=f"segment {segment.digest}",

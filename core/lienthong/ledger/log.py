@@ -19,6 +19,7 @@ from lienthong.errors import EvidenceTampered, LienThongError, Misconfigured
 from lienthong.ledger.clock import SKEW, in_order, now
 from lienthong.ledger.db import APPEND_LOCK, Database
 from lienthong.ledger.fields import ACT, problem_in
+from lienthong.ledger.leases import Lease, require
 from lienthong.ledger.roles import verified
 from lienthong.ledger.statements import Statement, claimed, entry_hash, typ_of
 from lienthong.ledger.tables import DOCUMENTS, STATEMENTS
@@ -71,7 +72,7 @@ class Ledger:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def append(self, statement: Statement, signer: Signer) -> Entry:
+    def append(self, statement: Statement, signer: Signer, *, lease: Lease | None = None) -> Entry:
         """Sign a statement at the next place of the log and keep it.
 
         The very same statement again returns the entry it already has. Another statement for the
@@ -79,10 +80,13 @@ class Ledger:
         Raises `Unavailable` where the database does not answer; a repeat is then safe. Nothing is
         signed that no verifier would accept: raises `Misconfigured` where this machine's clock is
         behind the last entry's or behind the statement's own times by more than clocks may differ,
-        `EvidenceTampered` where the entry to follow on is damaged.
+        `EvidenceTampered` where the entry to follow on is damaged. With a ``lease`` it must still be held
+        (`LeaseLost`).
         """
         mark = statement.digest()
         with self._database.write(lock=APPEND_LOCK) as connection:
+            if lease is not None:
+                require(connection, lease)
             former = _latest(connection, statement)
             if former is not None and former.statement_digest == mark:
                 return _entry(former)
@@ -135,6 +139,11 @@ class Ledger:
         with self._database.read() as connection:
             return _head(connection)
 
+    def recorded(self) -> str:
+        """Return when the last entry was recorded, empty where the log is empty."""
+        with self._database.read() as connection:
+            return _latest_time(connection)
+
     def check(self, trust: TrustStore) -> list[Finding]:
         """Verify the whole chain and return what is wrong, naming every entry concerned.
 
@@ -186,6 +195,11 @@ def _latest(connection: Connection, statement: Statement) -> Row[Any] | None:
         .order_by(_C.sequence.desc())
         .limit(1)
     ).one_or_none()
+
+
+def _latest_time(connection: Connection) -> str:
+    last = connection.execute(select(_C.recorded).order_by(_C.sequence.desc()).limit(1)).scalar()
+    return "" if last is None else str(last)
 
 
 def _head(connection: Connection) -> Entry | None:

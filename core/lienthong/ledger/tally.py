@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final
 
+from lienthong.ledger.ranges import count_of
 from lienthong.ledger.states import DeliveryState
 from lienthong.ledger.terms import FATES
 
@@ -38,14 +39,14 @@ def tally(deliveries: Iterable[DeliveryState], records: int) -> dict[str, int]:
 def fates(item: DeliveryState) -> dict[str, int]:
     """Return how many records of a delivery met which fate, and how many were sent and answered."""
     refused, unknown = len(item.refused), len(item.unknown)
-    taken, inherited = taken_of(item), lines_in(item.inherited)
+    taken, inherited = taken_of(item), count_of(item.inherited)
     open_ = item.segment.count - unsent(item) - refused - taken
     return {
         "acknowledged": taken + inherited,
         "refused": refused,
         "pending": unknown or (0 if item.state in _FINAL else open_),
-        "superseded": lines_in(item.superseded),
-        "unchanged": lines_in(item.unchanged),
+        "superseded": count_of(item.superseded),
+        "unchanged": count_of(item.unchanged),
         "sent": sent_of(item),
         "answered": taken + refused + (unknown if item.state in _ANSWERS else 0),
         "inherited": inherited,
@@ -69,12 +70,7 @@ def taken_of(item: DeliveryState) -> int:
 
 def unsent(item: DeliveryState) -> int:
     """Return how many records there was no need to send."""
-    return sum(map(lines_in, (item.unchanged, item.superseded, item.inherited)))
-
-
-def lines_in(ranges: Iterable[Sequence[int]]) -> int:
-    """Return how many lines some ranges hold, first and last included."""
-    return sum(last - first + 1 for first, last in ranges)
+    return sum(map(count_of, (item.unchanged, item.superseded, item.inherited)))
 
 
 def _is_former(item: DeliveryState) -> bool:

@@ -12,8 +12,9 @@ from lienthong.ledger.clock import in_order
 from lienthong.ledger.container import Reader
 from lienthong.ledger.documents import DELIVERIES, DELIVERIES_FORMAT
 from lienthong.ledger.fields import FORMAT_1
+from lienthong.ledger.ranges import count_of
 from lienthong.ledger.report import Problem
-from lienthong.ledger.tally import PUSHED, lines_in
+from lienthong.ledger.tally import PUSHED
 from lienthong.ledger.verify_documents import BAD, read_document
 from lienthong.ledger.verify_flow import named
 from lienthong.ledger.view import Payload, RunView
@@ -75,7 +76,7 @@ def _delivery_problems_2(item: Mapping[str, Any]) -> Iterator[Problem]:
     if not whole or any(first > last for first, last in lines) or not _apart(ends):
         yield Problem(subject, "a line is named twice or does not exist", "dòng bị lặp hoặc không tồn tại")
     found = fates_of(item)
-    sent = 0 if item["state"] == "intended" else count - lines_in(ranges)
+    sent = 0 if item["state"] == "intended" else count - count_of(ranges)
     agree = (
         found["acknowledged"] == item["taken_count"] + found["inherited"]
         and item["sent_count"] == sent
@@ -103,7 +104,7 @@ def _apart(ends: Iterable[int]) -> bool:
 def fates_of(item: Mapping[str, Any]) -> dict[str, int]:
     """Return how many records of a delivery in a document of format 2 met which fate."""
     refused, unknown, taken = len(item["refused"]), len(item["unknown"]), int(item["taken_count"])
-    unchanged, superseded, inherited = (lines_in(item[name]) for name in _UNSENT)
+    unchanged, superseded, inherited = (count_of(item[name]) for name in _UNSENT)
     open_ = int(item["segment"]["count"]) - unchanged - superseded - inherited - refused - taken
     return {
         "acknowledged": int(item["acknowledged"]),
