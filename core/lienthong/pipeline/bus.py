@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lienthong.config import Config, HashKeys, load_config
 from lienthong.connector import Connection, Context, Spoken
+from lienthong.errors import SegmentTampered
 from lienthong.faults import file_faults
 from lienthong.keyindex import KeyHasher
 from lienthong.ledger import Database, Journal, Ledger, Quarantine
