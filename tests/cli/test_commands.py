@@ -19,6 +19,7 @@ from lienthong.cli import main
 from lienthong.connector import TargetCapabilities
 from lienthong.errors import OutcomeUnknown
 from lienthong.pipeline import RunRequest, run_exchange
+from lienthong.pipeline.acts import act
 from lienthong.signing import KeyRing
 from lienthong.signing.signers import load_private_key, read_certificates
 
@@ -103,6 +104,25 @@ def test_evidence_runs_export_verify_and_check_ledger(bench: Bench, run: Run, tm
     assert (code, out) == (0, f"{bench.bus.ledger.head().sequence} entries, 0 findings\n")  # type: ignore[union-attr]
     code, _, err = run("evidence", "export", "--run", "no-such", "-o", bundle)
     assert (code, "no run 'no-such'" in err) == (2, True)
+
+
+def test_evidence_acts(bench: Bench, run: Run) -> None:
+    """What people did is listed with who, why and when, all of it or of one exchange or run."""
+    operator_signer(bench.bus.config.home)
+    bench.bus.__dict__.pop("keys")  # which were read before there was an operator
+    said = {"who": "Trần Thị Hoa", "why": "theo công văn 12\nngày 3/7"}
+    act(bench.bus, name="housekeeping", **said)
+    act(bench.bus, name="run.close", **said, exchange="units", run="r1", subject={"state": "sent"})
+    code, out, _ = run("evidence", "acts")
+    assert code == 0
+    first, second = (line.split("\t") for line in out.splitlines())
+    assert first[1:3] == ["housekeeping", "everything"]
+    assert second[1:6] == ["run.close", "units r1", "state sent", "Trần Thị Hoa", "theo công văn 12 ngày 3/7"]
+    assert second[6] == "entry 7, key hoa"
+    code, out, _ = run("evidence", "acts", "--exchange", "units", "--run", "r1", "--json")
+    (one,) = map(json.loads, out.splitlines())
+    assert (one["name"], one["why"], one["subject"]) == ("run.close", said["why"], {"state": "sent"})
+    assert run("evidence", "acts", "--run", "r2")[1] == ""
 
 
 def test_deliveries_are_listed_and_resolved_by_hand(bench: Bench, run: Run) -> None:

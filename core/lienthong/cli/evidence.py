@@ -103,10 +103,10 @@ def _runs(args: argparse.Namespace) -> int:
 
 
 def _acts(args: argparse.Namespace) -> int:
-    from lienthong.cli.deployment import open_bus
+    from lienthong.cli.deployment import open_archive
     from lienthong.ledger.acts import acts
 
-    for act in acts(open_bus().ledger, args.exchange, args.run):
+    for act in acts(open_archive().ledger, args.exchange, args.run):
         if args.json:
             sys.stdout.write(json.dumps(asdict(act), ensure_ascii=False) + "\n")
             continue
