@@ -30,9 +30,7 @@ class HousekeepingOperator(BaseOperator):
         """Return the figures of what was removed, or of what would be."""
         dry = bool(context["params"].get("dry_run", False))
         bus = Bus.open(connections=airflow_connections, read_only=dry)
-        outlook = (
-            look(bus, self.older_than) if dry else tidy(bus, self.older_than, who=self.by, why=self.why)
-        )
+        outlook = look(bus, self.older_than) if dry else tidy(bus, self.older_than, who=self.by, why=self.why)
         _LOG.info("housekeeping%s: %s", " (dry run)" if dry else "", outlook.as_dict())
         return outlook.as_dict()
 
