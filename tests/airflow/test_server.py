@@ -68,6 +68,8 @@ def test_a_run_delivers_quarantines_and_balances(server: Any, runs: dict[str, An
         "quarantined": 1,
         "refused": 0,
         "pending": 0,
+        "superseded": 0,
+        "unchanged": 0,
     }
 
 

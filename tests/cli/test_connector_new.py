@@ -37,7 +37,7 @@ def python(folder: Path, *arguments: str, path: Path | None = None) -> subproces
         check=False,
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=900,
     )
 
 

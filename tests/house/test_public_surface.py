@@ -17,10 +17,11 @@ SURFACE = {
     },
     "lienthong.connector": {
         "Answer", "Attachment", "AttachmentStore", "Batch", "Connection", "ConnectionField",
-        "ConnectorDescriptor", "Context", "Finding",
+        "ConnectorDescriptor", "Context", "EXPIRES", "Expiry", "Finding",
         "LookupSettings", "Malformed", "Option", "Page", "Question", "ReadRequest", "Receipt",
         "RecordLookup", "RecordSource", "RecordTarget", "SourceCapabilities", "SourceSettings", "Spoken",
-        "TargetCapabilities", "TargetSettings", "connector", "connector_kinds", "option",
+        "TargetCapabilities", "TargetSettings", "account_expiry", "connector", "connector_kinds", "expiries_of",
+        "option",
     },
     "lienthong.signing": {"KeyRing", "LocalSigner", "Signer", "TrustStore", "Verified"},
     "lienthong.staging": {"BlobStore", "SegmentStore"},

@@ -252,7 +252,7 @@ def test_killed_process(database: Database, url: str, when: str, left: str) -> N
         [sys.executable, "-c", DYING, url, when],
         env={**os.environ, "PYTHONPATH": ":".join(sys.path)},
         check=False,
-        timeout=60,
+        timeout=300,
     )
     assert ended.returncode == -signal.SIGKILL
     state: DeliveryState = Journal(database).delivery("e" * 64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,14 +17,13 @@ from lienthong.pipeline import RunRequest, run_exchange
 from lienthong.pipeline.acts import act
 from lienthong.records import canonical
 from lienthong.signing import Signer, TrustStore, jws
+from lienthong.signing.keys import create_development_keys
 
 
 @pytest.fixture
-def operator(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Signer:
+def operator(bench: Bench) -> Signer:
     """The operator's key of the bench's deployment."""
-    signer = operator_signer(bench.bus.config.home)
-    monkeypatch.setattr(type(bench.bus.keys), "operator", lambda ring, name: signer, raising=False)
-    return signer
+    return operator_signer(bench.bus.config.home)
 
 
 def did(bench: Bench, name: str = "run.close", **more: Any) -> Any:
@@ -101,12 +101,9 @@ def test_malformed_acts_are_refused(bench: Bench, operator: Signer, more: dict[s
     assert bench.bus.ledger.head() is None
 
 
-def test_operator_whose_certificate_does_not_name_the_act(
-    bench: Bench, operator: Signer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_operator_whose_certificate_does_not_name_the_act(bench: Bench) -> None:
     """A certificate that names acts may sign those, and no other: neither here nor for a verifier."""
     limited = operator_signer(bench.bus.config.home, "lan", ["quarantine.*", "hold.place"])
-    monkeypatch.setattr(type(bench.bus.keys), "operator", lambda ring, name: limited)
     for name in ACTS:
         if name.startswith("quarantine.") or name == "hold.place":
             assert did(bench, name).payload["operator"] == "lan"
@@ -121,6 +118,30 @@ def test_operator_whose_certificate_does_not_name_the_act(
     (finding,) = bench.bus.ledger.check(bench.bus.trust)
     assert (finding.rule, finding.sequence) == ("role", head.sequence + 1)
     assert "may not sign run.close" in finding.en
+
+
+def test_several_operators(bench: Bench, operator: Signer) -> None:
+    """Where a deployment has several operators' keys, the one that signs is named."""
+    operator_signer(bench.bus.config.home, "lan")
+    with pytest.raises(Misconfigured, match="several operators"):
+        did(bench)
+    assert did(bench, operator="lan").payload["operator"] == "lan"
+
+
+def test_operator_who_is_not_believed(
+    bench: Bench, operator: Signer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What no verifier of this deployment would accept is not signed."""
+    create_development_keys(tmp_path / "other", "G22")
+    stranger = operator_signer(tmp_path / "other")
+    for signer, said in (
+        (stranger, "is not believed here"),
+        (bench.bus.signer(bench.plan()), "no operator's"),
+    ):
+        monkeypatch.setattr(bench.bus.keys, "operator", lambda name, signer=signer: signer)
+        with pytest.raises(Misconfigured, match=said):
+            did(bench)
+    assert bench.bus.ledger.head() is None
 
 
 def _fields(payload: dict[str, Any]) -> dict[str, Any]:
@@ -163,7 +184,7 @@ def test_act_under_another_trust(bench: Bench, operator: Signer) -> None:
 def test_damaged_act_is_named(bench: Bench, operator: Signer, monkeypatch: pytest.MonkeyPatch) -> None:
     """An act whose token was damaged is not read as if nothing had been done."""
     did(bench)
-    monkeypatch.setattr("lienthong.ledger.log._payload", lambda token: {})
+    monkeypatch.setattr("lienthong.ledger.log.claimed", lambda token: {})
     with pytest.raises(EvidenceTampered) as caught:
         acts(bench.bus.ledger)
     assert caught.value.where == "ledger entry 1"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
-from lienthong.connector import Connection, Context, Finding, Page, ReadRequest, SourceCapabilities
+from lienthong.connector import Connection, Context, Expiry, Finding, Page, ReadRequest, SourceCapabilities
 from lienthong_connectors.http.client import Client
 from lienthong_connectors.http.transport import Limits
 from lienthong_connectors.rest.ahead import Ahead
@@ -46,6 +46,14 @@ class OpenRestSource:
     def check(self) -> list[Finding]:
         """Test settings, reachability, credentials and the first page, without side effects."""
         return check_source(self._client, self._fetcher, self._settings)
+
+    def expiries(self) -> list[Expiry]:
+        """Return what of the connection ends on a day."""
+        return self._client.expiries()
+
+    def clock_ahead(self) -> float | None:
+        """Return by how many seconds our clock is ahead of the other side's, where an answer said so."""
+        return self._client.clock_ahead()
 
     def close(self) -> None:
         """Stop the background threads and close all connections."""

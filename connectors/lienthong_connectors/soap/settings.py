@@ -6,6 +6,7 @@ references such as ``"$record.soDinhDanh"`` with filters behind ``|`` (see `temp
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -188,6 +189,11 @@ class SoapTarget(_Service):
         require(bool(self.result.path), "result.path", "where the answer's code stands")
         known = bool(self.result.acknowledged or self.result.codes)
         require(known, "result.acknowledged", "the code of success, or a table of codes")
+
+    @property
+    def destination(self) -> str:
+        """Where records go, for comparing versions: the operation and what its request says beside them."""
+        return json.dumps((self.operation, dict(self.request)), sort_keys=True, default=str)
 
     def open_target(self, connection: Connection, context: Context) -> OpenTarget:
         """Open the target; the WSDL is read now, the service contacted with the first delivery."""

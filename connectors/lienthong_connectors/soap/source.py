@@ -9,7 +9,16 @@ from typing import Any, Final
 
 import orjson
 
-from lienthong.connector import Connection, Context, Finding, Malformed, Page, ReadRequest, SourceCapabilities
+from lienthong.connector import (
+    Connection,
+    Context,
+    Expiry,
+    Finding,
+    Malformed,
+    Page,
+    ReadRequest,
+    SourceCapabilities,
+)
 from lienthong.errors import ProtocolViolation, Reason, Refused, RequestRejected
 from lienthong.records import Record, digest
 from lienthong_connectors.soap.answering import Answering
@@ -95,6 +104,14 @@ class OpenSource:
     def check(self) -> list[Finding]:
         """Test parameters and connectivity without reading records."""
         return findings(self._service, self._request)
+
+    def expiries(self) -> list[Expiry]:
+        """Return what of the connection ends on a day."""
+        return self._service.wire.client.expiries()
+
+    def clock_ahead(self) -> float | None:
+        """Return by how many seconds our clock is ahead of the other side's, where an answer said so."""
+        return self._service.wire.client.clock_ahead()
 
     def close(self) -> None:
         """Close the connection."""

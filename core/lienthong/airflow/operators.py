@@ -142,9 +142,18 @@ class PushOperator(PartOperator):
 
 
 class SettleOperator(StepOperator):
-    """Check that every record is accounted for, sign the run, move the cursor, tell Airflow."""
+    """Check that every record is accounted for, sign the run, move the cursor, tell Airflow.
+
+    ``exchange``, the exchange's id, is a template field so that it stands in the serialised DAG, where
+    `RunGuard` reads it, and on the task's page.
+    """
 
     step = "settle"
+    template_fields = ("exchange",)
+
+    def __init__(self, *, agreement: Agreement, **kwargs: Any) -> None:
+        super().__init__(agreement=agreement, **kwargs)
+        self.exchange = agreement.exchange.id
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the counts, the evidence and where the next run begins."""

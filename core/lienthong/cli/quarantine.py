@@ -46,6 +46,9 @@ def add_commands(commands: Any) -> None:
     replay.add_argument("--exchange")
     replay.add_argument("--connections", type=Path)
     replay.add_argument("--json", action="store_true")
+    replay.add_argument(
+        "--back", action="store_true", help="let old records go over newer ones that the target has"
+    )
     add_who_and_why(replay)
     replay.set_defaults(handler=_replay)
     release = verbs.add_parser("release", help="close a record without delivering it")
@@ -132,24 +135,29 @@ def _replay(args: argparse.Namespace) -> int:
     from lienthong.connector.local import local_connections
     from lienthong.pipeline import Bus, compile_plan
     from lienthong.pipeline.acts import act
-    from lienthong.pipeline.replay import replay
+    from lienthong.pipeline.replay import replay_items
 
     plan = compile_plan(one_exchange(args.file, args.exchange))
     bus = Bus.open(connections=local_connections(args.connections))
     waiting = bus.quarantine.list(exchange=plan.exchange.id, state="repaired")
     if waiting:
-        subject = {"items": [item.id for item in waiting]}
+        subject = {"items": [item.id for item in waiting], "back": "yes" if args.back else "no"}
         act(bus, name="quarantine.replay", **said(args), exchange=plan.exchange.id, subject=subject)
-    done = replay(bus, plan)
-    for settled in done:
+    done = replay_items(bus, plan, back=args.back)
+    for settled in done.settled:
         if args.json:
             sys.stdout.write(json.dumps(settled.as_dict(), ensure_ascii=False) + "\n")
         else:
             counts = ", ".join(f"{name} {count}" for name, count in settled.counts.items())
             sys.stdout.write(f"{settled.run}: {counts}\n")
-    if not done and not args.json:
+    for item in done.older:
+        sys.stderr.write(
+            f"{item.id}: older than what the target has by now, not sent; release it, or let it go back "
+            "with --back\n"
+        )
+    if not waiting and not args.json:
         sys.stdout.write("nothing to replay: repair records first (lienthong quarantine repair)\n")
-    return 0
+    return 2 if done.older else 0
 
 
 def _release(args: argparse.Namespace) -> int:

@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lienthong.errors import LienThongError
+from lienthong.cli.said import add_who_and_why, said
+from lienthong.errors import LienThongError, Misconfigured
+from lienthong.ledger.terms import COUNTS
 
 if TYPE_CHECKING:
     from lienthong.pipeline import Bus, Plan, RunRequest, Settled
     from lienthong.recording import Recorder
-
-COUNTS = ("pulled", "acknowledged", "quarantined", "refused", "pending")
 
 
 def add_commands(commands: Any) -> None:
@@ -42,6 +42,17 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
     parser.add_argument("--new", action="store_true", help="start a new run even if one was interrupted")
     parser.add_argument("--connections", type=Path, help="a connections file (JSON, YAML or .env)")
+    parser.add_argument(
+        "--from-staging",
+        metavar="RUN",
+        help="validate, map and deliver what a settled run pulled once more, without a pull",
+    )
+    parser.add_argument(
+        "--resend",
+        action="store_true",
+        help="send also what the target has by our index (it was restored, say); needs --by and --why",
+    )
+    add_who_and_why(parser, required=False)
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -65,22 +76,48 @@ def _run_exchange(args: argparse.Namespace, recorder: Recorder | None) -> int:
     from lienthong.cli.exchanges import one_exchange
     from lienthong.cli.progress import progress_bar
     from lienthong.connector.local import local_connections
-    from lienthong.pipeline import Bus, compile_plan, run_exchange
+    from lienthong.pipeline import Bus, compile_plan
 
+    _check_options(args)
     plan = compile_plan(one_exchange(args.file, args.exchange))
     began = time.monotonic()
     with progress_bar(plan.exchange.id, quiet=args.json) as progress:
         bus = Bus.open(connections=local_connections(args.connections), progress=progress)
         bus.tap = recorder.tap if recorder else None
-        request = _request(bus, plan, args)
-        try:
-            settled = run_exchange(bus, plan, request)
-        except LienThongError as error:
-            if args.json:
-                _print_json({"exchange": plan.exchange.id, "run_id": request.run, "error": str(error)})
-            raise
+        settled = _settled(bus, plan, args)
     _summary(settled, time.monotonic() - began, as_json=args.json)
     return 0
+
+
+def _check_options(args: argparse.Namespace) -> None:
+    alone = {"--since": args.since, "--limit": args.limit, "--dry-run": args.dry_run, "--resend": args.resend}
+    given = [name for name, value in alone.items() if value]
+    if args.from_staging and given:
+        raise Misconfigured(f"--from-staging and {given[0]} do not go together", where="lienthong run")
+    if args.resend and not (args.by and args.why):
+        raise Misconfigured("--resend needs a name and a reason", where="--by, --why", hint="give both")
+
+
+def _settled(bus: Bus, plan: Plan, args: argparse.Namespace) -> Settled:
+    """Run what was asked for; with ``--json`` an error is printed as JSON, too."""
+    from lienthong.pipeline import run_exchange
+    from lienthong.pipeline.acts import act
+    from lienthong.pipeline.staging_run import run_from_staging
+
+    run = args.from_staging
+    try:
+        if run:
+            return run_from_staging(bus, plan, run)
+        request = _request(bus, plan, args)
+        run = request.run
+        if args.resend:
+            subject = {"since": args.since or ""}
+            act(bus, name="run.resend", **said(args), exchange=plan.exchange.id, run=run, subject=subject)
+        return run_exchange(bus, plan, request)
+    except LienThongError as error:
+        if args.json:
+            _print_json({"exchange": plan.exchange.id, "run_id": run, "error": str(error)})
+        raise
 
 
 def _request(bus: Bus, plan: Plan, args: argparse.Namespace) -> RunRequest:
@@ -90,15 +127,21 @@ def _request(bus: Bus, plan: Plan, args: argparse.Namespace) -> RunRequest:
     if not args.new:
         for state in bus.journal.runs(exchange=plan.exchange.id, limit=1):
             ours = state.run.startswith("cli__") and not state.settled and state.digest == plan.digest
-            if ours and (state.since if state.explicit_since else None, state.dry_run, state.limit) == (
-                args.since,
-                args.dry_run,
-                args.limit,
+            stale = state.closed_at is not None or state.epoch != bus.journal.cursor(state.exchange).epoch
+            if (
+                ours
+                and not stale
+                and (state.since if state.explicit_since else None, state.dry_run, state.limit)
+                == (
+                    args.since,
+                    args.dry_run,
+                    args.limit,
+                )
             ):
                 sys.stderr.write(f"going on with interrupted run {state.run} (--new starts afresh)\n")
-                return RunRequest(state.run, args.since, args.dry_run, args.limit)
+                return RunRequest(state.run, args.since, args.dry_run, args.limit, resend=args.resend)
     fresh = datetime.now(UTC).strftime("cli__%Y-%m-%dT%H%M%S.%fZ")
-    return RunRequest(fresh, args.since, args.dry_run, args.limit)
+    return RunRequest(fresh, args.since, args.dry_run, args.limit, resend=args.resend)
 
 
 def _tell_of_recording(recorder: Recorder, path: Path) -> None:
@@ -119,7 +162,7 @@ def _tell_of_recording(recorder: Recorder, path: Path) -> None:
 
 def _summary(settled: Settled, seconds: float, *, as_json: bool) -> None:
     if as_json:
-        counts = {name: settled.counts[name] for name in COUNTS}
+        counts = {name: settled.counts.get(name, 0) for name in COUNTS}
         _print_json(
             {**counts, "seconds": round(seconds, 3), "run_id": settled.run, "exchange": settled.exchange}
         )
@@ -130,7 +173,7 @@ def _summary(settled: Settled, seconds: float, *, as_json: bool) -> None:
     table = Table(title=f"{settled.exchange}, run {settled.run}")
     for name in (*COUNTS, "seconds"):
         table.add_column(name, justify="right")
-    table.add_row(*(f"{settled.counts[name]:,}" for name in COUNTS), f"{seconds:.1f}")
+    table.add_row(*(f"{settled.counts.get(name, 0):,}" for name in COUNTS), f"{seconds:.1f}")
     console = Console()
     console.print(table)
     if settled.nothing_new:

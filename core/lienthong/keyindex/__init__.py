@@ -5,6 +5,41 @@ last full pull are gone, where did this person's data go, and the proof that a k
 """
 
 from lienthong.keyindex.entries import ENTRY, KEY, Entry, Sidecar, build, entry
-from lienthong.keyindex.keys import NO_KEY, KeyHasher, key_id
+from lienthong.keyindex.join import difference, repeated
+from lienthong.keyindex.keys import NO_KEY, KeyHasher, key_id, require_one_key
+from lienthong.keyindex.levels import LevelFile, LevelInfo, Version, newest_of
+from lienthong.keyindex.merging import LevelWriter, Source, merge
+from lienthong.keyindex.policy import Level, Merge, due, everything
+from lienthong.keyindex.proofs import Absence, Placed, absent, check_absent, check_present, present
 
-__all__ = ["ENTRY", "KEY", "NO_KEY", "Entry", "KeyHasher", "Sidecar", "build", "entry", "key_id"]
+__all__ = [
+    "ENTRY",
+    "KEY",
+    "NO_KEY",
+    "Absence",
+    "Entry",
+    "KeyHasher",
+    "Level",
+    "LevelFile",
+    "LevelInfo",
+    "LevelWriter",
+    "Merge",
+    "Placed",
+    "Sidecar",
+    "Source",
+    "Version",
+    "absent",
+    "build",
+    "check_absent",
+    "check_present",
+    "difference",
+    "due",
+    "entry",
+    "everything",
+    "key_id",
+    "merge",
+    "newest_of",
+    "present",
+    "repeated",
+    "require_one_key",
+]

@@ -30,6 +30,8 @@ KEY: Final = 32
 _MAGIC: Final = b"LTKX\x01\0\0\0"
 _HEADER: Final = Struct(">8sQ8s")
 _ENTRY: Final = Struct(">32sQI32s")
+_ROWS: Final = Struct("76s")
+_KEYS: Final = Struct("32s44x")
 _LINE: Final = Struct(">I")
 _LINES: Final = Struct(">40xI32x")
 _NUMBERS: Final = Struct(">32xQ36x")
@@ -47,14 +49,14 @@ class Entry(NamedTuple):
 class Sidecar:
     """The key index of one segment, in memory: 76 bytes a record."""
 
-    __slots__ = ("_root", "key_id", "rows")
+    __slots__ = ("_raw", "_root", "_rows", "key_id")
 
-    def __init__(self, rows: list[bytes], key_id: bytes = NO_KEY, root: str | None = None) -> None:
-        self.rows = rows
-        """The entries' bytes, sorted."""
+    def __init__(self, rows: list[bytes], key_id: bytes = NO_KEY) -> None:
         self.key_id = key_id
         """Names the secret under which the keys were hashed (`lienthong.keyindex.key_id`)."""
-        self._root = root
+        self._rows: list[bytes] | None = rows
+        self._raw: bytes | None = None
+        self._root: str | None = None
 
     @classmethod
     def from_bytes(cls, data: bytes, root: str | None = None, *, checked: bool = False) -> Sidecar:
@@ -69,15 +71,30 @@ class Sidecar:
         magic, count, key_id = _HEADER.unpack_from(data)
         if magic != _MAGIC or len(data) != _HEADER.size + count * ENTRY:
             raise _tampered("no key index of this version, or of another length than it says", root)
-        rows = [data[start : start + ENTRY] for start in range(_HEADER.size, len(data), ENTRY)]
+        found = cls([], key_id)
+        found._raw, found._rows = data[_HEADER.size :], None
         if checked:
-            return cls(rows, key_id, root)
-        if rows != sorted(rows):
+            found._root = root
+            return found
+        if found.rows != sorted(found.rows):
             raise _tampered("the entries are not in order", root)
-        found = cls(rows, key_id)
         if root is not None and found.root != root:
             raise _tampered("the entries do not have the root that names them", root)
         return found
+
+    @property
+    def rows(self) -> list[bytes]:
+        """The entries, 76 bytes each, sorted."""
+        if self._rows is None:
+            self._rows = split(self.raw)
+        return self._rows
+
+    @property
+    def raw(self) -> bytes:
+        """The entries one after the other."""
+        if self._raw is None:
+            self._raw = b"".join(self.rows)
+        return self._raw
 
     @property
     def root(self) -> str:
@@ -89,43 +106,49 @@ class Sidecar:
     @property
     def count(self) -> int:
         """How many entries there are: as many as the segment has records."""
-        return len(self.rows)
+        return len(self._rows) if self._rows is not None else len(self.raw) // ENTRY
 
     @property
     def data(self) -> bytes:
         """The file's bytes."""
-        return _HEADER.pack(_MAGIC, len(self.rows), self.key_id) + b"".join(self.rows)
+        return _HEADER.pack(_MAGIC, self.count, self.key_id) + self.raw
 
     def find(self, key: bytes) -> list[Entry]:
         """Return the entries of a key, by version number and then line; none where it is not there."""
         found: list[Entry] = []
-        for index in range(bisect_left(self.rows, key), len(self.rows)):
-            if not self.rows[index].startswith(key):
+        for index in range(self.place(key), self.count):
+            one = Entry(*_ENTRY.unpack_from(self.raw, index * ENTRY))
+            if one.key != key:
                 break
-            found.append(Entry(*_ENTRY.unpack(self.rows[index])))
+            found.append(one)
         return found
+
+    def place(self, key: bytes) -> int:
+        """Return how many entries stand before a key: the index of its first entry, if it has any."""
+        raw = self.raw
+        return bisect_left(range(self.count), key, key=lambda index: raw[index * ENTRY : index * ENTRY + KEY])
 
     def entries(self) -> Iterator[Entry]:
         """Yield the entries in the order of their keys."""
-        return map(Entry._make, _ENTRY.iter_unpack(b"".join(self.rows)))
+        return map(Entry._make, _ENTRY.iter_unpack(self.raw))
 
-    def rows_in(self, low: bytes, high: bytes | None) -> list[bytes]:
-        """Return the entries' bytes with ``low <= key < high``; to the end where ``high`` is None."""
-        end = len(self.rows) if high is None else bisect_left(self.rows, high)
-        return self.rows[bisect_left(self.rows, low) : end]
+    def raw_in(self, low: bytes, high: bytes | None) -> bytes:
+        """Return the entries with ``low <= key < high``; to the end where ``high`` is None."""
+        end = self.count if high is None else self.place(high)
+        return self.raw[self.place(low) * ENTRY : end * ENTRY]
 
     def keys_in(self, low: bytes = b"", high: bytes | None = None) -> list[bytes]:
         """Return the keys with ``low <= key < high``, sorted, each as often as it stands there."""
-        return [row[:KEY] for row in self.rows_in(low, high)]
+        return [key for (key,) in _KEYS.iter_unpack(self.raw_in(low, high))]
 
     def by_line(self) -> list[bytes]:
         """Return the entries' bytes in the order of the segment's lines.
 
         Raises `SegmentTampered` where they are not exactly the lines of a segment.
         """
-        placed: list[bytes] = [b""] * len(self.rows)
+        placed: list[bytes] = [b""] * self.count
         try:
-            for row, (line,) in zip(self.rows, _LINES.iter_unpack(b"".join(self.rows)), strict=True):
+            for row, (line,) in zip(self.rows, _LINES.iter_unpack(self.raw), strict=True):
                 placed[line] = row
         except IndexError:
             raise _tampered("an entry names a line beyond the segment", self._root) from None
@@ -139,7 +162,7 @@ class Sidecar:
 
     def without(self, lines: Container[int]) -> Sidecar:
         """Return the index of what is left of the segment without some lines, the others closing up."""
-        return self.select([line for line in range(len(self.rows)) if line not in lines])
+        return self.select([line for line in range(self.count) if line not in lines])
 
     def select(self, lines: Iterable[int]) -> Sidecar:
         """Return the index of a segment made of some of the lines, in the order given."""
@@ -151,12 +174,12 @@ class Sidecar:
         return Sidecar(rows, self.key_id)
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return self.count
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sidecar):
             return NotImplemented
-        return (self.key_id, self.rows) == (other.key_id, other.rows)
+        return (self.key_id, self.raw) == (other.key_id, other.raw)
 
     def __hash__(self) -> int:
         return hash(self.root)
@@ -184,6 +207,11 @@ def build(
     rows = list(map(_ENTRY.pack, keys, every, range(len(keys)), leaves))
     rows.sort()
     return Sidecar(rows, key_id)
+
+
+def split(raw: bytes) -> list[bytes]:
+    """Return the single entries, 76 bytes each, of entries one after the other."""
+    return [row for (row,) in _ROWS.iter_unpack(raw)]
 
 
 def entry(row: bytes) -> Entry:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from hashlib import sha256
 from typing import Final
+
+from lienthong.errors import Misconfigured
 
 KEY_ID: Final = 8
 """Bytes of a key id."""
@@ -52,3 +54,14 @@ class KeyHasher:
             around.update(within.digest())
             add(around.digest())
         return hashes
+
+
+def require_one_key(key_ids: Collection[bytes]) -> None:
+    """Raise `Misconfigured` where keys were hashed under several secrets: they never compare equal."""
+    if len(set(key_ids)) > 1:
+        names = ", ".join(sorted(one.hex() for one in set(key_ids)))
+        raise Misconfigured(
+            f"keys that were hashed under different hash keys cannot be compared: {names}",
+            where="key index",
+            hint="put the former hash key back, or say that it is lost: see docs/operations.md, The hash key",
+        )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lienthong.ledger.db import Database, upgrade
     from lienthong.ledger.documents import deliveries_document, quarantine_document
     from lienthong.ledger.journal import Cursor, Journal, RunState
+    from lienthong.ledger.key_levels import KeyLevels
     from lienthong.ledger.log import Entry, Finding, Ledger
     from lienthong.ledger.quarantine import Quarantine
     from lienthong.ledger.report import Check, NotChecked, Report
@@ -28,6 +29,7 @@ _HOMES = {
     "db": ("Database", "upgrade"),
     "documents": ("deliveries_document", "quarantine_document"),
     "journal": ("Cursor", "Journal", "RunState"),
+    "key_levels": ("KeyLevels",),
     "log": ("Entry", "Finding", "Ledger"),
     "quarantine": ("Quarantine",),
     "report": ("Check", "NotChecked", "Report"),
@@ -50,6 +52,7 @@ __all__ = [
     "Finding",
     "Intent",
     "Journal",
+    "KeyLevels",
     "Ledger",
     "NotChecked",
     "Quarantine",

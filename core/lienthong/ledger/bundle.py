@@ -6,13 +6,14 @@ Layout (docs/evidence.md tells how to check it by hand)::
     statements/<sequence>.jws        the run's signed statements
     documents/<name>                 agreement, contracts, mapping, deliveries, quarantine
     leaves/<segment>.bin             the leaf hash of every record, 32 bytes each
+    indexes/<root>.bin               the key indexes of segments, 76 bytes a record; may be left out
     segments/<segment>.ndjson.zst    the records; left out on request, the rest still verifies
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 from lienthong.errors import EvidenceTampered, Permanent, SegmentTampered, UnknownName
 from lienthong.ledger.container import README, Writer
 from lienthong.ledger.documents import DELIVERIES, QUARANTINE, deliveries_document, quarantine_document
-from lienthong.ledger.readme import README_TEXT
+from lienthong.ledger.readme import text_of
 from lienthong.ledger.view import RunView
-from lienthong.merkle import Tree, leaf_hash
+from lienthong.merkle import Tree, leaf_hash, root_over
 from lienthong.records import sha256
 from lienthong.segment import Segment, unpack
 
@@ -37,7 +38,10 @@ Progress = Callable[[int, int], Any]
 
 @dataclass(frozen=True, slots=True)
 class BundleInfo:
-    """A bundle that was written: its file, SHA-256 (hex) and size in bytes, and what is in it."""
+    """A bundle that was written: its file, SHA-256 (hex) and size in bytes, and what is in it.
+
+    ``statements`` counts acts too.
+    """
 
     path: Path
     exchange: str
@@ -48,6 +52,7 @@ class BundleInfo:
     statements: int
     segments: int
     records: bool
+    indexes: int = 0
 
 
 def export(  # noqa: PLR0913 - one call makes one file; all but three are named
@@ -60,6 +65,7 @@ def export(  # noqa: PLR0913 - one call makes one file; all but three are named
     read_segment: Callable[[str], bytes],
     documents: Mapping[str, bytes],
     out: Path,
+    read_index: Callable[[str], Sequence[bytes] | None] | None = None,
     read_leaves: Callable[[str], bytes] | None = None,
     records: bool = True,
     progress: Progress | None = None,
@@ -70,26 +76,31 @@ def export(  # noqa: PLR0913 - one call makes one file; all but three are named
     those that the statements bind are taken from there, from what the ledger has kept
     (`Ledger.keep`), or made again from the journal, whichever has the signed digest. Without
     ``records`` only leaf hashes are written; those of segments that housekeeping removed are then asked of
-    ``read_leaves``. Raises `UnknownName` for a run without statements,
-    `Permanent` for one that has not settled, `EvidenceTampered` where a bound document is not to be
-    had, `SegmentTampered` where a segment is not what was signed.
+    ``read_leaves``. ``read_index`` gives a key index's entries, sorted, by its root, None where there is
+    none; those that are not given are not written.
+
+    Raises `UnknownName` for a run without statements, `Permanent` for one that has not settled,
+    `EvidenceTampered` where a bound document is not to be had or an entry is damaged, `SegmentTampered`
+    where a segment or index is not what was signed.
     """
     entries = [entry.intact() for entry in ledger.entries(run=run, exchange=exchange)]
     view = _view(entries, exchange, run)
-    offered = _Documents(ledger, journal, quarantine, exchange, run, documents)
-    segments = view.segments()
-    total = 1 + len(entries) + len(view.documents()) + len(segments) * (1 + records)
-    done = 0
+    offered = _Documents(ledger, journal, quarantine, exchange, run, documents, view.format)
+    segments, indexes = view.segments(), len(view.indexes()) if read_index else 0
+    total = 1 + len(entries) + len(view.documents()) + len(segments) * (1 + records) + indexes
+    done = written = 0
     with Writer(out) as writer:
         read = read_segment if records or read_leaves is None else _or_leaves(read_segment, read_leaves)
-        for name, data in _contents(entries, view, offered, segments, read, records=records):
+        for name, data in _contents(entries, view, offered, read, read_index, records=records):
             writer.add(name, data)
             done += 1
+            written += name.startswith("indexes/")
             if progress is not None:
                 progress(done, total)
         count = writer.close()
     digest, size = _digest_of(out)
-    return BundleInfo(out, exchange, run, digest, size, count, len(entries), len(segments), records)
+    made = (count, len(entries), len(segments), records, written)
+    return BundleInfo(out, exchange, run, digest, size, *made)
 
 
 def _view(entries: list[Entry], exchange: str, run: str) -> RunView:
@@ -112,19 +123,24 @@ def _contents(
     entries: list[Entry],
     view: RunView,
     offered: _Documents,
-    segments: Mapping[str, Segment],
     read_segment: Callable[[str], bytes | _Kept],
+    read_index: Callable[[str], Sequence[bytes] | None] | None,
     *,
     records: bool,
 ) -> Iterator[tuple[str, bytes]]:
     """Yield the bundle's entries in their order, one segment in memory at a time."""
-    yield README, README_TEXT
+    segments = view.segments()
+    yield README, text_of({payload["format"] for payload in view.payloads})
     for entry in entries:
         yield f"statements/{entry.sequence:010d}.jws", entry.token.encode()
     for name, digests in view.documents().items():
         yield f"documents/{name}", offered.find(name, digests)
     for segment in segments.values():
         yield f"leaves/{segment.digest}.bin", _leaves(segment, read_segment(segment.digest))
+    for root in view.indexes():
+        rows = read_index(root) if read_index else None
+        if rows is not None:
+            yield f"indexes/{root}.bin", _index(root, rows)
     for segment in segments.values() if records else ():
         data = read_segment(segment.digest)
         assert isinstance(data, bytes)  # noqa: S101 - kept leaves are only read where no records are wanted
@@ -164,6 +180,16 @@ def _leaves(segment: Segment, data: bytes | _Kept) -> bytes:
     return b"".join(leaves)
 
 
+def _index(root: str, rows: Sequence[bytes]) -> bytes:
+    if root_over(rows) != root:
+        raise SegmentTampered(
+            "the key index does not have the root that was signed",
+            where=f"key index {root}",
+            hint="keep the staging store and the ledger for investigation",
+        )
+    return b"".join(rows)
+
+
 @dataclass(frozen=True, slots=True)
 class _Documents:
     """Where documents come from: given, kept by the ledger, or made again from the database."""
@@ -174,6 +200,7 @@ class _Documents:
     exchange: str
     run: str
     given: Mapping[str, bytes]
+    format: str
 
     def find(self, name: str, digests: set[str]) -> bytes:
         """Return the bytes of a bound document."""
@@ -198,9 +225,11 @@ class _Documents:
     def _made(self, name: str, digests: set[str]) -> bytes | None:
         del digests
         if name == DELIVERIES:
-            return deliveries_document(self.journal.deliveries(run=self.run, exchange=self.exchange))
+            states = self.journal.deliveries(run=self.run, exchange=self.exchange)
+            return deliveries_document(states, format_=self.format)
         if name == QUARANTINE:
-            return quarantine_document(self.quarantine.refused_in(self.exchange, self.run))
+            found = self.quarantine.met(self.exchange, self.run)
+            return quarantine_document(found, format_=self.format)
         return None
 
 

@@ -30,6 +30,7 @@ _GROUPS: Final = (
     (re.compile(r"statements/[0-9]{10}\.jws"), 32 * _MIB),
     (re.compile(rf"documents/(?:{_WORD}/)?{_WORD}"), 64 * _MIB),
     (re.compile(r"leaves/[0-9a-f]{64}\.bin"), 512 * _MIB),
+    (re.compile(r"indexes/[0-9a-f]{64}\.bin"), 512 * _MIB),
     (re.compile(r"segments/[0-9a-f]{64}\.ndjson\.zst"), 512 * _MIB),
 )
 _MOST_ENTRIES: Final = 1_000_000

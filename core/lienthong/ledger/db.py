@@ -10,6 +10,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -93,6 +94,14 @@ class Database:
                 if lock is not None and self.dialect == "postgresql":
                     connection.execute(text(_LOCK), {"key": lock})
                 yield connection
+
+    def clock(self) -> datetime | None:
+        """Return the time of the database's own clock, None on SQLite, whose clock is this machine's."""
+        if self.dialect != "postgresql":
+            return None
+        with self._translated(), self._engine.connect() as connection:
+            moment: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+        return moment
 
     def revision(self) -> str | None:
         """Return the migration that the database stands at, None where it is empty."""

@@ -1,6 +1,6 @@
 """The fields of a statement, format by format: which there are, and what each may hold.
 
-Format 1 is what releases before 0.2 wrote; its rules never change. Format 2 adds key indexes of
+Format 1 is what release 0.1 wrote; its rules never change. Format 2 adds key indexes of
 segments, and acts: what people do, signed by an operator.
 """
 

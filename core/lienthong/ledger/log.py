@@ -8,7 +8,6 @@ a key of every later signer. Entry hashes are RFC 9162 leaf hashes: signed tree 
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,10 +19,11 @@ from lienthong.errors import EvidenceTampered, LienThongError, Misconfigured
 from lienthong.ledger.clock import SKEW, in_order, now
 from lienthong.ledger.db import APPEND_LOCK, Database
 from lienthong.ledger.fields import ACT, problem_in
+from lienthong.ledger.leases import Lease, require
 from lienthong.ledger.roles import verified
-from lienthong.ledger.statements import Statement, entry_hash, typ_of
+from lienthong.ledger.statements import Statement, claimed, entry_hash, typ_of
 from lienthong.ledger.tables import DOCUMENTS, STATEMENTS
-from lienthong.records import canonical, parse, sha256
+from lienthong.records import canonical, sha256
 from lienthong.signing import Signer, TrustStore, jws
 
 _PAGE = 500
@@ -44,9 +44,14 @@ class Entry:
     token: str
     payload: dict[str, Any]
 
+    @property
+    def damaged(self) -> bool:
+        """Whether the token holds no statement; a statement that is there may still be forged."""
+        return not self.payload or bool(problem_in(self.payload))
+
     def intact(self) -> Entry:
         """Return this entry; raise `EvidenceTampered`, with its number, for one that is damaged."""
-        if not self.payload or problem_in(self.payload):
+        if self.damaged:
             raise _damaged(self.sequence)
         return self
 
@@ -67,7 +72,7 @@ class Ledger:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def append(self, statement: Statement, signer: Signer) -> Entry:
+    def append(self, statement: Statement, signer: Signer, *, lease: Lease | None = None) -> Entry:
         """Sign a statement at the next place of the log and keep it.
 
         The very same statement again returns the entry it already has. Another statement for the
@@ -75,10 +80,13 @@ class Ledger:
         Raises `Unavailable` where the database does not answer; a repeat is then safe. Nothing is
         signed that no verifier would accept: raises `Misconfigured` where this machine's clock is
         behind the last entry's or behind the statement's own times by more than clocks may differ,
-        `EvidenceTampered` where the entry to follow on is damaged.
+        `EvidenceTampered` where the entry to follow on is damaged. With a ``lease`` it must still be held
+        (`LeaseLost`).
         """
         mark = statement.digest()
         with self._database.write(lock=APPEND_LOCK) as connection:
+            if lease is not None:
+                require(connection, lease)
             former = _latest(connection, statement)
             if former is not None and former.statement_digest == mark:
                 return _entry(former)
@@ -130,6 +138,11 @@ class Ledger:
         """Return the last entry, None where the log is empty."""
         with self._database.read() as connection:
             return _head(connection)
+
+    def recorded(self) -> str:
+        """Return when the last entry was recorded, empty where the log is empty."""
+        with self._database.read() as connection:
+            return _latest_time(connection)
 
     def check(self, trust: TrustStore) -> list[Finding]:
         """Verify the whole chain and return what is wrong, naming every entry concerned.
@@ -184,6 +197,11 @@ def _latest(connection: Connection, statement: Statement) -> Row[Any] | None:
     ).one_or_none()
 
 
+def _latest_time(connection: Connection) -> str:
+    last = connection.execute(select(_C.recorded).order_by(_C.sequence.desc()).limit(1)).scalar()
+    return "" if last is None else str(last)
+
+
 def _head(connection: Connection) -> Entry | None:
     row = connection.execute(select(STATEMENTS).order_by(_C.sequence.desc()).limit(1)).one_or_none()
     return None if row is None else _entry(row)
@@ -212,14 +230,14 @@ def _placed(connection: Connection, statement: Statement, former: Row[Any] | Non
     }
 
 
-def _number_in_run(row: Row[Any]) -> int:
-    number = _payload(row.token).get("run_sequence")
+def _number_in_run(row: Any) -> int:
+    number = claimed(row.token).get("run_sequence")
     if type(number) is not int:
         raise _damaged(row.sequence)
     return number
 
 
-def _recorded(statement: Statement, head: Row[Any] | None) -> str:
+def _recorded(statement: Statement, head: Any) -> str:
     """Return the present time, which must not be before what it is signed after."""
     at = now()
     earlier = {"the end of the step": statement.ended}
@@ -254,17 +272,7 @@ def _damaged(sequence: int) -> EvidenceTampered:
 
 
 def _entry(row: Row[Any]) -> Entry:
-    return Entry(row.sequence, row.hash, row.token, _payload(row.token))
-
-
-def _payload(token: str) -> dict[str, Any]:
-    """Return a token's payload unverified, an empty one where the token is damaged."""
-    try:
-        body = token.split(".")[1]
-        found = parse(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-    except (ValueError, IndexError, LienThongError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    return Entry(row.sequence, row.hash, row.token, claimed(row.token))
 
 
 def _check_place(entry: Entry, sequence: int, previous: str) -> Iterator[Finding]:

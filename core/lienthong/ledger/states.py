@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from lienthong.errors import Reason
+from lienthong.ledger.ranges import Ranges, count_of, joined
 from lienthong.segment import Segment
 
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
@@ -19,12 +20,16 @@ _ID_LETTERS: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A delivery that a run needs: its idempotency key, its segment, and its place in the run."""
+    """A delivery that a run needs: its idempotency key, its segment, and its place in the run.
+
+    ``scope`` names the place at the target where versions of keys are compared.
+    """
 
     id: str
     segment: Segment
     part: int = 0
     order: int = 0
+    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,14 @@ class DeliveryState:
     deliveries). ``state``: intended, sent, acknowledged, refused or unknown. ``refused`` gives the
     reason by line of the segment, ``unknown`` the lines whose fate is not known, both counted from
     0; ``total`` and ``acknowledged`` count records and are 0 before an answer. Times are RFC 3339.
+
+    Not sent are ``unchanged`` lines (the target has exactly this version), ``superseded`` ones (there is a
+    newer version, in this run or at the target) and ``inherited`` ones (delivered by an earlier run that
+    never settled; they count as acknowledged). ``sent_count`` counts the records that were sent,
+    ``taken_count`` those of them that the target acknowledged. ``owner`` is the run under which the last
+    request left, ``fence`` its lease's token, ``free_at`` when it is certainly no longer under way (seconds
+    since 1970 by the database's clock); ``handovers`` counts how often another process took it over.
+    ``taken`` orders final answers within a ``scope``.
     """
 
     id: str
@@ -54,11 +67,36 @@ class DeliveryState:
     answered_at: str | None = None
     part: int = 0
     order: int = 0
+    unchanged: Ranges = ()
+    superseded: Ranges = ()
+    inherited: Ranges = ()
+    sent_count: int = 0
+    taken_count: int = 0
+    handovers: int = 0
+    scope: str = ""
+    owner: str = ""
+    fence: int = 0
+    free_at: float = 0.0
+    taken: int | None = None
+
+    @property
+    def skipped(self) -> int:
+        """How many records need not be sent: the target has them, or there is something newer."""
+        return count_of(self.unchanged) + count_of(self.superseded)
+
+    @property
+    def unsent(self) -> frozenset[int]:
+        """The lines that were not sent."""
+        return joined(self.unchanged, self.superseded, self.inherited)
 
     @property
     def pending(self) -> int:
-        """How many records' fate is not known yet."""
-        return self.segment.count - self.acknowledged - len(self.refused)
+        """How many records' fate is not known yet: counted, not what is left over."""
+        if self.state in ("acknowledged", "refused"):
+            return 0
+        if self.unknown:
+            return len(self.unknown)
+        return self.segment.count - len(self.unsent) - len(self.refused) - self.taken_count
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lienthong.errors import Misconfigured
+from lienthong.errors import Misconfigured, SignatureInvalid
 from lienthong.ledger import Entry, Statement
 from lienthong.ledger.clock import now
 from lienthong.ledger.fields import ACT
-from lienthong.ledger.roles import operator_of
 from lienthong.pipeline.attest import code_identity
 from lienthong.pipeline.bus import Bus
 from lienthong.signing import Signer
@@ -28,27 +27,22 @@ def act(
     exchange: str = "",
     run: str = "",
     subject: Mapping[str, Any] | None = None,
+    operator: str | None = None,
 ) -> Entry:
     """Sign and append a statement about what a person did, and return its ledger entry.
 
     ``name`` is one of `lienthong.ledger.ACTS`. ``exchange`` and ``run`` are what it concerns, empty
     for an act that concerns all of them. ``subject`` says what exactly: texts, whole numbers, digests
-    and lists of texts by name, never a record's values. Append it before the change that it tells of:
+    and lists of texts by name, never a record's values. ``operator`` names the key where this deployment
+    has several. Append it before the change that it tells of:
     an act that then fails leaves a trace, a change without one does not.
 
-    Raises `Misconfigured` where ``who`` or ``why`` is empty, where there is no operator's key, or where
-    its certificate may not sign this act; nothing is written then.
+    Raises `Misconfigured` where ``who`` or ``why`` is empty, where there is no operator's key or a choice
+    of them, or where its certificate may not sign this act; nothing is written then.
     """
     check_said(who, why)
-    signer = operator_signer(bus)
-    operator = operator_of(signer.certificate)
-    if operator is None or not operator.may_sign_act(name):
-        whose = f"the operator {operator.name}" if operator else "this key, which is no operator's,"
-        raise Misconfigured(
-            f"{whose} may not sign the act {name}",
-            where="operator's key",
-            hint="use the key of an operator whose certificate names this act",
-        )
+    signer = bus.keys.operator(operator)
+    speaker = _checked(bus, signer, name)
     at = now()
     entry = bus.ledger.append(
         Statement(
@@ -60,12 +54,12 @@ def act(
             started=at,
             ended=at,
             code=code_identity(),
-            operator=operator.name,
+            operator=speaker,
             act={"name": name, "who": who.strip(), "why": why.strip(), "subject": dict(subject or {})},
         ),
         signer,
     )
-    bus.audit(name, f"signed by the operator {operator.name}, ledger entry {entry.sequence}")
+    bus.audit(name, f"signed by the operator {speaker}, ledger entry {entry.sequence}")
     return entry
 
 
@@ -78,10 +72,23 @@ def check_said(who: str, why: str) -> None:
             )
 
 
-def operator_signer(bus: Bus) -> Signer:
-    """Return the signer of this deployment's acts; `Misconfigured` where there is none."""
-    find = getattr(bus.keys, "operator", None)
-    if find is None:
-        raise Misconfigured("there is no operator's key", where="keys", hint="see docs/keys.md")
-    signer: Signer = find(None)
-    return signer
+def _checked(bus: Bus, signer: Signer, name: str) -> str:
+    """Return the operator's name; raise `Misconfigured` where no verifier of ours would accept the act."""
+    try:
+        role = bus.trust.role_on(bus.trust.path(signer.certificate, signer.chain))
+    except SignatureInvalid as error:
+        raise Misconfigured(
+            f"the operator's certificate is not believed here: {error.message}",
+            where="operators",
+            hint=error.hint or "check the certificate and the trusted authorities",
+        ) from None
+    if not role.may_sign_act(name):
+        whose = (
+            f"the operator {role.name}" if role.kind == "operator" else "this key, which is no operator's,"
+        )
+        raise Misconfigured(
+            f"{whose} may not sign the act {name}",
+            where="operators",
+            hint="use the key of an operator whose certificate and authority cover this act",
+        )
+    return role.name

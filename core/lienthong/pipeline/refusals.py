@@ -12,6 +12,7 @@ from lienthong.ledger import QuarantineItem
 from lienthong.ledger.states import fingerprint_of
 from lienthong.merkle import leaf_hash
 from lienthong.pipeline.bus import Bus
+from lienthong.pipeline.cutting import cut
 from lienthong.pipeline.parts import RunRequest
 from lienthong.pipeline.plan import Plan
 from lienthong.records import key_of, parse
@@ -29,15 +30,19 @@ class Refusal:
 def keep_refusals(
     bus: Bus, plan: Plan, request: RunRequest, step: str, dataset: Dataset, refusals: Sequence[Refusal]
 ) -> list[Segment]:
-    """Seal refused records into a segment, enter them in the quarantine and return the segment."""
-    if not refusals:
-        return []
-    segment = bus.store.write([item.data for item in refusals])
-    index_refusals(bus, plan, request, step, dataset, segment, enumerate(refusals))
-    rules = Counter(reason.rule for item in refusals for reason in item.reasons)
-    named = ", ".join(f"{rule} x{count}" for rule, count in rules.most_common(5))
-    bus.audit(step, f"quarantined {len(refusals)} records in segment {segment.digest}: {named}")
-    return [segment]
+    """Seal refused records into segments, enter them in the quarantine and return the segments."""
+    segments: list[Segment] = []
+    for piece in cut([item.data for item in refusals]):
+        kept = refusals[piece]
+        segment = bus.store.write([item.data for item in kept])
+        index_refusals(bus, plan, request, step, dataset, segment, enumerate(kept))
+        segments.append(segment)
+    if refusals:
+        rules = Counter(reason.rule for item in refusals for reason in item.reasons)
+        named = ", ".join(f"{rule} x{count}" for rule, count in rules.most_common(5))
+        into = " ".join(segment.digest for segment in segments)
+        bus.audit(step, f"quarantined {len(refusals)} records in segment {into}: {named}")
+    return segments
 
 
 def index_refusals(

@@ -111,7 +111,7 @@ def verify(
         refuse("the signature method is not allowed by the policy", "algorithm")
     targets = _targets(info, ids, parts, security)
     _check_coverage(targets, parts, security, policy)
-    certificate, *intermediates = keyinfo.certificates(security, ids, trust)
+    certificate, *intermediates = keyinfo.certificates(security, ids, trust, now)
     trust.check(certificate, intermediates, now)
     value = reference.signature_value(security.signature)
     _algorithms.verify(certificate.public_key(), info.algorithm, value, info.canonical, where="WS-Security")

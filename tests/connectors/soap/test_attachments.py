@@ -411,7 +411,7 @@ def test_two_hundred_megabytes_take_little_memory(told: Any, tmp_path: Path) -> 
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     done = subprocess.run(  # noqa: S603 - our own interpreter and code
         [sys.executable, "-c", _BIG, told.url, str(tmp_path / "staging")],
-        env=environment, capture_output=True, text=True, check=False, timeout=120,
+        env=environment, capture_output=True, text=True, check=False, timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
