@@ -102,7 +102,7 @@ class Answering:
         with asking.wire.post(sealed, headers, label=operation.name, delivery=self.delivery) as heard:
             self.status, self.clock = heard.status, asked_at(heard.incoming.headers, begun)
             try:
-                package = Package(heard, asking.packing, where=asking.where)
+                package = Package(heard, asking.packing, where=asking.where, delivery=self.delivery)
                 yield from package.settled(self._read(package.heard), lambda: self.body)
                 self.body = package.resolve(self.body)
                 if asking.way is not None:

@@ -129,11 +129,12 @@ def _check_ledger(args: argparse.Namespace) -> int:
     from lienthong.cli.deployment import open_archive
 
     bus = open_archive()
+    ledger = bus.ledger  # whether there is one is said before what it would be checked against
     trust = trust_of(args, lambda: bus.trust)
-    findings = bus.ledger.check(trust)
+    findings = ledger.check(trust)
     for finding in findings:
         sys.stdout.write(f"entry {finding.sequence}: {finding.en} [{finding.rule}]\n")
-    head = bus.ledger.head()
+    head = ledger.head()
     count = head.sequence if head else 0
     for notice in trust.revocation_notices():
         sys.stderr.write(f"revocations are not known: {notice.en}\n")
