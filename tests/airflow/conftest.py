@@ -27,6 +27,7 @@ USERS = {"admin": "admin", "auditor": "viewer", "nobody": ""}
 QUICK = {
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "25",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
+    "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",  # the first task makes the API server work for long
     "AIRFLOW__CORE__PARALLELISM": "8",  # some of them stand still in these tests
 }
 
@@ -106,11 +107,12 @@ def server(tmp_path_factory: pytest.TempPathFactory, metadata: dict[str, str]) -
     from lienthong.demo.layout import Layout, write_private
     from lienthong.demo.processes import Processes
     from lienthong.demo.settings import environment
-    from lienthong.signing.keys import create_development_keys
+    from lienthong.signing.keys import create_development_keys, create_operator_key
 
     layout = Layout(tmp_path_factory.mktemp("airflow"))
     layout.prepare()
     create_development_keys(layout.bus, "H21.129")
+    create_operator_key(layout.bus, "airflow", acts=["run.marked"])
     shelf = {"conn_type": "lienthong_shelf", "login": "clerk", "password": "open sesame"}
     tray = {"conn_type": "lienthong_tray", "host": str(tmp_path_factory.mktemp("tray"))}
     locked = {**shelf, "password": "wrong"}

@@ -20,6 +20,7 @@ from lienthong.pipeline.standing import Standing, standing
 def test_a_run_is_unopened_open_settled_or_closed(bench: Bench) -> None:
     bench.source.offers = [unit(1)]
     config, request = bench.bus.config, RunRequest("r1")
+    assert bench.bus.database.revision()
     assert standing("units", "r1", config=config) is Standing.UNOPENED
     pull(bench.bus, bench.plan(), request)
     assert standing("units", "r1", config=config) is Standing.OPEN
@@ -44,6 +45,7 @@ def test_a_ledger_that_keeps_silent_is_waited_for_shortly(
     from lienthong.pipeline import standing as module
 
     monkeypatch.setattr(module, "_standing", lambda *_: time.sleep(3) or Standing.SETTLED)
+    assert bench.bus.database.revision()
     began = time.monotonic()
     with pytest.raises(Unavailable, match="no answer within"):
         standing("units", "r1", config=bench.bus.config, patience=0.2)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lienthong.errors import LienThongError, Misconfigured
 from lienthong.pipeline import Bus
+from lienthong.pipeline.acts import act
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
@@ -38,14 +38,13 @@ def write_mark(exchange: str, run: str, *, who: str, why: str) -> None:
     """Write the signed statement that a run was marked a success by hand; raise `NotWritten`."""
     bus = Bus.open(connections=_no_connections)
     try:
-        act: Any = import_module("lienthong.pipeline.acts").act
         act(
             bus, name="run.marked", who=who, why=why, exchange=exchange, run=run, subject={"state": "success"}
         )
-    except (LienThongError, ImportError) as error:
+    except LienThongError as error:
         raise NotWritten(str(error)) from error
     finally:
-        bus.database.close()
+        bus.close()
 
 
 def _who(dag_run: DagRun) -> str:

@@ -57,8 +57,10 @@ def standing(
 
 def _ask(answer: Future[Standing], config: Config | None, exchange: str, run: str) -> None:
     try:
-        with Database.open((config or load_config()).ledger) as database, database.read() as connection:
-            answer.set_result(_standing(connection, exchange, run))
+        url = (config or load_config()).ledger
+        with Database.open(url, read_only=True) as database, database.read() as connection:
+            found = _standing(connection, exchange, run)
+        answer.set_result(found)
     except LienThongError as error:
         answer.set_exception(error)
     except Exception as error:  # the caller is told of everything, as one kind of error

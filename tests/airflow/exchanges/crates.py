@@ -38,9 +38,10 @@ PATIENCE = 240.0
 
 @dataclass(frozen=True, slots=True)
 class Crate:
-    """A folder of records to give, or to take them."""
+    """A folder of records to give, or to take them; each exchange has a place of its own in it."""
 
     kind: ClassVar[str] = "crate"
+    place: str = ""
 
     def open_source(self, connection: Connection, context: Context) -> OpenCrate:
         """Open the folder to read."""
@@ -113,7 +114,7 @@ class CrateSource(OpenCrate):
     capabilities = SourceCapabilities(incremental=True)
 
 
-def crates(name: str, attempts: int = 1) -> Exchange:
+def crates(name: str, attempts: int = 3) -> Exchange:
     """Return an exchange of these tests."""
     return Exchange(
         id=name,
@@ -122,8 +123,8 @@ def crates(name: str, attempts: int = 1) -> Exchange:
         consumer="G22",
         legal_basis="Nghị định 278/2025/NĐ-CP",
         purpose=Text("Kiểm thử", "Testing"),
-        source=Source("crate", Crate(), cursor="GhiChu"),
-        target=Target("crate", Crate()),
+        source=Source("crate", Crate(name), cursor="GhiChu"),
+        target=Target("crate", Crate(name)),
         dataset="dancu.verification/1",
         delivery=Delivery(batch=10, parallel=1, attempts=attempts),
         sector="test",
