@@ -19,7 +19,8 @@ class Files(Protocol):
     def read(self, name: str) -> bytes:
         """Return a file's bytes; `FileNotFoundError` where it is not there."""
 
-    def reuse(self, name: str) -> bool: ...
+    def reuse(self, name: str) -> bool:
+        """Tell whether a file is there, and make it young again, so that housekeeping leaves it."""
 
     def exists(self, name: str) -> bool:
         """Tell whether a file is there."""
