@@ -20,7 +20,7 @@ SURFACE = {
         "ConnectorDescriptor", "Context", "Finding",
         "LookupSettings", "Malformed", "Option", "Page", "Question", "ReadRequest", "Receipt",
         "RecordLookup", "RecordSource", "RecordTarget", "SourceCapabilities", "SourceSettings", "Spoken",
-        "TargetCapabilities", "TargetSettings", "connector", "connector_kinds", "option",
+        "Stand", "TargetCapabilities", "TargetSettings", "connector", "connector_kinds", "option",
     },
     "lienthong.signing": {"KeyRing", "LocalSigner", "Signer", "TrustStore", "Verified"},
     "lienthong.staging": {"BlobStore", "SegmentStore"},

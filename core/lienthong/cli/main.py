@@ -21,6 +21,7 @@ def build_parser(wanted: str = "") -> argparse.ArgumentParser:
         catalogue,
         codes,
         connectors,
+        cursors,
         deliveries,
         evidence,
         keys,
@@ -36,8 +37,20 @@ def build_parser(wanted: str = "") -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"lienthong {__version__}")
     parser.add_argument("-v", "--verbose", action="store_true", help="print the audit lines as they happen")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    modules = (run, catalogue, connectors, codes, quarantine, deliveries, evidence, keys, sandbox, replay)
-    for module in modules:
+    ours = (
+        run,
+        catalogue,
+        connectors,
+        codes,
+        quarantine,
+        deliveries,
+        cursors,
+        evidence,
+        keys,
+        sandbox,
+        replay,
+    )
+    for module in ours:
         module.add_commands(commands)
     if wanted not in commands.choices:
         _add_connectors_commands(commands)
