@@ -160,13 +160,22 @@ def _tell_of_recording(recorder: Recorder, path: Path) -> None:
 
 def _summary(settled: Settled, seconds: float, *, as_json: bool) -> None:
     if as_json:
+<<<<<<< HEAD
         counts = {name: settled.counts.get(name, 0) for name in COUNTS}
         _print_json(
             {**counts, "seconds": round(seconds, 3), "run_id": settled.run, "exchange": settled.exchange}
         )
+=======
+        counts = {name: settled.counts[name] for name in COUNTS}
+        cursor = {"since": settled.since, "cursor": settled.cursor, **settled.odd}
+        run = {"seconds": round(seconds, 3), "run_id": settled.run, "exchange": settled.exchange}
+        _print_json({**counts, **run, **{name: value for name, value in cursor.items() if value is not None}})
+>>>>>>> cursor
         return
     from rich.console import Console
     from rich.table import Table
+
+    from lienthong.pipeline.moved import odd_lines
 
     table = Table(title=f"{settled.exchange}, run {settled.run}")
     for name in (*COUNTS, "seconds"):
@@ -176,6 +185,10 @@ def _summary(settled: Settled, seconds: float, *, as_json: bool) -> None:
     console.print(table)
     if settled.nothing_new:
         console.print("Nothing new since the last run.")
+    if settled.cursor is not None:
+        console.print(f"Cursor: {settled.since or 'none'} → {settled.cursor}", highlight=False)
+    for line in odd_lines(settled.odd):
+        console.print(f"[yellow]{line}[/yellow]")
     console.print(f"Evidence: ledger entry {settled.evidence['sequence']}, {settled.evidence['hash']}")
 
 
