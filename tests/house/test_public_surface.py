@@ -20,12 +20,8 @@ SURFACE = {
         "ConnectorDescriptor", "Context", "EXPIRES", "Expiry", "Finding",
         "LookupSettings", "Malformed", "Option", "Page", "Question", "ReadRequest", "Receipt",
         "RecordLookup", "RecordSource", "RecordTarget", "SourceCapabilities", "SourceSettings", "Spoken",
-<<<<<<< HEAD
-        "TargetCapabilities", "TargetSettings", "account_expiry", "connector", "connector_kinds",
+        "Stand", "TargetCapabilities", "TargetSettings", "account_expiry", "connector", "connector_kinds",
         "expiries_of", "option",
-=======
-        "Stand", "TargetCapabilities", "TargetSettings", "connector", "connector_kinds", "option",
->>>>>>> cursor
     },
     "lienthong.signing": {"KeyRing", "LocalSigner", "Signer", "TrustStore", "Verified"},
     "lienthong.keyindex": {

@@ -52,26 +52,9 @@ def build_parser(wanted: str = "") -> argparse.ArgumentParser:
         "--debug", action="store_true", help="print the traceback of what is unexpected (may hold data)"
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-<<<<<<< HEAD
-    ours = (run, runs, quarantine, deliveries, evidence, upkeep, keys)
+    ours = (run, runs, quarantine, deliveries, cursors, evidence, upkeep, keys)
     modules = (*ours, catalogue, connectors, codes, sandbox, replay)
     for module in modules:
-=======
-    ours = (
-        run,
-        catalogue,
-        connectors,
-        codes,
-        quarantine,
-        deliveries,
-        cursors,
-        evidence,
-        keys,
-        sandbox,
-        replay,
-    )
-    for module in ours:
->>>>>>> cursor
         module.add_commands(commands)
     if wanted not in commands.choices:
         _add_connectors_commands(commands)
