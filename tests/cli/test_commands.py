@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from chains import Node, revoked
+from cryptography.hazmat.primitives.serialization import Encoding
 from memory_bus import Bench, memory_bench, unit
 from operators import operator_signer
 
@@ -16,7 +19,9 @@ from lienthong.cli import main
 from lienthong.connector import TargetCapabilities
 from lienthong.errors import OutcomeUnknown
 from lienthong.pipeline import RunRequest, run_exchange
+from lienthong.pipeline.acts import act
 from lienthong.signing import KeyRing
+from lienthong.signing.signers import load_private_key, read_certificates
 
 Run = Callable[..., tuple[int, str, str]]
 SAID = ("--by", "Trần Thị Hoa", "--why", "biên bản 12")
@@ -101,6 +106,25 @@ def test_evidence_runs_export_verify_and_check_ledger(bench: Bench, run: Run, tm
     assert (code, "no run 'no-such'" in err) == (2, True)
 
 
+def test_evidence_acts(bench: Bench, run: Run) -> None:
+    """What people did is listed with who, why and when, all of it or of one exchange or run."""
+    operator_signer(bench.bus.config.home)
+    bench.bus.__dict__.pop("keys")  # which were read before there was an operator
+    said = {"who": "Trần Thị Hoa", "why": "theo công văn 12\nngày 3/7"}
+    act(bench.bus, name="housekeeping", **said)
+    act(bench.bus, name="run.close", **said, exchange="units", run="r1", subject={"state": "sent"})
+    code, out, _ = run("evidence", "acts")
+    assert code == 0
+    first, second = (line.split("\t") for line in out.splitlines())
+    assert first[1:3] == ["housekeeping", "everything"]
+    assert second[1:6] == ["run.close", "units r1", "state sent", "Trần Thị Hoa", "theo công văn 12 ngày 3/7"]
+    assert second[6] == "entry 7, key hoa"
+    code, out, _ = run("evidence", "acts", "--exchange", "units", "--run", "r1", "--json")
+    (one,) = map(json.loads, out.splitlines())
+    assert (one["name"], one["why"], one["subject"]) == ("run.close", said["why"], {"state": "sent"})
+    assert run("evidence", "acts", "--run", "r2")[1] == ""
+
+
 def test_deliveries_are_listed_and_resolved_by_hand(bench: Bench, run: Run) -> None:
     """An outcome that the target cannot tell is settled by a person, who is named."""
     bench.target.can = TargetCapabilities()
@@ -145,8 +169,60 @@ def test_keys_are_made_once_and_kept_private(
     before = key.read_bytes()
     assert "kept" in run("keys", "create", "--agency", "H21.129")[1]
     assert key.read_bytes() == before
-    assert run("keys", "list")[1].startswith("H21.129\tES256\t")
+    out = run("keys", "list")[1]
+    assert out.startswith("H21.129\tES256\t")
+    assert re.search(r"valid until \d{4}-\d\d-\d\d \(\d+ days left\)", out)
+    assert "Every trusted authority may speak for every agency" in out
+    assert "for every agency" in out.splitlines()[1]
     assert run("keys", "create", "--agency", "../evil")[0] == 2
+
+
+def test_an_operator_s_key_is_made_beside_those_of_agencies(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the acts that it may sign; an agency's key signs none."""
+    monkeypatch.setenv("LIENTHONG_HOME", str(tmp_path))
+    assert run("keys", "create", "--operator", "lan", "--acts", "quarantine.*", "cursor.set")[0] == 0
+    assert (tmp_path / "keys" / "operators" / "lan" / "key.pem").exists()
+    assert run("keys", "list")[1].startswith("operator lan\tES256\t")
+    assert run("keys", "create", "--agency", "H21", "--acts", "cursor.set")[0] == 2
+
+
+def test_whom_a_command_believes(bench: Bench, run: Run, tmp_path: Path) -> None:
+    """`--trust FILE=AGENCIES`, `--trust-config` and `--crl`, for bundles and for the whole ledger."""
+    bundle, keys = tmp_path / "b.zip", bench.bus.config.home / "keys"
+    ca = keys / "ca.pem"
+    run("evidence", "export", "--run", "r1", "-o", bundle)
+    assert run("verify", bundle, "--trust", f"{ca}=G22,H21.*")[0] == 0
+    code, out, _ = run("verify", bundle, "--trust", f"{ca}=H21,H21.*")
+    assert (code, "may not speak for the agency" in out) == (4, True)
+    assert run("verify", bundle, "--trust", f"{ca}=G2*")[0] == 2
+    assert run("verify", bundle)[0] == 2
+    config = tmp_path / "trust.toml"
+    for agencies, wanted in (("G22", 0), ("H21", 4)):
+        config.write_text(f'[trust.ours]\ncertificates = ["{ca}"]\nagencies = ["{agencies}"]\n')
+        assert run("verify", bundle, "--trust-config", config)[0] == wanted
+        assert run("evidence", "check-ledger", "--trust-config", config)[0] == wanted
+    assert run("verify", bundle, "--trust-config", config, "--trust", ca)[0] == 2
+    _, out, _ = run("verify", bundle, "--trust", ca)
+    assert "there is no revocation list of" in out
+    authority = Node(read_certificates(ca)[0], load_private_key(keys / "ca-key.pem"))
+    fresh, stale = tmp_path / "fresh.crl", tmp_path / "stale.crl"
+    fresh.write_bytes(authority.crl(age=0.01).public_bytes(Encoding.DER))
+    stale.write_bytes(authority.crl(age=90).public_bytes(Encoding.PEM))
+    code, out, _ = run("verify", bundle, "--trust", ca, "--crl", fresh)
+    assert (code, "revocation list" in out) == (0, False)
+    code, out, _ = run("verify", bundle, "--trust", ca, "--crl", stale)
+    assert (code, "out of date" in out) == (0, True)
+    code, out, err = run("evidence", "check-ledger", "--crl", stale)
+    assert (code, "0 findings" in out, "out of date" in err) == (0, True, True)
+    leaf = read_certificates(keys / "G22" / "cert.pem")[0]
+    fresh.write_bytes(authority.crl(revoked(leaf), age=0.01).public_bytes(Encoding.DER))
+    code, out, _ = run("verify", bundle, "--trust", ca, "--crl", fresh)
+    assert (code, "was revoked" in out) == (4, True)
+    config.write_text(f'[lienthong]\ntrust = ["{ca}"]\ncrls = ["{fresh}"]\n')
+    assert run("verify", bundle, "--trust-config", config)[0] == 4
+    assert run("evidence", "check-ledger", "--crl", fresh)[0] == 4
 
 
 def test_connectors_are_listed_and_described(run: Run) -> None:

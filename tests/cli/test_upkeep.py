@@ -117,8 +117,9 @@ def in_doubt(bench: Bench) -> str:
     bench.target.can = TargetCapabilities()
     bench.source.offers.append(unit(20))
     bench.target.answer_with = [OutcomeUnknown("cut", taken=True)]
+    plan = bench.plan(delivery=Delivery(batch=10, attempts=1, quarantine_above=1.0))
     with pytest.raises(OutcomeUnknown):
-        run_exchange(bench.bus, bench.plan(delivery=Delivery(batch=10, attempts=1)), RunRequest("r2"))
+        run_exchange(bench.bus, plan, RunRequest("r2"))
     (state,) = bench.bus.journal.deliveries(exchange="units", state="unknown")
     return state.id
 
@@ -127,7 +128,7 @@ def in_doubt(bench: Bench) -> str:
 def test_a_doubt_whose_records_are_gone_is_settled_by_a_person(bench: Bench, run: Run, found: str) -> None:
     """Somebody emptied staging: the open run says what it blocks, the doubt is resolved, the run closed."""
     name = in_doubt(bench)
-    shutil.rmtree(bench.bus.config.home / "staging")
+    shutil.rmtree(bench.bus.config.home / "staging" / "segments")
     code, out, _ = run("runs", "list", "--open")
     assert code == 0
     assert "r2" in out
@@ -149,6 +150,10 @@ def test_a_doubt_whose_records_are_gone_is_settled_by_a_person(bench: Bench, run
     assert (first["run"], first["state"], first["closed_why"]) == ("r2", "closed", SAID[3])
     assert run("runs", "list", "--open")[1] == ""
     assert "closed" in run("runs", "list")[1]
+    bench.target.effects.clear()
+    plan = bench.plan(delivery=Delivery(batch=10, attempts=1, quarantine_above=1.0))
+    run_exchange(bench.bus, plan, RunRequest("r3"))
+    assert bench.bus.journal.run("units", "r3").settled
 
 
 def test_holds_are_placed_listed_and_lifted(bench: Bench, run: Run) -> None:
@@ -193,6 +198,7 @@ def test_housekeeping_says_first_what_it_would_remove(bench: Bench, run: Run) ->
 READERS = [
     ("evidence", "runs"),
     ("evidence", "check-ledger"),
+    ("evidence", "acts"),
     ("evidence", "export", "--run", "r1", "-o", "OUT"),
     ("quarantine", "list"),
     ("quarantine", "show", "0000-0000-0000"),

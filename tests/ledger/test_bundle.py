@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from lienthong import ledger
 from lienthong.errors import EvidenceTampered, Permanent, SegmentTampered, UnknownName
 from lienthong.ledger import Check, Database, verify_bundle
 from lienthong.ledger.container import Reader
 from lienthong.ledger.fields import FORMAT_1
+from lienthong.ledger.tables import DELIVERIES
 from lienthong.ledger.tally import tally
 from lienthong.records import sha256
 from lienthong.segment import pack
@@ -168,7 +169,15 @@ def test_taken_over_deliveries_of_format_1(
 ) -> None:
     """In format 1 they are those that were acknowledged without a request."""
     run = make_run(local, format=FORMAT_1)
-    run.journal.sent = lambda _: None
+    original = run.journal.answered
+
+    def unsent(*args: Any, **more: Any) -> Any:
+        state = original(*args, **more)
+        with local.write() as connection:
+            connection.execute(update(DELIVERIES).values(attempts=0, sent_at=None))
+        return state
+
+    run.journal.answered = unsent
     run.build()
     report = verify_bundle(run.export(tmp_path / "run.zip").path, trust=trust)
     assert "taken-over" in {item.name for item in report.not_checked}

@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 from operators import operator_signer
-from rich_run import EXCHANGE
+from rich_run import EXCHANGE, Rich
 
-from lienthong.ledger import QuarantineItem, Report, verify_bundle
+from lienthong.ledger import Database, QuarantineItem, Report, verify_bundle
 from lienthong.ledger.fields import FORMAT_1
-from lienthong.merkle import root_over
 from lienthong.records import canonical, parse
 from lienthong.signing import KeyRing, Signer, TrustStore
 
@@ -200,37 +199,25 @@ def _swap(rows: list[bytes], at: int, entry: bytes) -> list[bytes]:
 
 
 INDEX_LIES: dict[str, tuple[Callable[[list[bytes]], list[bytes]], str]] = {
-    "another leaf": (lambda rows: _swap(rows, 2, rows[2][:-32] + b"x" * 32), "with another leaf hash"),
-    "a record twice": (lambda rows: _swap(rows, 3, rows[2][:3] + rows[3][3:44] + rows[2][44:]), "twice, or"),
-    "a line not there": (lambda rows: _swap(rows, 2, rows[2][:40] + b"\xff" * 4 + rows[2][44:]), "twice"),
+    "another leaf": (lambda rows: _swap(rows, 2, rows[2][:-32] + b"x" * 32), "root is not the one that was"),
+    "a record twice": (lambda rows: _swap(rows, 3, rows[3][:40] + rows[2][40:]), "names a record twice"),
+    "a line not there": (lambda rows: _swap(rows, 2, rows[2][:40] + b"\xff" * 36), "one that does not exist"),
     "an entry less": (lambda rows: rows[:-1], "5 entries, 6 records"),
     "an entry more": (lambda rows: [*rows, b"\xff" * 76], "7 entries, 6 records"),
     "out of order": (lambda rows: [rows[1], rows[0], *rows[2:]], "not in order"),
-    "cut short": (lambda rows: [*rows[:-1], rows[-1][:-1]], "entries, 6 records"),
+    "cut short": (lambda rows: [*rows[:-1], rows[-1][:40]], "entries, 6 records"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("lie", INDEX_LIES)
-def test_index_that_is_not_that_of_its_records(forge: Any, trust: TrustStore, lie: str) -> None:
-    """A key index whose root was signed anew names each record of its segment once, by its leaf hash."""
+def test_index_that_is_not_that_of_its_records(
+    local: Database, make_run: Any, operator: Signer, trust: TrustStore, tmp_path: Path, lie: str
+) -> None:
+    """A key index whose root was signed names each record of its segment once, with its leaf hash."""
     change, expected = INDEX_LIES[lie]
-    contents = forge.contents()
-    name = next(name for name in contents if name.startswith("indexes/"))
-    old = name[8:72]
-    rows = change([contents[name][at : at + 76] for at in range(0, len(contents[name]), 76)])
-    root = root_over(rows)
-
-    def named_anew(payloads: Payloads) -> None:
-        for payload in payloads:
-            for flow in (payload["inputs"], payload["outputs"]):
-                for segment in flow["segments"]:
-                    if segment.get("index") == old:
-                        segment["index"] = root
-
-    del contents[name]
-    contents[f"indexes/{root}.bin"] = b"".join(rows)
-    forged = replace(forge, bundle=forge.write(contents)).resign(named_anew)
-    assert expected in found(forged, trust)
+    rich = Rich(make_run(local), operator)
+    rich.change = change
+    assert expected in found(rich.build().export(tmp_path / "run.zip"), trust)
 
 
 def test_every_flipped_byte_of_an_index_is_found(forge: Any, trust: TrustStore) -> None:

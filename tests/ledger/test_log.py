@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,40 @@ def test_chain_is_under_signature(
     assert ledger.head() == second
     assert list(ledger.entries()) == [first, second]
     assert ledger.check(trust) == []
+
+
+def test_a_clock_behind_the_log_signs_nothing(
+    ledger: Ledger, statement: Callable[..., Statement], signer: Signer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A statement recorded before the one that it follows, or before its own step, would never verify."""
+    ledger.append(statement(0, of=3), signer)
+    monkeypatch.setattr("lienthong.ledger.clock.datetime", _Behind)
+    with pytest.raises(Misconfigured, match="recorded at") as caught:
+        ledger.append(statement(1, of=3), signer)
+    assert "this machine's clock says" in caught.value.message
+    monkeypatch.undo()
+    later = "2126-07-01T00:00:00.000000Z"
+    for times in ({"started": later}, {"ended": later}):
+        with pytest.raises(Misconfigured, match="the step was under way at 2126"):
+            ledger.append(statement(1, of=3, **times), signer)
+    assert ledger.head().sequence == 1  # type: ignore[union-attr]  # there is one
+    assert ledger.recorded() == ledger.head().payload["recorded"]  # type: ignore[union-attr]
+
+
+class _Behind(datetime):
+    @classmethod
+    def now(cls, tz: Any = None) -> datetime:
+        return datetime.now(tz) - timedelta(minutes=2)
+
+
+def test_the_database_s_own_clock(database: Database) -> None:
+    """PostgreSQL tells its time, SQLite has no clock but this machine's."""
+    theirs = database.clock()
+    if database.dialect == "sqlite":
+        assert theirs is None
+    else:
+        assert theirs is not None
+        assert abs(datetime.now(UTC) - theirs) < timedelta(minutes=5)
 
 
 def test_same_statement_again(ledger: Ledger, statement: Callable[..., Statement], signer: Signer) -> None:

@@ -163,6 +163,26 @@ def test_an_operator_is_no_agency(province: Node) -> None:
         assert role_of(posing.certificate) == Role("agency", "")
 
 
+def test_an_operator_signs_no_messages_of_systems(province: Node) -> None:
+    leaf = province.operator("lan")
+    signer = LocalSigner(leaf.secret, agency="operator:lan", certificate=leaf.certificate)
+    store = TrustStore([province.certificate, leaf.certificate])
+    soap = b'<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body/></e:Envelope>'
+    message = http.HttpMessage(status=200, headers={}, body=b"")
+    signed = http.sign_message(message, signer, components=["@status"])
+    answer = http.HttpMessage(status=200, headers=signed, body=b"")
+    policy = http.HttpSignaturePolicy(required=("@status",))
+    envelope = wsse.sign(soap, signer)
+    calls: list[Any] = [
+        lambda: http.verify_message(answer, trust_or_keys=store, policy=policy),
+        lambda: wsse.verify(envelope, trust=store),
+    ]
+    for call in calls:
+        with pytest.raises(SignatureInvalid) as caught:
+            call()
+        assert caught.value.details["reason"] == "role"
+
+
 def test_a_certificate_for_both_is_refused(province: Node) -> None:
     uris = [x509.UniformResourceIdentifier(f"urn:lienthong:{kind}:x") for kind in ("agency", "operator")]
     assert reason(TrustStore([province.certificate]), province.issue("CN=x", names=uris)) == "role"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -46,9 +47,10 @@ class Rich:
     def __init__(self, run: Any, operator: Signer) -> None:
         self.run, self.operator = run, operator
         self.indexes: dict[str, list[bytes]] = {}
+        self.change: Callable[[list[bytes]], list[bytes]] = lambda rows: rows
 
     def sealed(self, *records: dict[str, Any]) -> Segment:
-        rows = rows_of(list(records))
+        rows = self.change(rows_of(list(records)))
         root = root_over(rows)
         self.indexes[root] = rows
         return replace(self.run.seal(*records), index=root)

@@ -15,7 +15,9 @@ from lienthong_connectors.http.tls import Tls
 def http_expiries(connection: Connection, tls: Tls, *, encrypted: bool) -> list[Expiry]:
     """Return what ends; certificates only where the connection is ``encrypted``."""
     found = certificate_expiries(tls.own_until(), tls.ca_file) if encrypted else []
-    until = _token_until(str(connection.password)) if connection.option("auth") == "bearer" else None
+    until = (
+        _token_until(str(connection.option("token", ""))) if connection.option("auth") == "bearer" else None
+    )
     if until is not None:
         found.append(Expiry(Text("mã truy cập", "the access token"), until, "ask the agency for a new token"))
     return found

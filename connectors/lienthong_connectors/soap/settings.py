@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from lienthong.connector import Connection, Context, option
 from lienthong_connectors.codes import Coded
+from lienthong_connectors.forms import form_faults
 from lienthong_connectors.soap.attachment_settings import Attachments
 from lienthong_connectors.soap.policies import Addressing, WsSecurity, is_sha256, require
 
@@ -127,6 +128,10 @@ class _Service:
         times = (self.connect_timeout, self.read_timeout, self.deadline)
         require(all(seconds > 0 for seconds in times), "deadline", "timeouts above 0 seconds")
         require(self.max_depth >= 3, "max_depth", "3 or more")
+        for name in ("request", "soap_headers", "status"):
+            asked = getattr(self, name, {})
+            fault = next(form_faults(getattr(asked, "request", asked)), "")
+            require(not fault, name, f"another format of a time: {fault}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -103,10 +103,10 @@ def _runs(args: argparse.Namespace) -> int:
 
 
 def _acts(args: argparse.Namespace) -> int:
-    from lienthong.cli.deployment import open_bus
+    from lienthong.cli.deployment import open_archive
     from lienthong.ledger.acts import acts
 
-    for act in acts(open_bus().ledger, args.exchange, args.run):
+    for act in acts(open_archive().ledger, args.exchange, args.run):
         if args.json:
             sys.stdout.write(json.dumps(asdict(act), ensure_ascii=False) + "\n")
             continue
@@ -129,11 +129,12 @@ def _check_ledger(args: argparse.Namespace) -> int:
     from lienthong.cli.deployment import open_archive
 
     bus = open_archive()
+    ledger = bus.ledger  # whether there is one is said before what it would be checked against
     trust = trust_of(args, lambda: bus.trust)
-    findings = bus.ledger.check(trust)
+    findings = ledger.check(trust)
     for finding in findings:
         sys.stdout.write(f"entry {finding.sequence}: {finding.en} [{finding.rule}]\n")
-    head = bus.ledger.head()
+    head = ledger.head()
     count = head.sequence if head else 0
     for notice in trust.revocation_notices():
         sys.stderr.write(f"revocations are not known: {notice.en}\n")

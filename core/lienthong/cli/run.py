@@ -15,6 +15,7 @@ from lienthong.errors import LienThongError, Misconfigured
 from lienthong.ledger.terms import COUNTS
 
 if TYPE_CHECKING:
+    from lienthong.ledger import RunState
     from lienthong.pipeline import Bus, Plan, RunRequest, Settled
     from lienthong.recording import Recorder
 
@@ -124,24 +125,21 @@ def _request(bus: Bus, plan: Plan, args: argparse.Namespace) -> RunRequest:
     """Return the request of a new run, or of the interrupted one that asked for the same."""
     from lienthong.pipeline import RunRequest
 
+    asked = (args.since, args.dry_run, args.limit)
     if not args.new:
         for state in bus.journal.runs(exchange=plan.exchange.id, limit=1):
-            ours = state.run.startswith("cli__") and not state.settled and state.digest == plan.digest
-            stale = state.closed_at is not None or state.epoch != bus.journal.cursor(state.exchange).epoch
-            if (
-                ours
-                and not stale
-                and (state.since if state.explicit_since else None, state.dry_run, state.limit)
-                == (
-                    args.since,
-                    args.dry_run,
-                    args.limit,
-                )
-            ):
+            same = (state.since if state.explicit_since else None, state.dry_run, state.limit) == asked
+            if same and state.run.startswith("cli__") and _may_go_on(bus, plan, state):
                 sys.stderr.write(f"going on with interrupted run {state.run} (--new starts afresh)\n")
-                return RunRequest(state.run, args.since, args.dry_run, args.limit, resend=args.resend)
+                return RunRequest(state.run, *asked, resend=args.resend)
     fresh = datetime.now(UTC).strftime("cli__%Y-%m-%dT%H%M%S.%fZ")
-    return RunRequest(fresh, args.since, args.dry_run, args.limit, resend=args.resend)
+    return RunRequest(fresh, *asked, resend=args.resend)
+
+
+def _may_go_on(bus: Bus, plan: Plan, state: RunState) -> bool:
+    """Tell whether an interrupted run can still settle: under this agreement, open, and not overtaken."""
+    newest = state.epoch == bus.journal.cursor(state.exchange).epoch
+    return not state.settled and state.closed_at is None and state.digest == plan.digest and newest
 
 
 def _tell_of_recording(recorder: Recorder, path: Path) -> None:

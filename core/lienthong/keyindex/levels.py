@@ -125,8 +125,10 @@ class LevelFile:
 
     def place(self, key: bytes) -> int:
         """Return how many entries stand before a key."""
-        prefix = int.from_bytes(key[:PREFIX].ljust(PREFIX, b"\0"))
-        return self._place(key[:SHORT], prefix, bisect_left(self._fences, prefix))
+        prefix, mapped = int.from_bytes(key[:PREFIX].ljust(PREFIX, b"\0")), self._mapped
+        start, end = self._between(prefix, bisect_left(self._fences, prefix))
+        places = range(HEADER.size + start * LEVEL_ENTRY, HEADER.size + end * LEVEL_ENTRY, LEVEL_ENTRY)
+        return start + bisect_left(places, key[:SHORT], key=lambda place: mapped[place : place + SHORT])
 
     def cut(self, start: int, end: int) -> bytes:
         """Return the bytes of the entries ``start`` to ``end`` (excluded)."""
@@ -144,27 +146,30 @@ class LevelFile:
     ) -> None:
         self.close()
 
-    def _place(self, short: bytes, prefix: int, fence: int) -> int:
-        """Find a key between the last fence with a smaller prefix and the first with a larger one."""
-        mapped, stride = self._mapped, self._stride
-        start = max(0, fence - 1) * stride
-        end = min(self.entries, bisect_right(self._fences, prefix, fence) * stride)
-        places = range(HEADER.size + start * LEVEL_ENTRY, HEADER.size + end * LEVEL_ENTRY, LEVEL_ENTRY)
-        return start + bisect_left(places, short, key=lambda place: mapped[place : place + SHORT])
+    def _between(self, prefix: int, fence: int) -> tuple[int, int]:
+        """Return between which entries keys with a prefix stand; ``fence`` is the first not smaller."""
+        end = bisect_right(self._fences, prefix, fence) * self._stride
+        return max(0, fence - 1) * self._stride, min(self.entries, end)
 
     def _searched(self, keys: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
         if self._stride == BLOCK and self.entries <= min(_FINE, len(keys) * BLOCK):
             self._refine()
-        fences, mapped, fine = self._fences, self._mapped, self._stride == 1
+        fences, fine, mapped = self._fences, self._stride == 1, self._mapped
         for key, (prefix,) in zip(keys, _PREFIXES.iter_unpack(b"".join(keys)), strict=True):
             fence = bisect_left(fences, prefix)
-            if fine and (fence == len(fences) or fences[fence] != prefix):
-                continue
-            short = key[:SHORT]
-            place = HEADER.size + self._place(short, prefix, fence) * LEVEL_ENTRY
-            found, rest = ENTRIES.unpack_from(mapped, min(place, len(mapped) - LEVEL_ENTRY))
-            if found == short:
-                yield key, rest
+            if fine:
+                if fence == len(fences) or fences[fence] != prefix:
+                    continue
+                start = HEADER.size + fence * LEVEL_ENTRY
+                if mapped[start : start + SHORT] == key[:SHORT]:
+                    yield key, mapped[start + SHORT : start + LEVEL_ENTRY]
+                    continue
+            block = self.cut(*self._between(prefix, fence))
+            at = block.find(key[:SHORT])
+            while at > 0 and at % LEVEL_ENTRY:
+                at = block.find(key[:SHORT], at + 1)
+            if at >= 0:
+                yield key, block[at + SHORT : at + LEVEL_ENTRY]
 
     def _refine(self) -> None:
         """Keep the first bytes of every key in memory: five times faster than a search in the file."""

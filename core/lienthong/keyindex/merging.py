@@ -14,7 +14,7 @@ from struct import Struct
 from sys import byteorder
 from typing import BinaryIO, Final, TypeAlias
 
-from lienthong.keyindex.entries import Sidecar
+from lienthong.keyindex.entries import ENTRY, Sidecar
 from lienthong.keyindex.keys import NO_KEY, require_one_key
 from lienthong.keyindex.levels import (
     BLOCK,
@@ -109,9 +109,10 @@ def _versions(source: Source, low: bytes, high: bytes | None) -> Iterable[tuple[
         end = source.entries if high is None else source.place(high)
         return ENTRIES.iter_unpack(source.cut(source.place(low), end))
     sidecar, excluded = source
-    rows = [row for row in _TAKEN.iter_unpack(sidecar.raw_in(low, high)) if row[2] not in excluded]
-    found = {key: number + leaf for key, number, _, leaf in rows}
-    if len(found) < len(rows):
+    raw = sidecar.raw_in(low, high)
+    found = {} if excluded else {key: number + leaf for key, number, _, leaf in _TAKEN.iter_unpack(raw)}
+    if len(found) < len(raw) // ENTRY:
+        rows = [row for row in _TAKEN.iter_unpack(raw) if row[2] not in excluded]
         rows.sort(key=itemgetter(2))
         found = {key: number + leaf for key, number, _, leaf in rows}
     return found.items()

@@ -6,7 +6,7 @@ Layout (docs/evidence.md tells how to check it by hand)::
     statements/<sequence>.jws        the run's signed statements
     documents/<name>                 agreement, contracts, mapping, deliveries, quarantine
     leaves/<segment>.bin             the leaf hash of every record, 32 bytes each
-    indexes/<root>.bin               the key indexes of segments, 76 bytes a record; may be left out
+    indexes/<root>.bin               the key indexes of segments, 44 bytes a record; may be left out
     segments/<segment>.ndjson.zst    the records; left out on request, the rest still verifies
 """
 
@@ -22,8 +22,9 @@ from lienthong.errors import EvidenceTampered, Permanent, SegmentTampered, Unkno
 from lienthong.ledger.container import README, Writer
 from lienthong.ledger.documents import DELIVERIES, QUARANTINE, deliveries_document, quarantine_document
 from lienthong.ledger.readme import text_of
+from lienthong.ledger.verify_indexes import STUB
 from lienthong.ledger.view import RunView
-from lienthong.merkle import Tree, leaf_hash, root_over
+from lienthong.merkle import leaf_hashes, root_of_leaves, root_over
 from lienthong.records import sha256
 from lienthong.segment import Segment, unpack
 
@@ -170,8 +171,8 @@ def _leaves(segment: Segment, data: bytes | _Kept) -> bytes:
     if isinstance(data, _Kept):
         leaves = [data.leaves[start : start + 32] for start in range(0, len(data.leaves), 32)]
     else:
-        leaves = [leaf_hash(record) for record in unpack(data, segment.digest)]
-    if Tree(leaves).root() != segment.root or len(leaves) != segment.count:
+        leaves = leaf_hashes(unpack(data, segment.digest))
+    if root_of_leaves(leaves) != segment.root or len(leaves) != segment.count:
         raise SegmentTampered(
             "the segment's records do not have the root that was signed",
             where=f"segment {segment.digest}",
@@ -187,7 +188,7 @@ def _index(root: str, rows: Sequence[bytes]) -> bytes:
             where=f"key index {root}",
             hint="keep the staging store and the ledger for investigation",
         )
-    return b"".join(rows)
+    return b"".join(row[:STUB] for row in rows)
 
 
 @dataclass(frozen=True, slots=True)

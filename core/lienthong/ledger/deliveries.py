@@ -35,7 +35,7 @@ from lienthong.ledger.fencing import (
     check_scope,
     check_sums,
 )
-from lienthong.ledger.leases import Lease, check_free, database_time, lock_of, require
+from lienthong.ledger.leases import Lease, check_free, database_time, lock_of, lost, require
 from lienthong.ledger.ranges import Ranges, count_of
 from lienthong.ledger.states import DeliveryState, Intent
 from lienthong.ledger.store import dump, load
@@ -94,11 +94,11 @@ class Deliveries:
         """
         with self._database.write(lock=_lock(seen)) as connection:
             row = find(connection, id, lock=True)
-            allow(row, MAY_SEND, "sent")
             if lease is not None:
                 require(connection, lease)
                 check_current(connection, lease)
                 check_owner(row, lease)
+            allow(row, MAY_SEND, "sent")
             if seen is not None:
                 check_scope(connection, seen, id)
             values: dict[str, Any] = {} if not_sent is None else _left_out(row, not_sent)
@@ -139,24 +139,30 @@ class Deliveries:
         """
         with self._database.write() as connection:
             row = find(connection, id, lock=True)
+            if lease is not None and row["fence"] != lease.token:
+                raise lost(lease)
             allow(row, frozenset({"sent"}), "withdrawn")
-            check_owner(row, lease)
             return change(connection, row, state=row["before"], free_at=0)
 
     def not_taken(
         self,
         id: str,  # noqa: A002 - the delivery's own word
         receipts: Sequence[Mapping[str, Any]] = (),
+        *,
+        lease: Lease | None = None,
     ) -> DeliveryState:
-        """Note that a person found out that the target has none of it: it may be sent again.
+        """Note that somebody found out that the target has none of it: it may be sent again.
 
-        ``receipts`` say who found out. Raises `Permanent` for a delivery whose outcome is not in doubt.
+        ``receipts`` say who found out where it was a person. Raises `Permanent` for a delivery whose outcome
+        is not in doubt, `LeaseLost` where another process has taken it over.
         """
         with self._database.write() as connection:
             row = find(connection, id, lock=True)
+            check_owner(row, lease)
             allow(row, MAY_ANSWER, "intended")
             known = dump(_joined(load(row["receipts"]), receipts))
-            fresh = {"state": "intended", "before": "intended", "unknown": "[]", "fence": 0, "free_at": 0}
+            fresh: dict[str, Any] = {"state": "intended", "before": "intended", "unknown": "[]"}
+            fresh |= {"fence": 0, "free_at": 0, "sent_count": 0, "taken_count": 0}
             return change(connection, row, **fresh, receipts=known)
 
     def passed(
@@ -170,10 +176,10 @@ class Deliveries:
         """Note that nothing of a delivery needs to be sent: ``not_sent`` names every line, by kind."""
         with self._database.write(lock=_lock(seen)) as connection:
             row = find(connection, id, lock=True)
-            allow(row, frozenset({"intended"}), "acknowledged")
             if lease is not None:
                 require(connection, lease)
                 check_current(connection, lease)
+            allow(row, frozenset({"intended"}), "acknowledged")
             if seen is not None:
                 check_scope(connection, seen, id)
             values = _left_out(row, not_sent)
@@ -216,8 +222,8 @@ class Deliveries:
             }
             if all(row[name] == value for name, value in fresh.items()):
                 return state_of(row)
-            allow(row, MAY_ANSWER, state)
             check_owner(row, lease)
+            allow(row, MAY_ANSWER, state)
             taken = total - len(left_out) - len(lines) - len(open_lines)
             fresh |= {"taken_count": taken, "free_at": 0}
             if state in _FINAL and taken:

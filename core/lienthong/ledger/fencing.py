@@ -48,8 +48,8 @@ def allow(row: Mapping[str, Any], states: AbstractSet[str], wanted: str) -> None
 
 
 def check_owner(row: Mapping[str, Any], lease: Lease | None) -> None:
-    """Raise `LeaseLost` where a request of this delivery left under another lease that was not taken over."""
-    if lease is not None and row["state"] in MAY_ANSWER and row["fence"] not in (lease.token, 0):
+    """Raise `LeaseLost` where a delivery's last request left, or was asked about, under another lease."""
+    if lease is not None and row["state"] != "intended" and row["fence"] not in (lease.token, 0):
         raise lost(lease)
 
 

@@ -52,9 +52,10 @@ documents/    thỏa thuận, hợp đồng dữ liệu, ánh xạ, giao nhận,
               tệp nằm trong tuyên bố của bước settle
 leaves/       giá trị băm của từng bản ghi, 32 byte mỗi bản ghi: SHA-256(0x00 || bản ghi);
               gốc cây Merkle (RFC 9162 mục 2.1) của tệp nằm trong các tuyên bố
-indexes/      chỉ mục khóa của các phân đoạn, 76 byte mỗi bản ghi: giá trị băm có khóa của
-              khóa bản ghi (32), số phiên bản (8), dòng (4), giá trị băm của bản ghi (32);
-              gốc cây Merkle của tệp nằm trong các tuyên bố và là tên tệp; có thể vắng mặt
+indexes/      chỉ mục khóa của các phân đoạn, 44 byte mỗi bản ghi: giá trị băm có khóa của
+              khóa bản ghi (32), số phiên bản (8), dòng (4); mỗi mục nối với giá trị băm của
+              bản ghi ở dòng đó (32) là một lá; gốc cây Merkle nằm trong các tuyên bố và là
+              tên tệp; có thể vắng mặt
 segments/     các bản ghi (NDJSON nén zstd), tên tệp là SHA-256 của tệp; có thể vắng mặt:
               phần còn lại vẫn kiểm tra được
 
@@ -67,9 +68,10 @@ documents/    agreement, data contracts, mapping, deliveries, quarantine; the SH
               each stands in the statement of the settle step
 leaves/       the hash of every record, 32 bytes each: SHA-256(0x00 || record); the
               Merkle root (RFC 9162 section 2.1) of each file stands in the statements
-indexes/      the key indexes of segments, 76 bytes each record: keyed hash of its key (32),
-              version number (8), line (4), hash of the record (32); the Merkle root of a
-              file stands in the statements and is its name; may be absent
+indexes/      the key indexes of segments, 44 bytes each record: keyed hash of its key (32),
+              version number (8), line (4); each entry followed by the hash of the record at
+              that line (32) is one leaf; the Merkle root stands in the statements and is the
+              name of the file; may be absent
 segments/     the records (NDJSON, zstd), named by the SHA-256 of the file; may be absent:
               the rest still verifies
 """.encode()

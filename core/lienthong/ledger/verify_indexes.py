@@ -1,7 +1,8 @@
 """The key indexes of a bundle: every record stands in them once, and a newer version stands for an older.
 
 An entry is 76 bytes: the keyed hash of the record's key (32), its version number (8, big-endian), its
-line in the segment (4, big-endian) and its leaf hash (32). Entries are sorted as bytes.
+line in the segment (4, big-endian) and its leaf hash (32). Entries are sorted as bytes. A bundle leaves
+the leaf hashes out of them, because they stand in ``leaves/`` already.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from struct import Struct
 from typing import Any, Final
 
@@ -21,8 +21,11 @@ from lienthong.ledger.view import RunView
 from lienthong.merkle import root_over
 from lienthong.segment import Segment
 
-ENTRY: Final = 76
-_ENTRY: Final = Struct(">32sQI32s")
+STUB: Final = 44
+"""Bytes of an entry without its leaf hash."""
+
+_STUB: Final = Struct(">32sQI")
+_LINE: Final = Struct(">40xI")
 _Place = tuple[int, int, int, int]
 # Where a version stands in the order of versions: number, part, order in the part, line.
 
@@ -34,36 +37,34 @@ def index_problems(reader: Reader, view: RunView) -> Iterator[Problem]:
         segment = wanted.get(name[8:72])
         if segment is None:
             yield Problem(name, "no statement in force names it", "không tuyên bố nào nhắc đến tệp này")
-            continue
-        rows = _rows(reader.read(name))
-        if root_over(rows) != segment.index:
-            yield Problem(name, "its root is not the one that was signed", "gốc Merkle khác gốc đã ký")
-        yield from _row_problems(rows, segment, name, reader)
+        elif f"leaves/{segment.digest}.bin" in reader.members:  # told by the check of records where not
+            leaves = reader.read(f"leaves/{segment.digest}.bin")
+            yield from _entry_problems(reader.read(name), leaves, segment, name)
 
 
-def _row_problems(rows: list[bytes], segment: Segment, name: str, reader: Reader) -> Iterator[Problem]:
-    if len(rows) != segment.count or any(len(row) != ENTRY for row in rows):
+def _entry_problems(data: bytes, leaves: bytes, segment: Segment, name: str) -> Iterator[Problem]:
+    if len(data) != STUB * segment.count:
         yield Problem(
             name,
-            f"it holds {len(rows)} entries, {segment.count} records were signed",
-            f"có {len(rows)} mục, đã ký {segment.count} bản ghi",
+            f"it holds {len(data) / STUB:g} entries, {segment.count} records were signed",
+            f"có {len(data) / STUB:g} mục, đã ký {segment.count} bản ghi",
         )
         return
-    if any(one >= other for one, other in pairwise(rows)):
+    lines = [line for (line,) in _LINE.iter_unpack(data)]
+    if len(set(lines)) != segment.count or max(lines, default=-1) >= segment.count:
+        yield Problem(
+            name, "it names a record twice, or one that does not exist", "bản ghi bị lặp hoặc không tồn tại"
+        )
+        return
+    starts = range(0, len(data), STUB)
+    rows = [
+        data[at : at + STUB] + leaves[32 * line : 32 * line + 32]
+        for at, line in zip(starts, lines, strict=True)
+    ]
+    if rows != sorted(rows):
         yield Problem(name, "its entries are not in order", "các mục không theo thứ tự")
-    leaves_name = f"leaves/{segment.digest}.bin"
-    if leaves_name not in reader.members:
-        return  # told by the check of records
-    leaves = reader.read(leaves_name)
-    seen: set[int] = set()
-    for _, _, line, leaf in map(_ENTRY.unpack, rows):
-        if line in seen or leaves[32 * line : 32 * line + 32] != leaf:
-            yield Problem(
-                f"record {line} of segment {segment.digest}",
-                "the key index names it twice, or with another leaf hash",
-                "chỉ mục khóa ghi bản ghi này hai lần hoặc sai giá trị băm",
-            )
-        seen.add(line)
+    if root_over(rows) != segment.index:
+        yield Problem(name, "its root is not the one that was signed", "gốc Merkle khác gốc đã ký")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +86,13 @@ def superseded(reader: Reader, view: RunView) -> Superseded:
     asked: dict[tuple[str, bytes], list[_Place]] = {}
     for item, segment, part, order in pushed if total else ():
         ranges = sorted(item["superseded"])
-        for key, number, line, _ in _entries(reader, segment) if ranges else ():
+        for key, number, line in _entries(reader, segment) if ranges else ():
             at = bisect_right(ranges, [line, segment.count]) - 1
             if at >= 0 and line <= ranges[at][1]:
                 asked.setdefault((item["scope"], key), []).append((number, part, order, line))
     latest: dict[tuple[str, bytes], _Place] = {}
     for item, segment, part, order in pushed if asked else ():
-        for key, number, line, _ in _entries(reader, segment):
+        for key, number, line in _entries(reader, segment):
             if (item["scope"], key) in asked:
                 place = (number, part, order, line)
                 latest[item["scope"], key] = max(place, latest.get((item["scope"], key), place))
@@ -111,11 +112,7 @@ def _pushed(reader: Reader, view: RunView) -> Iterator[tuple[Any, Segment, int, 
                 yield item, Segment.from_dict(value), part, order
 
 
-def _entries(reader: Reader, segment: Segment) -> Iterator[tuple[bytes, int, int, bytes]]:
+def _entries(reader: Reader, segment: Segment) -> Iterator[tuple[bytes, int, int]]:
     name = f"indexes/{segment.index}.bin"
     if segment.index and name in reader.members:
-        yield from map(_ENTRY.unpack, _rows(reader.read(name)))
-
-
-def _rows(data: bytes) -> list[bytes]:
-    return [data[start : start + ENTRY] for start in range(0, len(data), ENTRY)]
+        yield from _STUB.iter_unpack(reader.read(name))

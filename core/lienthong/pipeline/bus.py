@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lienthong.config import Config, HashKeys, load_config
 from lienthong.connector import Connection, Context, Spoken
+from lienthong.errors import SegmentTampered
 from lienthong.faults import file_faults
 from lienthong.keyindex import KeyHasher
 from lienthong.ledger import Database, Journal, Ledger, Quarantine
@@ -87,9 +88,15 @@ class Bus:
         return SegmentStore.open(self.config.staging)
 
     def index_rows(self, root: str) -> Sequence[bytes] | None:
-        """Return the entries of the key index with this root (hex), None where the store has no indexes."""
-        find = getattr(self.store, "index", None)
-        return find(root).rows if find else None
+        """Return the entries of the key index with this root (hex), None where it is gone or torn.
+
+        An index may be torn by a power failure and made again; evidence without it says that it is not there.
+        """
+        try:
+            return self.store.index(root).rows
+        except SegmentTampered as error:
+            self.audit("evidence", f"key index {root}: {error.message}")
+            return None
 
     @cached_property
     def levels(self) -> LevelStore:

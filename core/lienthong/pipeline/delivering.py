@@ -110,7 +110,7 @@ class Delivering:
         """
         if state.state in ("sent", "unknown"):
             state = self._settled_by_anyone(state, self._records_in_doubt(state))
-        if state.scope != self.versions.scope and state.state in ("acknowledged", "unknown"):
+        if state.state == "unknown" or (state.state == "acknowledged" and state.scope != self.versions.scope):
             records = self.bus.store.read(state.segment)
             refused = set(state.refused) | set(state.unknown)
             self.known.update(leaf_hash(data) for line, data in enumerate(records) if line not in refused)
@@ -128,7 +128,13 @@ class Delivering:
     def _settled_by_anyone(self, state: DeliveryState, records: Sequence[bytes]) -> DeliveryState:
         """Settle an earlier run's delivery, or see that another part of this run was faster."""
         try:
-            return self._record(state, self._ask_or_repeat(state, records))
+            answer = self._ask_or_repeat(state, records)
+            if not answer.unknown:
+                self.versions.denied.add(state.id)
+            if answer.absent == frozenset(range(len(records))):
+                self.bus.audit("push", f"delivery {state.id}: the target has none of it")
+                return self.journal.not_taken(state.id, lease=self.lease)
+            return self._record(state, answer)
         except Held:
             self.doubts[state.id] = _SIBLING_SECONDS
             return state

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from lienthong.exchange import Exchange
     from lienthong.pipeline.parts import RunRequest
     from lienthong.pipeline.plan import Plan
-    from lienthong.signing import TrustStore
+    from lienthong.signing import Signer, TrustStore
+    from lienthong.signing.trust import CertificatePath
 
 SOON: Final = timedelta(days=30)
 """How long before the end a run begins to say so."""
@@ -65,7 +66,8 @@ def check_health(
     """
     check_clock(bus)
     now = datetime.now(UTC)
-    notices = [*_signer(bus, plan, now), *_trusted(bus.trust, now)]
+    path = _signing_path(bus, plan)
+    notices = [*_signer(bus, plan, path, now), *_trusted(bus.trust, path, now)]
     for one in (role,) if role else _ROLES:
         connection = _connection(bus, plan.exchange, one)
         if connection is not None:
@@ -105,6 +107,22 @@ def check_clock(bus: Bus) -> None:
         )
 
 
+def check_act(bus: Bus, signer: Signer, act: str) -> None:
+    """Raise `Misconfigured` where an act signed now by this operator's key would not verify.
+
+    That is where the certificate does not hold, or certificate and trust do not both let it sign the act.
+    """
+    path = _believed(bus, signer, f"act {act!r}")
+    role = bus.trust.role_on(path)
+    if not role.may_sign_act(act):
+        may = ", ".join(role.acts) or "none"
+        raise Misconfigured(
+            f"{signer.agency} may not sign the act {act!r}",
+            where=f"act {act!r}",
+            hint=f"acts of this key: {may}; see certificate, [operators] and [trust] (docs/operations.md)",
+        )
+
+
 def clock_notices(bus: Bus, plan: Plan, role: str, opened: object) -> list[Notice]:
     """Return that a counterpart's clock differs from ours, as far as its answers said so by now.
 
@@ -138,49 +156,59 @@ def _finding(one: Expiry, now: datetime) -> Finding:
     return Finding("expiry", ok, f"{one.what.en}: {en}{soon}", one.hint, vi=f"{one.what.vi}: {vi}")
 
 
-def _signer(bus: Bus, plan: Plan, now: datetime) -> Iterator[Notice]:
-    """Check that evidence signed now verifies, and yield until when it would."""
+def _signing_path(bus: Bus, plan: Plan) -> CertificatePath:
+    """Return the path by which evidence signed now verifies."""
     agency = plan.exchange.signer
-    signer, trust = bus.signer(plan), bus.trust
-    try:
-        path = trust.path(signer.certificate, signer.chain, now)
-    except SignatureInvalid as error:
-        raise Misconfigured(
-            f"evidence signed now would not verify: {error.message}",
-            where=f"keys.{agency}",
-            hint="renew the certificate, or put the authority that issued it among the trusted ones",
-            reason=str(error.details.get("reason", "")),
-        ) from None
-    if trust.agency_of(signer.certificate) != agency:
+    signer = bus.signer(plan)
+    path = _believed(bus, signer, f"keys.{agency}")
+    if bus.trust.agency_of(signer.certificate) != agency:
         raise Misconfigured(
             f"evidence signed now would not verify: the certificate is not that of agency {agency!r}",
             where=f"keys.{agency}",
             hint="configure the certificate that was issued to this agency",
         )
+    return path
+
+
+def _believed(bus: Bus, signer: Signer, where: str) -> CertificatePath:
+    """Return the path by which a signer's certificate is believed now; `Misconfigured` where it is not."""
     try:
-        trust.path(signer.certificate, signer.chain, now + SOON)
+        return bus.trust.path(signer.certificate, signer.chain)
+    except SignatureInvalid as error:
+        raise Misconfigured(
+            f"evidence signed now would not verify: {error.message}",
+            where=where,
+            hint="renew the certificate, or put the authority that issued it among the trusted ones",
+            reason=str(error.details.get("reason", "")),
+        ) from None
+
+
+def _signer(bus: Bus, plan: Plan, path: CertificatePath, now: datetime) -> Iterator[Notice]:
+    """Yield until when evidence verifies, where nothing that holds longer stands beside it."""
+    agency, signer = plan.exchange.signer, bus.signer(plan)
+    until = min(one.not_valid_after_utc for one in path)
+    if until > now + SOON:
+        return
+    try:
+        bus.trust.path(signer.certificate, signer.chain, now + SOON)
     except SignatureInvalid:
-        until = min(one.not_valid_after_utc for one in path)
-        if until <= now + SOON:
-            leaf = until == path[0].not_valid_after_utc
-            yield _ends(
-                "expires.signer" if leaf else "expires.authority",
-                f"the signing certificate of {agency}"
-                if leaf
-                else f"the authority of {agency}'s certificate",
-                f"chứng thư ký số của {agency}" if leaf else f"chứng thư của nơi cấp cho {agency}",
-                until,
-            )
+        leaf = until == path[0].not_valid_after_utc
+        yield _ends(
+            "expires.signer" if leaf else "expires.authority",
+            f"the signing certificate of {agency}" if leaf else f"the authority of {agency}'s certificate",
+            f"chứng thư ký số của {agency}" if leaf else f"chứng thư của nơi cấp cho {agency}",
+            until,
+        )
 
 
-def _trusted(trust: TrustStore, now: datetime) -> Iterator[Notice]:
-    """Yield the trusted certificates that end soon and have no renewed one beside them.
+def _trusted(trust: TrustStore, path: CertificatePath, now: datetime) -> Iterator[Notice]:
+    """Yield the other trusted certificates that end soon and have no renewed one beside them.
 
     Those that have ended are kept for evidence of their time, and are no news.
     """
     for one in trust.certificates:
         until = one.not_valid_after_utc
-        if now < until <= now + SOON and not _renewed(trust, one):
+        if now < until <= now + SOON and one not in path and not _renewed(trust, one):
             key = one.fingerprint(_sha256()).hex()[:16]
             yield _ends(
                 "expires.trusted", f"the trusted certificate {key}", f"chứng thư tin cậy {key}", until

@@ -60,7 +60,11 @@ def scope_of(exchange: Exchange, dataset: str) -> str:
 
 @dataclass
 class Versions:
-    """The versions at one target as one run sees them."""
+    """The versions at one target as one run sees them.
+
+    ``denied`` are deliveries of earlier runs of which the target has just told what it has: no request of
+    them is under way any more, and what it does not have it will not get by them.
+    """
 
     bus: Bus
     plan: Plan
@@ -73,6 +77,7 @@ class Versions:
     _used: set[bytes] = field(default_factory=set)
     _doubts: list[DeliveryState] = field(default_factory=list)
     _cleared: set[tuple[str, str]] = field(default_factory=set)
+    denied: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.seen = Seen(self.scope, self.request.run, 0, frozenset())
@@ -179,7 +184,7 @@ class Versions:
     def _check_doubts(self, segment: Segment, sidecar: Sidecar, superseded: frozenset[int]) -> None:
         mine: set[bytes] | None = None
         for item in self._doubts:
-            if (item.id, segment.digest) in self._cleared:
+            if item.id in self.denied or (item.id, segment.digest) in self._cleared:
                 continue
             if mine is None:
                 mine = {row[_KEY] for line, row in enumerate(sidecar.by_line()) if line not in superseded}

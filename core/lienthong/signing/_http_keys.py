@@ -115,8 +115,7 @@ def resolve(
         _refuse("the key that the signature names is not known", "key")
     if not isinstance(found, x509.Certificate):
         return found, None
-    if not isinstance(source, TrustStore):
-        TrustStore([found]).check(found, at=at)
+    (source if isinstance(source, TrustStore) else TrustStore([found])).check_message(found, at=at)
     return found.public_key(), found  # type: ignore[return-value]  # other kinds fit no algorithm and are refused
 
 

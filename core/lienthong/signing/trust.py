@@ -194,7 +194,7 @@ class TrustStore:
         For evidence ``at`` is the time of signing. Raises :class:`SignatureInvalid` with a
         ``reason`` among ``untrusted``, ``expired``, ``not-yet-valid``, ``key-usage``, ``chain``,
         ``not-a-ca``, ``weak``, ``critical-extension``, ``name-constraints``, ``revoked``, ``role``
-        (the certificate names an agency and an operator) and ``not-its-agency``. Where several paths
+        (the certificate names an agency and an operator as well) and ``not-its-agency``. Where several paths
         are possible and none holds, it is the reason of the one that came furthest.
         """
         self.path(certificate, intermediates, at)
@@ -225,6 +225,16 @@ class TrustStore:
         end = min(one.not_valid_after_utc for one in path)
         self._checked[asked] = (*self._checked.get(asked, ())[1 - _MAX_WINDOWS :], (start, end, path))
         return path
+
+    def check_message(
+        self,
+        certificate: x509.Certificate,
+        intermediates: Sequence[x509.Certificate] = (),
+        at: datetime | None = None,
+    ) -> None:
+        """Check as `check` does that a certificate may sign what systems send: an operator's may not."""
+        if self.role_on(self.path(certificate, intermediates, at)).kind == "operator":
+            refuse(f"{described(certificate)} is an operator's and signs no messages of systems", "role")
 
     def revocation_notices(
         self, at: datetime | None = None, path: Path | None = None

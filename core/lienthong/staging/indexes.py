@@ -13,16 +13,23 @@ _REMEMBERED: Final = 16_384
 """How many indexes' digests a process remembers: some 3 MB."""
 
 
-class _Files(Protocol):
-    """What key indexes need of a file system."""
+class Files(Protocol):
+    """What segments and key indexes need of a file system."""
 
-    def read(self, name: str) -> bytes: ...
+    def read(self, name: str) -> bytes:
+        """Return a file's bytes; `FileNotFoundError` where it is not there."""
 
-    def exists(self, name: str) -> bool: ...
+    def reuse(self, name: str) -> bool:
+        """Tell whether a file is there, and make it young again, so that housekeeping leaves it."""
 
-    def write(self, name: str, data: bytes, *, durable: bool = True) -> None: ...
+    def exists(self, name: str) -> bool:
+        """Tell whether a file is there."""
 
-    def sync(self, names: Iterable[str]) -> None: ...
+    def write(self, name: str, data: bytes, *, durable: bool = True) -> None:
+        """Write a whole file, or none; ``durable``: it outlives a power failure when this returns."""
+
+    def sync(self, names: Iterable[str]) -> None:
+        """Make files durable that were written otherwise."""
 
 
 class Indexes:
@@ -32,7 +39,7 @@ class Indexes:
     files that it made or checked itself, and compares only that when it reads them again.
     """
 
-    def __init__(self, files: _Files, url: str) -> None:
+    def __init__(self, files: Files, url: str) -> None:
         self._files, self._url = files, url
         self._seen: dict[str, bytes] = {}
 

@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 from lienthong.errors import SegmentTampered
 from lienthong.faults import shown
@@ -15,7 +14,7 @@ from lienthong.keyindex import NO_KEY, Sidecar, build
 from lienthong.merkle import leaf_hashes
 from lienthong.segment import Segment, pack, unpack
 from lienthong.staging.guarded import guarded
-from lienthong.staging.indexes import Indexes
+from lienthong.staging.indexes import Files, Indexes
 from lienthong.staging.remote import file_system
 from lienthong.staging.shelf import reuse, reuse_object
 
@@ -24,20 +23,6 @@ GONE = (
     "(lienthong evidence acts); a delivery in doubt is settled by hand: lienthong delivery resolve"
 )
 """What to look at where bytes are no longer in the store."""
-
-
-class _Files(Protocol):
-    """What a store needs of a file system."""
-
-    def read(self, name: str) -> bytes: ...
-
-    def exists(self, name: str) -> bool: ...
-
-    def reuse(self, name: str) -> bool: ...
-
-    def write(self, name: str, data: bytes, *, durable: bool = True) -> None: ...
-
-    def sync(self, names: Iterable[str]) -> None: ...
 
 
 class SegmentStore:
@@ -49,7 +34,7 @@ class SegmentStore:
     it can be made again.
     """
 
-    def __init__(self, files: _Files, url: str) -> None:
+    def __init__(self, files: Files, url: str) -> None:
         self._files = files
         self._indexes = Indexes(files, url)
         self.url = url
@@ -57,7 +42,7 @@ class SegmentStore:
     @classmethod
     def open(cls, url: str) -> SegmentStore:
         """Open a store by path or fsspec URL (``s3://bucket/prefix``)."""
-        files: _Files
+        files: Files
         if "://" not in url or url.startswith("file://"):
             files = _LocalFiles(Path(url.removeprefix("file://")))
         else:

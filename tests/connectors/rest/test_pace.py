@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from lienthong.connector import Context, Question, ReadRequest
-from lienthong.errors import InvalidExchange, RateLimited, Unavailable
+from lienthong.errors import InvalidExchange, Misconfigured, RateLimited, Unavailable
 from lienthong_connectors.http.pace import Pace
 from lienthong_connectors.http.rate import RateLimit
 from lienthong_connectors.rest import OffsetPaging, RestLookup, RestSource, RestTarget
@@ -300,3 +300,16 @@ def test_closing_ends_what_waits_for_its_turn(agency: Any) -> None:
 def test_limits_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(InvalidExchange, match="rates"):
         RateLimit(**wrong)
+
+
+def test_a_folder_that_cannot_be_written(clock: Clock) -> None:
+    """Before a request it is the deployment's matter; an answer that is there is not made a failure by it.
+
+    For a delivery that would mean to send it again.
+    """
+    pace = Pace("c", Path("/dev/null/cache/pace.json"), clock)
+    with pytest.raises(Misconfigured) as caught:
+        ask(pace, clock, SECOND)
+    assert caught.value.where == "/dev/null/cache/pace.json"
+    assert pace.heard(200, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "30"}) is None
+    assert pace.heard(429, {"Retry-After": "30"}) == 30

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import json
 import os
@@ -303,6 +304,25 @@ def test_a_delivery_whose_answer_is_a_broken_package_is_unknown(told: Any, store
     told.headers, told.body = {"Content-Type": "multipart/related; boundary=B"}, GOOD[:-100]
     with pytest.raises(OutcomeUnknown, match="cannot be read"):
         deliver(connection, store, [{"id": "1", "photo": put(store)}])
+
+
+def test_a_delivery_whose_answer_cannot_be_kept_is_unknown(
+    told: Any, store: BlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Our disk is full when the answer's attachment arrives: the target has taken the record all the same."""
+    known, connection = put(store), answered(told)
+
+    def full(*_args: object, **_kwargs: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    told.headers = {"Content-Type": 'multipart/related; boundary=B; start="<root>"'}
+    first = b"--B\r\nContent-Type: image/png\r\nContent-ID: <p>\r\n\r\n" + PHOTO + b"\r\n"
+    told.body = first + package(OK.decode())  # what stands before the envelope is stored at once
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OutcomeUnknown, match="cannot be kept") as caught:
+        deliver(connection, store, [{"id": "1", "photo": known}])
+    assert "make room" in caught.value.hint
+    assert len(told.requests) == 1
 
 
 def test_a_tampered_attachment_stops_the_delivery_before_it_leaves(
