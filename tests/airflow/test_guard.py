@@ -138,6 +138,22 @@ def test_what_people_wrote_is_kept_and_our_note_goes_when_it_is_no_longer_true(
     assert succeed(run).note == "ask Lan"
 
 
+@pytest.mark.parametrize(("stand", "state"), [("settled", "success"), ("open", "failed")])
+def test_a_run_outside_a_session_is_judged_without_a_note(
+    stands: dict[str, Any], stand: str, state: str
+) -> None:
+    """As `airflow dags test` runs it."""
+    from sqlalchemy.orm.exc import DetachedInstanceError
+
+    class Detached(Run):
+        @property
+        def note(self) -> str | None:
+            raise DetachedInstanceError
+
+    stands["one manual__1@nightly"] = stand
+    assert succeed(Detached("one")).state == state
+
+
 @pytest.mark.parametrize(("word", "state"), [(True, "success"), (False, "failed")])
 def test_where_the_ledger_is_silent_airflows_own_word_counts(
     stands: dict[str, Any], monkeypatch: pytest.MonkeyPatch, word: bool, state: str

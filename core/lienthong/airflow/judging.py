@@ -13,6 +13,8 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from sqlalchemy.orm.exc import DetachedInstanceError
+
 from lienthong.airflow.marks import NOTE, NotWritten, who_and_why, write_mark
 from lienthong.airflow.runs import run_key
 from lienthong.errors import LienThongError
@@ -104,8 +106,14 @@ def _fail(dag_run: DagRun, note: str, reason: str) -> None:
 
 
 def _write_note(dag_run: DagRun, ours: str) -> None:
-    """Put our note, "" for none, after what people wrote, in place of an earlier one of ours."""
-    before = str(dag_run.note or "")
+    """Put our note, "" for none, after what people wrote, in place of an earlier one of ours.
+
+    ``airflow dags test`` judges a DAG run outside a session: it has no note then.
+    """
+    try:
+        before = str(dag_run.note or "")
+    except DetachedInstanceError:
+        return
     theirs = before.partition(NOTE)[0].rstrip()
     text = "\n\n".join(part for part in (theirs, ours) if part)[:_LONGEST_NOTE]
     if text == before:
