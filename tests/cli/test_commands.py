@@ -18,6 +18,7 @@ from lienthong import Delivery
 from lienthong.cli import main
 from lienthong.connector import TargetCapabilities
 from lienthong.errors import OutcomeUnknown
+from lienthong.ledger.acts import acts
 from lienthong.pipeline import RunRequest, run_exchange
 from lienthong.pipeline.acts import act
 from lienthong.signing import KeyRing
@@ -288,10 +289,6 @@ def test_a_cursor_is_shown_set_and_taken_back(
     bench: Bench, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`cursor set` and `rewind` want to know who and why, check the value, and sign before they change."""
-    signed: list[dict[str, Any]] = []
-    acts = ModuleType("lienthong.pipeline.acts")
-    acts.act = lambda bus, **told: signed.append(told)  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "lienthong.pipeline.acts", acts)
     monkeypatch.setattr("lienthong.cli.exchanges.one_exchange", lambda *_: bench.plan().exchange)
     kept = bench.bus.journal.cursor("units").value
     assert kept is not None and kept in run("cursor", "show")[1]
@@ -299,9 +296,16 @@ def test_a_cursor_is_shown_set_and_taken_back(
     code, out, _ = run("cursor", "rewind", "x.py", "--back", "2h", *why)
     assert code == 0 and "2025-12-31T22" in out
     assert run("cursor", "set", "x.py", "2026-01-01T00:00:05+07:00", *why)[0] == 0
-    assert json.loads(run("cursor", "show", "--exchange", "units", "--json")[1])["cursor"].endswith(":05+07:00")
-    for wrong in (("set", "x.py", "hôm qua"), ("rewind", "x.py", "--back", "soon"), ("rewind", "x.py", "--back", "5")):
+    assert json.loads(run("cursor", "show", "--exchange", "units", "--json")[1])["cursor"].endswith(
+        ":05+07:00"
+    )
+    for wrong in (
+        ("set", "x.py", "hôm qua"),
+        ("rewind", "x.py", "--back", "soon"),
+        ("rewind", "x.py", "--back", "5"),
+    ):
         assert run("cursor", *wrong, *why)[0] == 2
     assert run("cursor", "set", "x.py", kept, "--by", " ", "--why", "x")[0] == 2
-    assert [told["name"] for told in signed] == ["cursor.rewind", "cursor.set"]
-    assert signed[0]["who"] == "Trực ban" and signed[0]["subject"]["from"] == kept
+    signed = acts(bench.bus.ledger, exchange="units")
+    assert [told.name for told in signed] == ["cursor.rewind", "cursor.set"]
+    assert signed[0].who == "Trực ban" and signed[0].subject["from"] == kept

@@ -50,9 +50,9 @@ def _add_who(parser: argparse.ArgumentParser) -> None:
 
 
 def _show(args: argparse.Namespace) -> int:
-    from lienthong.cli.deployment import open_bus
+    from lienthong.cli.deployment import open_archive
 
-    found = open_bus().journal.cursors(args.exchange)
+    found = open_archive().journal.cursors(args.exchange)
     for exchange, at in found.items():
         if args.json:
             sys.stdout.write(json.dumps({"exchange": exchange, "cursor": at.value, "run": at.run}) + "\n")

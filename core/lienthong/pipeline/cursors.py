@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 from typing import Any
 
 from lienthong.datasets.cursor import CursorOrder, Overlap
 from lienthong.errors import Misconfigured
 from lienthong.ledger import Cursor
+from lienthong.pipeline.acts import act
 from lienthong.pipeline.beginning import TOLERANCE
 from lienthong.pipeline.bus import Bus
 from lienthong.pipeline.plan import Plan
@@ -87,4 +87,4 @@ def _ends(order: CursorOrder, before: str | None, after: str) -> dict[str, str]:
 
 def _signed(bus: Bus, **told: Any) -> None:
     """Enter into the ledger what a person is about to do."""
-    import_module("lienthong.pipeline.acts").act(bus, run="", **told)
+    act(bus, run="", **told)
