@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,10 @@ from memory_bus import SYSTEMS, MemoryTarget, OpenMemory, System, unit
 
 from lienthong import Delivery, Target
 from lienthong.connector import TargetCapabilities
-from lienthong.errors import InvalidExchange, OutcomeUnknown, StaleRun, Unavailable
+from lienthong.errors import InvalidExchange, OutcomeUnknown, SegmentTampered, StaleRun, Unavailable
 from lienthong.ledger.key_levels import KeyLevels
 from lienthong.pipeline import RunRequest, pull, push, run_exchange, settle, transform, validate
+from lienthong.pipeline.compacting import maintain
 from lienthong.pipeline.replay import repair, replay, replay_items
 from lienthong.pipeline.staging_run import run_from_staging
 from lienthong.pipeline.versions import scope_of
@@ -321,3 +323,30 @@ def test_a_settled_run_pushed_again_sends_nothing(bench: Bench) -> None:
         parts = [step(bench.bus, plan, request, part) for part in parts]
     settle(bench.bus, plan, request)
     assert len(bench.target.batches) == sent
+
+
+def test_lost_indexes_stop_a_run_until_a_person_gives_them_up(bench: Bench) -> None:
+    """Staging is gone for ever: the run says so, and with `resend` it forgets and sends."""
+    bench.source.offers = [unit(n) for n in range(1, 6)]
+    go(bench, "r1")
+    shutil.rmtree(bench.bus.config.home / "staging")
+    bench.source.offers = [unit(n, TenDonVi="mới") for n in range(1, 6)]
+    again = "2020-01-01T00:00:00+07:00"
+    with pytest.raises(SegmentTampered, match="no longer known"):
+        go(bench, "r2", since=again)
+    assert go(bench, "r3", since=again, resend=True) == {"pulled": 5, "acknowledged": 5}
+    assert go(bench, "r4", since=again) == {"pulled": 5, "unchanged": 5}
+
+
+def test_maintenance_compacts_to_one_level(bench: Bench) -> None:
+    """Afterwards one file says what the target has, and files that nothing needs are gone."""
+    for run in range(12):
+        bench.source.offers = [unit(n, TenDonVi=f"v{run}") for n in range(run, run + 3)]
+        go(bench, f"r{run}", since="2020-01-01T00:00:00+07:00")
+    merges, removed = maintain(bench.bus, time.time() + 60)
+    scope = scope_of(bench.plan().exchange, bench.plan().produces.name)
+    assert merges >= 1 and len(KeyLevels(bench.bus.database).levels(scope)) == 1
+    assert len(list((bench.bus.config.home / "staging" / "levels").glob("*.kxl"))) == 1
+    bench.source.offers = [unit(n, TenDonVi=f"v{min(n, 11)}") for n in range(14)]
+    assert go(bench, "last", since="2020-01-01T00:00:00+07:00") == {"pulled": 14, "unchanged": 14}
+    assert removed >= 0

@@ -44,6 +44,11 @@ class KeyLevels:
             entered = upsert(connection, KEY_LEVELS, [row]).returning(_C.name)
             return connection.execute(entered).first() is not None
 
+    def forget(self, scope: str, name: str) -> None:
+        """Forget a level file that is lost for ever."""
+        with self._database.write() as connection:
+            connection.execute(delete(KEY_LEVELS).where(_C.scope == scope, _C.name == name))
+
     def names(self) -> set[str]:
         """Return the names of all level files that some scope needs; housekeeping keeps only these."""
         with self._database.read() as connection:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from lienthong.ledger.db import Database
 from lienthong.ledger.delivery_rows import select_deliveries, state_of
@@ -25,6 +25,17 @@ class Scopes:
         with self._database.read() as connection:
             rows = connection.execute(wanted.order_by(_D.taken, _D.id)).all()
         return [state_of(row._asdict()) for row in rows]
+
+    def names(self) -> list[str]:
+        """Return all scopes into which something was delivered."""
+        wanted = select(_D.scope).where(_D.scope != "", _D.taken.is_not(None)).distinct().order_by(_D.scope)
+        with self._database.read() as connection:
+            return list(connection.execute(wanted).scalars())
+
+    def forget(self, id_: str) -> None:
+        """Forget what a delivery brought to its scope: its key index is lost for ever."""
+        with self._database.write() as connection:
+            connection.execute(update(DELIVERIES).where(_D.id == id_).values(taken=None))
 
     def in_doubt(self, scope: str) -> list[DeliveryState]:
         """Return the deliveries that were sent and have no final answer."""

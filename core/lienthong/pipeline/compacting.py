@@ -10,6 +10,7 @@ from lienthong.ledger.scopes import Scopes
 from lienthong.pipeline.bus import Bus
 from lienthong.staging import Taken
 from lienthong.staging import compact as merge_files
+from lienthong.staging.shelf import Shelf
 
 
 def compact_quietly(bus: Bus, scope: str) -> None:
@@ -37,6 +38,22 @@ def compact(bus: Bus, scope: str, *, wholly: bool = False) -> int:
         if not _merge(bus, levels, scope, what, waiting):
             return done
         done += 1
+
+
+def maintain(bus: Bus, unused_since: float) -> tuple[int, int]:
+    """Compact every scope wholly, and remove level files that nothing needs any more.
+
+    Those stored after ``unused_since`` (seconds since 1970) stay: a run may just be reading them. Returns how
+    many merges were done and how many files were removed.
+    """
+    merges = sum(compact(bus, scope, wholly=True) for scope in Scopes(bus.database).names())
+    needed, removed = KeyLevels(bus.database).names(), 0
+    for file in Shelf.open(bus.config.staging).listed("levels"):
+        name = file.name.rsplit("/", 1)[-1].split(".", 1)[0]
+        if name and name not in needed and file.stored_at < unused_since:
+            bus.levels.remove(name)
+            removed += 1
+    return merges, removed
 
 
 def _merge(bus: Bus, levels: KeyLevels, scope: str, what: Merge, waiting: list[Taken]) -> bool:

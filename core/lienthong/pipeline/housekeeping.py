@@ -20,6 +20,7 @@ from lienthong.ledger.holds import Hold, Holds
 from lienthong.ledger.retention import Retention, RunName
 from lienthong.pipeline.acts import act, check_said
 from lienthong.pipeline.bus import Bus
+from lienthong.pipeline.compacting import maintain
 from lienthong.records import canonical
 from lienthong.segment import unpack
 from lienthong.staging.shelf import UNFINISHED, Shelf, Stored
@@ -36,8 +37,9 @@ _DIGEST: Final = re.compile(rb"[0-9a-f]{64}")
 class Outlook:
     """What housekeeping removes, or has removed: figures, and what it keeps although it is as old.
 
-    ``before`` is the moment that divides old from young. ``kept`` counts segments by reason, ``damaged``
-    names segments, or segments whose key index, cannot be read: they stay, for investigation.
+    ``before`` is the moment that divides old from young. ``merges`` of key indexes were done, and so many
+    ``level_files`` of which nothing needs any more were removed. ``kept`` counts segments by reason,
+    ``damaged`` names segments, or segments whose key index, cannot be read: they stay, for investigation.
     """
 
     before: str
@@ -49,6 +51,8 @@ class Outlook:
     leftover_bytes: int = 0
     runs: int = 0
     checkpoints: int = 0
+    merges: int = 0
+    level_files: int = 0
     kept: dict[str, int] = field(default_factory=dict)
     damaged: list[str] = field(default_factory=list)
 
@@ -100,6 +104,7 @@ def tidy(bus: Bus, older_than: timedelta, *, who: str, why: str, at: datetime | 
             )
         _remove(bus, shelf, outlook, portion, sound)
         bus.progress("housekeeping", number + 1, None)
+    outlook.merges, outlook.level_files = maintain(bus, found.moment)
     bus.audit("housekeeping", ", ".join(f"{name} {n}" for name, n in outlook.as_dict().items() if n))
     return outlook
 

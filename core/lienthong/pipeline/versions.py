@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from lienthong.errors import OutcomeUnknown
+from lienthong.errors import OutcomeUnknown, SegmentTampered
 from lienthong.exchange import Exchange
-from lienthong.keyindex import KEY, NO_KEY, KeyHasher, Sidecar, key_id
+from lienthong.keyindex import KEY, NO_KEY, KeyHasher, Level, Sidecar, key_id
 from lienthong.keyindex.keys import require_one_key
 from lienthong.keyindex.levels import SHORT, LevelFile
 from lienthong.ledger.fencing import Seen
@@ -92,17 +92,46 @@ class Versions:
             compact(self.bus, self.scope)
             return self.look()
         ours = scopes.unsettled(self.plan.exchange.id, self.request.run)
+        others = [item for item in taken if item.owner != self.request.run and item.segment.index]
         self._recent = [
-            self._taken_by(item, item.owner if self._inherits(item, ours) else "")
-            for item in taken
-            if item.owner != self.request.run and item.segment.index
+            found
+            for item in others
+            if (found := self._known(item, item.owner if self._inherits(item, ours) else "")) is not None
         ]
-        self._levels = [self.bus.levels.open(level.name) for level in levels]
+        self._levels = [file for level in levels if (file := self._open(level)) is not None]
         self._doubts = doubts
         self._used = {file.key_id for file in self._levels} | {made_under for made_under, _ in self._recent}
         newest = max((item.taken or 0 for item in taken), default=last)
         self.seen = Seen(self.scope, self.request.run, newest, frozenset(item.id for item in doubts))
         return None
+
+    def _open(self, level: Level) -> LevelFile | None:
+        """Open a level file; one that is lost is forgotten if a person wants everything sent again."""
+        try:
+            return self.bus.levels.open(level.name)
+        except SegmentTampered as error:
+            self._give_up(error, f"key level {level.name}")
+            KeyLevels(self.bus.database).forget(self.scope, level.name)
+            return None
+
+    def _known(self, item: DeliveryState, run: str) -> tuple[bytes, dict[bytes, Version]] | None:
+        """Return what a delivery brought; one whose index is lost is forgotten, as `_open` does it."""
+        try:
+            return self._taken_by(item, run)
+        except SegmentTampered as error:
+            self._give_up(error, f"delivery {item.id}")
+            Scopes(self.bus.database).forget(item.id)
+            return None
+
+    def _give_up(self, error: SegmentTampered, what: str) -> None:
+        if not self.request.resend:
+            raise SegmentTampered(
+                f"what the target has of some keys is no longer known: {error.message}",
+                where=what,
+                hint="restore the staging store; if it is lost for ever, `lienthong run --resend` forgets it "
+                "and sends what it pulls",
+            ) from None
+        self.bus.audit("push", f"{what}: forgotten, its key index is lost")
 
     def _inherits(self, item: DeliveryState, unsettled: frozenset[str]) -> bool:
         return item.exchange == self.plan.exchange.id and item.owner in unsettled
