@@ -65,6 +65,12 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "digest": ("Mã băm thoả thuận", "Digest of the agreement"),
     "signer": ("Người ký chứng cứ", "Evidence signed by"),
     "code": ("Phiên bản phần mềm", "Software version"),
+    "cursor": ("Mốc lấy mới", "Cursor"),
+    "cursor_unplaced": (
+        "giá trị mốc không hợp lệ hoặc không xếp được thứ tự",
+        "cursor values that are not valid or have no place",
+    ),
+    "cursor_ahead": ("giá trị mốc ở tương lai", "cursor values that lie in the future"),
     "counts": ("Số bản ghi", "Records"),
     "law": (LAW_VI, LAW_EN),
     **WORDS,

@@ -18,6 +18,7 @@ from lienthong import Delivery
 from lienthong.cli import main
 from lienthong.connector import TargetCapabilities
 from lienthong.errors import OutcomeUnknown
+from lienthong.ledger.acts import acts
 from lienthong.pipeline import RunRequest, run_exchange
 from lienthong.pipeline.acts import act
 from lienthong.signing import KeyRing
@@ -130,7 +131,7 @@ def test_deliveries_are_listed_and_resolved_by_hand(bench: Bench, run: Run) -> N
     bench.target.can = TargetCapabilities()
     bench.source.offers.append(unit(20))
     bench.target.answer_with = [OutcomeUnknown("cut", taken=True)]
-    plan = bench.plan(delivery=Delivery(batch=10, attempts=1))
+    plan = bench.plan(delivery=Delivery(batch=10, attempts=1, quarantine_above=0.5))
     with pytest.raises(OutcomeUnknown):
         run_exchange(bench.bus, plan, RunRequest("r2"))
     _, out, _ = run("delivery", "list", "--state", "unknown")
@@ -147,7 +148,7 @@ def test_who_said_that_nothing_was_taken_is_kept(bench: Bench, run: Run) -> None
     bench.target.can = TargetCapabilities()
     bench.source.offers.append(unit(20))
     bench.target.answer_with = [OutcomeUnknown("cut", taken=False)]
-    plan = bench.plan(delivery=Delivery(batch=10, attempts=1))
+    plan = bench.plan(delivery=Delivery(batch=10, attempts=1, quarantine_above=0.5))
     with pytest.raises(OutcomeUnknown):
         run_exchange(bench.bus, plan, RunRequest("r2"))
     (state,) = bench.bus.journal.deliveries(exchange="units", state="unknown")
@@ -282,3 +283,29 @@ def test_codes_of_national_services_are_printed(run: Run) -> None:
     code, _, said = run("codes", "bhyt")
     assert code == 2
     assert "bhxh" in said
+
+
+def test_a_cursor_is_shown_set_and_taken_back(
+    bench: Bench, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`cursor set` and `rewind` want to know who and why, check the value, and sign before they change."""
+    monkeypatch.setattr("lienthong.cli.exchanges.one_exchange", lambda *_: bench.plan().exchange)
+    kept = bench.bus.journal.cursor("units").value
+    assert kept is not None and kept in run("cursor", "show")[1]
+    why = ("--by", "Trực ban", "--why", "chạy lại")
+    code, out, _ = run("cursor", "rewind", "x.py", "--back", "2h", *why)
+    assert code == 0 and "2025-12-31T22" in out
+    assert run("cursor", "set", "x.py", "2026-01-01T00:00:05+07:00", *why)[0] == 0
+    assert json.loads(run("cursor", "show", "--exchange", "units", "--json")[1])["cursor"].endswith(
+        ":05+07:00"
+    )
+    for wrong in (
+        ("set", "x.py", "hôm qua"),
+        ("rewind", "x.py", "--back", "soon"),
+        ("rewind", "x.py", "--back", "5"),
+    ):
+        assert run("cursor", *wrong, *why)[0] == 2
+    assert run("cursor", "set", "x.py", kept, "--by", " ", "--why", "x")[0] == 2
+    signed = acts(bench.bus.ledger, exchange="units")
+    assert [told.name for told in signed] == ["cursor.rewind", "cursor.set"]
+    assert signed[0].who == "Trực ban" and signed[0].subject["from"] == kept

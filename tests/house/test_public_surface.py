@@ -20,7 +20,7 @@ SURFACE = {
         "ConnectorDescriptor", "Context", "EXPIRES", "Expiry", "Finding",
         "LookupSettings", "Malformed", "Option", "Page", "Question", "ReadRequest", "Receipt",
         "RecordLookup", "RecordSource", "RecordTarget", "SourceCapabilities", "SourceSettings", "Spoken",
-        "TargetCapabilities", "TargetSettings", "account_expiry", "connector", "connector_kinds",
+        "Stand", "TargetCapabilities", "TargetSettings", "account_expiry", "connector", "connector_kinds",
         "expiries_of", "option",
     },
     "lienthong.signing": {"KeyRing", "LocalSigner", "Signer", "TrustStore", "Verified"},

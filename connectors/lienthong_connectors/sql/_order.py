@@ -112,7 +112,8 @@ def ordered_cursor(link: Link, table: Any, name: str, request: ReadRequest, wher
 
 def stand_of(link: Link, table: Any, column: Ordered) -> Stand:
     """Return the database's clock and the largest value of the cursor's column."""
-    found = rows_of(link, sa.select(sa.func.max(column.by)).select_from(table))
+    by = sa.type_coerce(column.by, sa.types.NullType())  # as the driver gives it, without rounding
+    found = rows_of(link, sa.select(sa.func.max(by)).select_from(table))
     high = found[0][0] if found else None
     return Stand(_clock(link), plain(high) if high is not None else None)
 

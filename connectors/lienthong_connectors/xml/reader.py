@@ -197,12 +197,14 @@ class RecordReader:
         self._tag, self._members = stack[begins]
         del stack[begins:]
 
-    def _scan(self, region: str) -> str:  # noqa: C901, PLR0912 - a call per branch costs a third
-        """Make members of a region that begins with a tag and ends before one.
+    def _sunk(self, piece: str, pieces: Iterator[str]) -> str:
+        """Give up a record that nests too deep; return the region from a piece on."""
+        self._sink(TOO_DEEP)
+        return "<" + "<".join((piece, *pieces))
 
-        Return what is left of it where a record had to be given up. This is the hot loop: inside
-        records, known elements are handled here without a call.
-        """
+    def _scan(self, region: str) -> str:  # noqa: C901, PLR0912 - a call per branch costs a third
+        """Make members of a region of whole tags; return what is left where a record is given up."""
+        # the hot loop: inside records, known elements are handled here without a call
         stack, depth, amp = self._stack, self._depth, "&" in region
         pieces = iter(region.split("<"))
         tag, members = self._tag, self._members
@@ -231,8 +233,7 @@ class RecordReader:
                 else:
                     stack.append((tag, members))
                     if len(stack) > depth:
-                        self._sink(TOO_DEEP)
-                        return "<" + "<".join((following, *pieces))
+                        return self._sunk(following, pieces)
                     tag, members, kids, piece = kid, {}, kid.kids, following
             elif name[:1] == "/":
                 done, value = tag, members
@@ -247,8 +248,7 @@ class RecordReader:
             else:
                 tag, members, piece = self._start(piece, pieces, tag, members)
                 if len(stack) > depth:
-                    self._sink(TOO_DEEP)
-                    return "<" + "<".join((piece or "", *pieces))
+                    return self._sunk(piece or "", pieces)
                 kids = tag.kids if self._inside else _NONE
         self._tag, self._members = tag, members
         return ""

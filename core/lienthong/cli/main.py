@@ -31,6 +31,7 @@ def build_parser(wanted: str = "") -> argparse.ArgumentParser:
         catalogue,
         codes,
         connectors,
+        cursors,
         deliveries,
         evidence,
         keys,
@@ -51,7 +52,7 @@ def build_parser(wanted: str = "") -> argparse.ArgumentParser:
         "--debug", action="store_true", help="print the traceback of what is unexpected (may hold data)"
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    ours = (run, runs, quarantine, deliveries, evidence, upkeep, keys)
+    ours = (run, runs, quarantine, deliveries, cursors, evidence, upkeep, keys)
     modules = (*ours, catalogue, connectors, codes, sandbox, replay)
     for module in modules:
         module.add_commands(commands)

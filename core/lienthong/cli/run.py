@@ -161,12 +161,16 @@ def _tell_of_recording(recorder: Recorder, path: Path) -> None:
 def _summary(settled: Settled, seconds: float, *, as_json: bool) -> None:
     if as_json:
         counts = {name: settled.counts.get(name, 0) for name in COUNTS}
-        _print_json(
-            {**counts, "seconds": round(seconds, 3), "run_id": settled.run, "exchange": settled.exchange}
-        )
+        cursor = {"since": settled.since, "cursor": settled.cursor, **settled.odd}
+        run = {"seconds": round(seconds, 3), "run_id": settled.run, "exchange": settled.exchange}
+        notices = {"notices": [dict(one) for one in settled.notices]} if settled.notices else {}
+        shown = {name: value for name, value in cursor.items() if value is not None}
+        _print_json({**counts, **run, **shown, **notices})
         return
     from rich.console import Console
     from rich.table import Table
+
+    from lienthong.pipeline.moved import odd_lines
 
     table = Table(title=f"{settled.exchange}, run {settled.run}")
     for name in (*COUNTS, "seconds"):
@@ -176,6 +180,12 @@ def _summary(settled: Settled, seconds: float, *, as_json: bool) -> None:
     console.print(table)
     if settled.nothing_new:
         console.print("Nothing new since the last run.")
+    if settled.cursor is not None:
+        console.print(f"Cursor: {settled.since or 'none'} → {settled.cursor}", highlight=False)
+    for line in odd_lines(settled.odd):
+        console.print(f"[yellow]{line}[/yellow]")
+    for notice in settled.notices:
+        console.print(f"[yellow]{notice['vi']} / {notice['en']}[/yellow]")
     console.print(f"Evidence: ledger entry {settled.evidence['sequence']}, {settled.evidence['hash']}")
 
 

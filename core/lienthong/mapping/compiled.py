@@ -16,7 +16,7 @@ from lienthong.exchange import Text
 from lienthong.mapping.faults import Fault
 from lienthong.mapping.rules import Labelled, Program, copies, plain_copy, step_of
 from lienthong.mapping.static import Scope, check_rules, required
-from lienthong.records import Record, canonical, digest, key_of
+from lienthong.records import Record, canonical, digest
 
 _WORDS = {"from", "to", "title", "rules", "lookup"}
 _BROKEN = Reason(
@@ -53,15 +53,15 @@ class CompiledMapping:
         self, records: Sequence[bytes]
     ) -> tuple[list[bytes], list[tuple[int, tuple[Reason, ...]]]]:
         """Return the canonical bytes made of a segment's records, and (index, reasons) of the refused."""
-        made, _, refused = self.apply_keyed(records, ())
+        made, _, refused = self.apply_all(records)
         return made, refused
 
-    def apply_keyed(
-        self, records: Sequence[bytes], key: Sequence[str]
-    ) -> tuple[list[bytes], list[str], list[tuple[int, tuple[Reason, ...]]]]:
-        """Return what `apply_many` does and, between, the keys of what was made, by some key fields."""
+    def apply_all(
+        self, records: Sequence[bytes]
+    ) -> tuple[list[bytes], list[Record], list[tuple[int, tuple[Reason, ...]]]]:
+        """Return what `apply_many` does and, between, what was made as decoded records."""
         made: list[bytes] = []
-        keys: list[str] = []
+        decoded: list[Record] = []
         refused: list[tuple[int, tuple[Reason, ...]]] = []
         run, loads = self._program.run, orjson.loads
         for index, data in enumerate(records):
@@ -69,10 +69,10 @@ class CompiledMapping:
                 record = loads(data)
                 mapped = run(record, record)
                 made.append(canonical(mapped))
-                keys.append(key_of(mapped, key))
+                decoded.append(mapped)
             except (Fault, Refused, ProtocolViolation, orjson.JSONDecodeError, AttributeError) as error:
                 refused.append((index, self._why(data, error)))
-        return made, keys, refused
+        return made, decoded, refused
 
     def as_dict(self) -> dict[str, Any]:
         """Return the mapping as its file says it; `Mapping.compile` takes it back."""

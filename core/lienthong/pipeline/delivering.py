@@ -158,8 +158,10 @@ class Delivering:
                     self._tell(state, not_sent)
                     return passed
                 lines = [line for line in range(len(records)) if line not in left_out]
+                kinds: dict[str, Any] = dict(not_sent)
+                leaving = replace(state, **kinds)
                 found = Answer(len(records))
-                return self._record(state, self._send_lines(state, records, lines, found, not_sent))
+                return self._record(leaving, self._send_lines(leaving, records, lines, found, not_sent))
             except Moved:
                 self.versions.look()
 
@@ -308,9 +310,8 @@ class Delivering:
 
     def _note(self, state: DeliveryState, answer: Answer) -> tuple[DeliveryState, list[int]]:
         """Write an answer into the journal; return the delivery and the lines whose fate is open."""
-        current = self.journal.delivery(state.id)
         open_lines = sorted((answer.unknown | answer.absent) - answer.refused.keys())
-        sent = answer.total - len(current.unsent)
+        sent = answer.total - len(state.unsent)
         refused_all = sent > 0 and len(answer.refused) == sent
         noted = self.journal.answered(
             state.id,

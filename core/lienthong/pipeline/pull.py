@@ -16,12 +16,12 @@ from lienthong.pipeline.calm import calm
 from lienthong.pipeline.cutting import SEGMENT_BYTES
 from lienthong.pipeline.health import check_health, clock_notices, heed
 from lienthong.pipeline.hold import held
-from lienthong.pipeline.keys import write_by_key, write_keyed
+from lienthong.pipeline.keys import key_texts, write_by_key, write_keyed
 from lienthong.pipeline.odd import RECORD_BYTES, too_large, unreadable, wrapped
 from lienthong.pipeline.parts import Part, RunRequest, grouped
 from lienthong.pipeline.plan import Plan
 from lienthong.pipeline.refusals import Refusal, keep_refusals
-from lienthong.records import canonical, key_of
+from lienthong.records import canonical
 from lienthong.segment import Segment
 
 
@@ -161,20 +161,27 @@ def _read(
 
 
 def _take_page(plan: Plan, progress: _Progress, page: Page, buffer: _Buffer) -> None:
-    key, numbers = plan.dataset.key, getattr(page, "numbers", ())
+    odd: dict[int, Refusal] = {}
+    made: list[bytes] = []
     for place, record in enumerate(page.records):
         try:
-            data = canonical(record)
+            made.append(canonical(record))
         except ProtocolViolation:
-            buffer.broken.append(unreadable(record))
-            continue
-        if len(data) > RECORD_BYTES:
-            buffer.broken.append(too_large(data))
-            continue
-        buffer.records.append(data)
-        buffer.keys.append(key_of(record, key) if isinstance(record, dict) else "")
-        buffer.numbers += numbers[place : place + 1]
-        buffer.size += len(data)
+            made.append(b"")
+            odd[place] = unreadable(record)
+    sizes = list(map(len, made))
+    if max(sizes, default=0) > RECORD_BYTES:
+        odd |= {place: too_large(made[place]) for place, size in enumerate(sizes) if size > RECORD_BYTES}
+    records, numbers = page.records, getattr(page, "numbers", ())
+    if odd:
+        kept = [place for place in range(len(made)) if place not in odd]
+        made, records = [made[place] for place in kept], [records[place] for place in kept]
+        numbers = [numbers[place] for place in kept] if numbers else ()
+        buffer.broken += [odd[place] for place in sorted(odd)]
+    buffer.records += made
+    buffer.keys += key_texts(records, plan.dataset)
+    buffer.numbers += numbers
+    buffer.size += sum(map(len, made))
     buffer.broken += map(wrapped, page.malformed)
     for name, value in page.notes.items():
         counted = isinstance(value, bool) and value

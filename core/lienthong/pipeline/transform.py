@@ -14,7 +14,7 @@ from lienthong.pipeline.bus import Bus
 from lienthong.pipeline.calm import calm
 from lienthong.pipeline.cutting import write_cut
 from lienthong.pipeline.hold import held
-from lienthong.pipeline.keys import index_of, keep_lines, write_keyed
+from lienthong.pipeline.keys import index_of, keep_lines, key_texts, write_keyed
 from lienthong.pipeline.odd import RECORD_BYTES, TOO_LARGE
 from lienthong.pipeline.parts import Part, RunRequest
 from lienthong.pipeline.plan import Plan
@@ -110,15 +110,19 @@ def _map(
     """
     if plan.mapping is None:
         return keep_lines(bus, sidecar, records, lines), []
-    mapped, keys, failed = plan.mapping.apply_keyed(records, plan.produces.key)
-    lost, numbers = {line for line, _ in failed}, sidecar.numbers()
+    mapped, decoded, failed = plan.mapping.apply_all(records)
+    keys, numbers = key_texts(decoded, plan.produces), sidecar.numbers()
+    lost = {line for line, _ in failed}
     places = [place for place in range(len(records)) if place not in lost]
-    large = {at for at, data in enumerate(mapped) if len(data) > RECORD_BYTES}
+    large = {at for at, size in enumerate(map(len, mapped)) if size > RECORD_BYTES}
     failed += [(places[at], (TOO_LARGE,)) for at in sorted(large)]
     kept = [at for at in range(len(mapped)) if at not in large]
-    versions = [numbers[lines[places[at]]] for at in kept]
     written = write_keyed(
-        bus, plan.produces, [mapped[at] for at in kept], [keys[at] for at in kept], versions
+        bus,
+        plan.produces,
+        [mapped[at] for at in kept],
+        [keys[at] for at in kept],
+        [numbers[lines[places[at]]] for at in kept],
     )
     return written, sorted(failed)
 

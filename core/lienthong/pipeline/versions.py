@@ -178,7 +178,7 @@ class Versions:
         """Return a segment's keys under every secret in use here; records are read for former ones only."""
         if self._used <= {sidecar.key_id, NO_KEY}:
             return {sidecar.key_id: {row[_KEY]: row[_KEY] for row in sidecar.by_line()}}
-        records = map(parse, self.bus.store.read(segment))
+        records = list(map(parse, self.bus.store.read(segment)))
         return self.names_of(key_texts(records, self.plan.produces))
 
     def _check_doubts(self, segment: Segment, sidecar: Sidecar, superseded: frozenset[int]) -> None:

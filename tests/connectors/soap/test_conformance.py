@@ -415,10 +415,10 @@ class TestRpcShelf(TestShelf):
             yield shelf, port
 
     @pytest.fixture
-    def settings(self, tmp_path: Path) -> SoapTarget:
+    def settings(self, patience: float, tmp_path: Path) -> SoapTarget:
         path = tmp_path / "shelf.wsdl"
         path.write_text(_shelf_wsdl(self.style))
-        settings = TestShelf.settings.__wrapped__(self)  # type: ignore[attr-defined]  # the fixture's function
+        settings = TestShelf.settings.__wrapped__(self, patience)  # type: ignore[attr-defined]  # the fixture's function
         security = WsSecurity(sign=False, verify=None, username_token="digest")
         if self.style == "rpc":
             dash = {"bad": "$record.bad|default:-"}
