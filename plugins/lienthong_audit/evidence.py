@@ -66,6 +66,7 @@ class RunEvidence:
     more_refused: int = 0
     agreement: dict[str, Any] = field(default_factory=dict)
     closed: Closed | None = None
+    unsettled: bool = False
 
     @property
     def first(self) -> dict[str, Any]:
@@ -80,7 +81,12 @@ class RunEvidence:
 
     @property
     def settled(self) -> dict[str, Any]:
-        """The last settle statement, empty where the run has not settled."""
+        """The last settle statement, empty where the run has not settled.
+
+        One that was signed before another run overtook it settles nothing: the journal says so.
+        """
+        if self.unsettled:
+            return {}
         payloads = (entry.payload for entry in reversed(self.entries))
         return next((payload for payload in payloads if payload.get("step") == "settle"), {})
 
@@ -124,7 +130,7 @@ class Archive:
         """Return the evidence of one exchange in a DAG run, None where the ledger does not know it."""
         run = run_key(dag_id, run_id, exchange)
         entries = tuple(self.bus.ledger.entries(run=run, exchange=exchange))
-        opened, closed = self._standing(exchange, run)
+        opened, unsettled, closed = self._standing(exchange, run)
         if not entries and not opened:
             return None
         whole = [entry for entry in entries if not entry.damaged]
@@ -141,17 +147,19 @@ class Archive:
             more_refused=max(len(items) - MOST_ROWS, 0),
             agreement=self._agreement(whole),
             closed=closed,
+            unsettled=unsettled,
         )
 
-    def _standing(self, exchange: str, run: str) -> tuple[bool, Closed | None]:
-        """Return whether a run was opened, and who closed it."""
+    def _standing(self, exchange: str, run: str) -> tuple[bool, bool, Closed | None]:
+        """Return whether a run was opened, whether the journal has it unsettled, and who closed it."""
         c = RUNS.c
-        wanted = select(c.closed_at, c.closed_by, c.closed_why).where(c.exchange == exchange, c.run == run)
+        wanted = select(RUNS).where(c.exchange == exchange, c.run == run)
         with self.bus.database.read() as connection:
             row = connection.execute(wanted).one_or_none()
-        if row is None or row.closed_at is None:
-            return row is not None, None
-        return True, Closed(row.closed_at, row.closed_by or "", row.closed_why or "")
+        if row is None:
+            return False, False, None
+        by_whom = Closed(row.closed_at, row.closed_by or "", row.closed_why or "") if row.closed_at else None
+        return True, row.settled_at is None, by_whom
 
     def _agreement(self, entries: Sequence[Entry]) -> dict[str, Any]:
         for entry in reversed(entries):

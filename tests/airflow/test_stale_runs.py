@@ -53,6 +53,7 @@ def stale(server: Any) -> Told:
     crates.offer("new")
     second = crates.trigger()
     told.ended(crates, "second", second)
+    told.facts["before"] = crates.effects()
     crates.clear(first, only_failed=True)
     told.ended(crates, "first, cleared", first)
     told.facts["page"] = {lang: crates.page(first, lang) for lang in ("vi", "en")}
@@ -193,9 +194,9 @@ def _marked_in_push(crates: Crates, state: str) -> str:
     """Start a run, mark it while its push stands still, and see the process gone."""
     crates.hold("before")
     run = crates.trigger()
-    crates.until("push under way", lambda: crates.standing("before"))
+    task, _ = crates.until("push under way", lambda: crates.standing("before"))
     crates.mark_run(run, state)
-    crates.until("the end of the process", lambda: not crates.standing("before"))
+    crates.until("the end of the process", lambda: not Path(f"/proc/{task}").exists())
     crates.let_go("before")
     return run
 
@@ -252,8 +253,10 @@ def test_a_stale_run_is_not_green(told: Callable[[str], Told]) -> None:
 
 
 def test_a_stale_run_sends_nothing(told: Callable[[str], Told]) -> None:
-    """The target keeps what is newer; the old value never reaches it."""
-    assert [value for _, value, _ in told("stale").effects] == ["new", "new"]
+    """The target keeps what is newer; once a newer run has settled the old value does not reach it."""
+    story = told("stale")
+    assert [value for _, value, _ in story.facts["before"]] == ["new", "new"]
+    assert story.effects == story.facts["before"]
 
 
 def test_a_run_that_was_marked_failed_settles_after_its_failed_tasks_are_cleared(

@@ -69,8 +69,10 @@ class OpenCrate:
     def stand_still(self, place: str) -> None:
         """Wait as long as the test holds this place up; say who waits, again and again, in a file."""
         deadline = time.monotonic() + PATIENCE
+        fresh = self.file(f"{place}.{os.getpid()}")
         while self.file(place).exists() and time.monotonic() < deadline:
-            self.file(f"{place}.stands").write_text(f"{os.getpid()} {os.getppid()}")
+            fresh.write_text(f"{os.getpid()} {os.getppid()}")
+            fresh.replace(self.file(f"{place}.stands"))
             time.sleep(0.1)
 
     def read(self, request: ReadRequest) -> Iterator[Page]:
