@@ -115,6 +115,11 @@ class Deliveries:
                 free_at=at + (lease.seconds if lease else 0.0) + deadline,
             )
 
+    def check_sending(self, lease: Lease) -> None:
+        """Raise `StaleRun` or `LeaseLost` where a run may neither send nor settle any more."""
+        with self._database.read() as connection:
+            check_sending(connection, lease)
+
     def adopt(self, id: str, lease: Lease) -> DeliveryState:  # noqa: A002 - the delivery's own word
         """Take over a delivery in doubt, so that whoever sent it can note nothing about it any more.
 

@@ -33,23 +33,19 @@ def settle(bus: Bus, plan: Plan, request: RunRequest) -> Settled:
     what was sent, what was answered and the journal do not agree. The cursor moves only here, and never in
     a trial (dry run, limit) or a replay.
     """
-    started = now()
+    started, lease = now(), lease_of(bus)
+    if request.advances and lease is not None:
+        bus.journal.check_sending(lease)  # before anything is signed
     found = pulled(bus, plan, request)
-    counts = _counts(found, _pushed_parts(bus, plan, request))
-    _check_balance(plan, request, counts)
-    states = bus.journal.deliveries(exchange=plan.exchange.id, run=request.run)
-    if not request.dry_run:
-        check_journal(plan, request, counts, states)
-        ask_again(bus, plan, request, states)
+    counts = _checked(bus, plan, request, found)
     documents = _documents(bus, plan, request)
-    nothing_new = found.count == 0
+    state = bus.journal.run(plan.exchange.id, request.run)
+    moved = moved_cursor(plan, state, found, advances=request.advances)
     notes: dict[str, Any] = {
-        "nothing_new": nothing_new,
+        "nothing_new": not found.count,
         "dry_run": request.dry_run,
         "replay": request.replay,
     }
-    state = bus.journal.run(plan.exchange.id, request.run)
-    moved = moved_cursor(plan, state, found, advances=request.advances)
     work = Work("settle", started, counts, documents=documents, notes=notes | moved.noted(plan))
     evidence = attest(bus, plan, request, work)
     bus.journal.settle(
@@ -59,12 +55,11 @@ def settle(bus: Bus, plan: Plan, request: RunRequest) -> Settled:
         validators={**state.validators, **found.validators},
         counts=counts,
         advance=request.advances,
-        lease=lease_of(bus),
+        lease=lease,
         later=plan.order.later if plan.order is not None else None,
     )
     compact_quietly(bus, scope_of(plan.exchange, plan.produces.name))
-    bus.audit("settle", ", ".join(f"{name} {count}" for name, count in counts.items()))
-    for line in moved.lines():
+    for line in (", ".join(f"{name} {count}" for name, count in counts.items()), *moved.lines()):
         bus.audit("settle", line)
     return Settled(
         plan.exchange.id,
@@ -72,11 +67,22 @@ def settle(bus: Bus, plan: Plan, request: RunRequest) -> Settled:
         counts,
         evidence,
         moved.to,
-        nothing_new,
+        not found.count,
         moved.since,
         moved.odd,
         found.notes.get("notices", ()),
     )
+
+
+def _checked(bus: Bus, plan: Plan, request: RunRequest, found: Pulled) -> dict[str, int]:
+    """Return the run's counts, which must add up, and agree with the journal's."""
+    counts = _counts(found, _pushed_parts(bus, plan, request))
+    _check_balance(plan, request, counts)
+    if not request.dry_run:
+        states = bus.journal.deliveries(exchange=plan.exchange.id, run=request.run)
+        check_journal(plan, request, counts, states)
+        ask_again(bus, plan, request, states)
+    return counts
 
 
 def _pushed_parts(bus: Bus, plan: Plan, request: RunRequest) -> list[Part]:
