@@ -46,6 +46,25 @@ def test_a_connector_that_answers_for_other_records_fails_loudly(
     assert run_exchange(bench.bus, bench.plan(delivery=ONCE), RunRequest("r1")).counts["acknowledged"] == 10
 
 
+def test_an_answer_that_cannot_be_read_is_no_reason_to_send_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The target took the records and answered what no protocol knows: it is asked, not sent to again."""
+    bench.source.offers = [unit(n) for n in range(1, 4)]
+    first = OpenMemory.deliver
+
+    def odd(self: OpenMemory, batch: Batch) -> Answer:
+        first(self, batch)
+        raise ProtocolViolation("an answer without a result code")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(OpenMemory, "deliver", odd)
+        with pytest.raises(ProtocolViolation):
+            run_exchange(bench.bus, bench.plan(delivery=ONCE), RunRequest("r1"))
+    assert run_exchange(bench.bus, bench.plan(delivery=ONCE), RunRequest("r1")).counts["acknowledged"] == 3
+    assert list(bench.target.effects.values()) == [1, 1, 1]
+
+
 def test_a_target_that_says_absent_of_what_was_just_sent_leaves_it_unknown(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -161,7 +161,8 @@ class RecordTarget(Protocol):
         """Send a batch once.
 
         Raises `OutcomeUnknown` where the request may have been taken, another `Transient` only
-        where it surely was not, `Permanent` or `Misconfigured` where the whole batch is refused. A
+        where it surely was not, `Permanent` or `Misconfigured` where the whole batch is refused;
+        `ProtocolViolation` is read as an answer that tells nothing, and the target will be asked. A
         target that accepts now and works later answers with all records unknown and ``ask_after``.
         """
         ...

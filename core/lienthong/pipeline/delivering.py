@@ -287,11 +287,11 @@ class Delivering:
             self.bus.hold.check()
             answer = self.target.deliver(batch)
             _check_answer(answer, len(batch.records), state.id)
-        except (OutcomeUnknown, Tampered, _Unsound) as error:
-            # what is forged, or does not add up, says nothing about what was taken
+        except (OutcomeUnknown, Tampered, ProtocolViolation):
+            # an answer that is forged, cannot be read or does not add up says nothing about what was taken
             self.bus.audit("push", f"delivery {state.id}: outcome unknown, the target will be asked")
             self._note(state, replace(found, unknown=found.unknown | frozenset(lines)))
-            raise error.plain() if isinstance(error, _Unsound) else error from None
+            raise
         except LienThongError:
             self.journal.withdrawn(state.id, lease=self.lease)
             raise
@@ -336,20 +336,12 @@ def denied(bus: Bus, target: RecordTarget, dataset: Dataset, state: DeliveryStat
     return len(answer.absent - state.unsent - state.refused.keys())
 
 
-class _Unsound(ProtocolViolation):
-    """An answer that does not give each record exactly one verdict."""
-
-    def plain(self) -> ProtocolViolation:
-        """Return the error as everybody else knows it."""
-        return ProtocolViolation(self.message, where=self.where, hint=self.hint)
-
-
 def _check_answer(answer: Answer, sent: int, delivery: str) -> None:
     """Raise unless an answer speaks of exactly the records that it was asked about."""
     lines = [*answer.refused, *answer.absent, *answer.unknown]
     if answer.total == sent and len(set(lines)) == len(lines) and all(0 <= line < sent for line in lines):
         return
-    raise _Unsound(
+    raise ProtocolViolation(
         f"the connector answered for {answer.total} records with {len(lines)} verdicts, {sent} were sent",
         where=f"delivery {delivery}",
         hint="the connector is defective: every record needs exactly one verdict; the target will be asked",
