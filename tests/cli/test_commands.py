@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import stat
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 from memory_bus import Bench, memory_bench, unit
@@ -218,8 +221,14 @@ def test_a_cursor_is_shown_set_and_taken_back(
     code, out, _ = run("cursor", "rewind", "x.py", "--back", "2h", *why)
     assert code == 0 and "2025-12-31T22" in out
     assert run("cursor", "set", "x.py", "2026-01-01T00:00:05+07:00", *why)[0] == 0
-    assert json.loads(run("cursor", "show", "--exchange", "units", "--json")[1])["cursor"].endswith(":05+07:00")
-    for wrong in (("set", "x.py", "hôm qua"), ("rewind", "x.py", "--back", "soon"), ("rewind", "x.py", "--back", "5")):
+    assert json.loads(run("cursor", "show", "--exchange", "units", "--json")[1])["cursor"].endswith(
+        ":05+07:00"
+    )
+    for wrong in (
+        ("set", "x.py", "hôm qua"),
+        ("rewind", "x.py", "--back", "soon"),
+        ("rewind", "x.py", "--back", "5"),
+    ):
         assert run("cursor", *wrong, *why)[0] == 2
     assert run("cursor", "set", "x.py", kept, "--by", " ", "--why", "x")[0] == 2
     assert [told["name"] for told in signed] == ["cursor.rewind", "cursor.set"]
