@@ -94,6 +94,10 @@ def test_values_are_in_the_order_of_what_they_stand_for(schema: dict[str, Any], 
 UNPLACED: list[tuple[dict[str, Any], list[Any]]] = [
     ({"type": "integer"}, [None, True, "", "zzz", float("nan"), float("inf"), [1], {"a": 1}, "1e9999"]),
     (TIME, [None, 5, "zzz", "9999-99-99", "2026-02-30T00:00:00Z", "2026-01-01T24:00:00Z", "x" * 10_000]),
+    (
+        TIME,
+        ["2026-01-01T00:00:00-07:75", "2026-W01-1T00:00:00Z", "2026-01-01T00:00:00,5Z", "20260101T000000Z"],
+    ),
     (TIME, ["2026-01-01T00:00:00+25:00", "infinity", "٢٠٢٦-01-01T00:00:00Z", "2026-1-1"]),
     (dated("dd/MM/yyyy"), ["31/02/2026", "2026-01-01", 5]),
     ({"type": "string", "format": "date"}, ["2026-01-01T00:00:00Z", "01/01/2026"]),

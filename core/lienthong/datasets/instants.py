@@ -24,6 +24,14 @@ _ISO: Final = re.compile(
     r"(?:([Tt ])([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]{1,30}))?)?"
     r"([Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
 )
+#: By length, the characters at places 19 and 23 of texts that have a zone and no fraction, or thousandths.
+_COMMON: Final = {
+    20: frozenset({"Z"}),
+    24: frozenset({".Z", *(sign + digit for sign in "+-" for digit in "0123456789")}),
+    25: frozenset(sign + digit for sign in "+-" for digit in "0123456789"),
+    28: frozenset({".+", ".-"}),
+    29: frozenset({".+", ".-"}),
+}
 _FINEST: Final = (("SSS", SECOND // 1000), ("ss", SECOND), ("mm", 60 * SECOND), ("HH", 3600 * SECOND))
 
 
@@ -47,6 +55,12 @@ def moment_at(instant: int) -> datetime:
 
 def iso_instant(text: str) -> int | None:
     """Return the instant of an ISO 8601 text, None where it is none; second 60 is the next minute's first."""
+    common = text[19:20] + text[23:24] in _COMMON.get(len(text), ()) and text[10] == "T" and text[5] != "W"
+    if common and (text[-1] == "Z" or text[-2] < "6"):
+        try:  # of these forms Python's own reader loses nothing, and it takes a fraction of the time
+            return round(datetime.fromisoformat(text).timestamp() * 1_000_000) * _MICRO
+        except ValueError:
+            pass
     found = _ISO.fullmatch(text)
     if found is None:
         return None
