@@ -5,11 +5,8 @@ from __future__ import annotations
 import json
 import re
 import stat
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import pytest
 from chains import Node, revoked

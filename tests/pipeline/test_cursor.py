@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from types import ModuleType
 from typing import Any, ClassVar
 
 import pytest
@@ -229,9 +227,7 @@ def test_the_run_says_what_it_did_to_the_cursor(bench: Bench) -> None:
 def acts(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What was signed, in the place of what signs it."""
     signed: list[dict[str, Any]] = []
-    module = ModuleType("lienthong.pipeline.acts")
-    module.act = lambda bus, **told: signed.append(told)  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "lienthong.pipeline.acts", module)
+    monkeypatch.setattr("lienthong.pipeline.cursors.act", lambda bus, **told: signed.append(told))
     return signed
 
 

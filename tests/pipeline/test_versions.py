@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import time
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -350,3 +352,38 @@ def test_maintenance_compacts_to_one_level(bench: Bench) -> None:
     bench.source.offers = [unit(n, TenDonVi=f"v{min(n, 11)}") for n in range(14)]
     assert go(bench, "last", since="2020-01-01T00:00:00+07:00") == {"pulled": 14, "unchanged": 14}
     assert removed >= 0
+
+
+def test_the_window_is_read_again_and_nothing_of_it_moves(bench: Bench) -> None:
+    """What equals the cursor, or lies in the overlap, is neither delivered nor quarantined twice."""
+    source = replace(bench.plan().exchange.source, overlap=timedelta(days=30))
+    plan = bench.plan(delivery=LAX, source=source)
+    bench.source.offers = [unit(n, NgayCapNhat=day(n)) for n in range(1, 9)] + [
+        unit(9, NgayCapNhat=day(9), **BAD)
+    ]
+    assert go(bench, "r1", plan=plan) == {"pulled": 9, "acknowledged": 8, "quarantined": 1}
+    for run in ("r2", "r3"):
+        assert go(bench, run, plan=plan) == {}
+        assert bench.source.asked[-1].since < day(1), "the window was asked for"
+    bench.source.offers += [unit(20, NgayCapNhat=day(2))]  # committed late, with an earlier stamp
+    assert go(bench, "r4", plan=plan) == {"pulled": 1, "acknowledged": 1}
+    assert go(bench, "r5", plan=plan) == {}
+    bench.source.offers[2] = unit(3, NgayCapNhat=day(3), TenDonVi="mới")
+    assert go(bench, "r6", plan=plan) == {"pulled": 1, "acknowledged": 1}
+    assert len(bench.bus.quarantine.list(exchange="units")) == 1
+    assert set(bench.target.effects.values()) == {1}
+
+
+def test_a_resumed_pull_still_knows_what_came_again(bench: Bench) -> None:
+    """The pull dies behind the first page of the window: nothing of it is delivered twice."""
+    source = replace(bench.plan().exchange.source, overlap=timedelta(days=30))
+    plan = bench.plan(delivery=LAX, source=source)
+    bench.source.offers = [unit(n, NgayCapNhat=day(n)) for n in range(1, 21)]
+    go(bench, "r1", plan=plan)
+    bench.source.offers += [unit(40, NgayCapNhat=day(21))]
+    bench.source.break_reading = {10: Unavailable("gone")}
+    with pytest.raises(Unavailable):
+        go(bench, "r2", plan=plan)
+    assert go(bench, "r2", plan=plan)["acknowledged"] == 1
+    go(bench, "r3", plan=plan)
+    assert set(bench.target.effects.values()) == {1}

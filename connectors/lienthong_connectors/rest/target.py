@@ -278,7 +278,7 @@ def _capabilities(settings: RestTarget) -> TargetCapabilities:
         repeatable=settings.repeatable,
         lookup=settings.status is not None or settings.accepted is not None,
         max_batch=settings.max_batch,
-        keyed=settings.status is not None and settings.status.per == "batch",
+        keyed=settings.repeatable or (settings.status is not None and settings.status.per == "batch"),
         deadline=settings.deadline,
     )
     if settings.accepted is None:

@@ -213,10 +213,9 @@ class Delivering:
     def _await_request(self, state: DeliveryState) -> None:
         """Wait (in a next try) where a lost process may have a request under way that has not arrived yet.
 
-        A target that knows batches by their id, or takes the same twice without harm, can be asked at once.
+        A target that knows batches by their id can be asked at once: what arrives late has no effect there.
         """
-        can = self.target.capabilities
-        left = 0.0 if can.keyed or can.repeatable else self.journal.still_under_way(state.id)
+        left = 0.0 if self.target.capabilities.keyed else self.journal.still_under_way(state.id)
         if left:
             raise OutcomeUnknown(
                 "a process was lost while its request was under way: the target is asked once it has arrived",

@@ -9,6 +9,7 @@ from typing import Any
 from lienthong.connector import Page, RecordSource
 from lienthong.errors import Permanent, ProtocolViolation
 from lienthong.ledger import RunState
+from lienthong.pipeline.again import ReadAgain, read_again
 from lienthong.pipeline.attest import Work, attest, now
 from lienthong.pipeline.beginning import Begun, begin, stand
 from lienthong.pipeline.bus import Bus
@@ -64,6 +65,7 @@ class _Buffer:
     numbers: list[int] = field(default_factory=list)
     broken: list[Refusal] = field(default_factory=list)
     size: int = 0
+    again: ReadAgain | None = None
 
     def full(self, batch: int) -> bool:
         """Tell whether there is enough for a segment."""
@@ -144,7 +146,7 @@ def _read(
 ) -> None:
     begun = begin(bus, plan, state, inclusive=getattr(opened.capabilities, "inclusive", False))
     progress.notes.update(begun.notes)
-    batch, buffer = plan.exchange.delivery.batch, _Buffer()
+    batch, buffer = plan.exchange.delivery.batch, _Buffer(again=read_again(bus, plan, request, state))
     for page in opened.read(begun.asks(plan, state, progress.position, _left(request, progress))):
         begun = stand(bus, state, begun, page.stand)
         _take_page(plan, progress, page, buffer)
@@ -156,6 +158,9 @@ def _read(
         bus.progress("pull", progress.pulled + len(buffer.records), None)
     if request.kind == "run":
         heed(progress.notes, clock_notices(bus, plan, "source", opened))
+    if buffer.again is not None and buffer.again.met:
+        progress.notes["read_again"] = len(buffer.again.met)
+        bus.audit("pull", f"{len(buffer.again.met)} records came again as the last run had read them")
     progress.complete = True
     _seal(bus, plan, request, progress, state, buffer)
 
@@ -178,8 +183,13 @@ def _take_page(plan: Plan, progress: _Progress, page: Page, buffer: _Buffer) -> 
         made, records = [made[place] for place in kept], [records[place] for place in kept]
         numbers = [numbers[place] for place in kept] if numbers else ()
         buffer.broken += [odd[place] for place in sorted(odd)]
+    keys = key_texts(records, plan.dataset)
+    known = buffer.again.sift(records, made, keys) if buffer.again is not None else set()
+    if known:
+        fresh = [place for place in range(len(made)) if place not in known]
+        made, keys = [made[place] for place in fresh], [keys[place] for place in fresh]
     buffer.records += made
-    buffer.keys += key_texts(records, plan.dataset)
+    buffer.keys += keys
     buffer.numbers += numbers
     buffer.size += sum(map(len, made))
     buffer.broken += map(wrapped, page.malformed)
@@ -211,6 +221,7 @@ def _seal(
     saved = {
         "segments": [item.as_dict() for item in fresh],
         "buckets": buckets,
+        "again": buffer.again.keep(bus) if buffer.again is not None and progress.complete else {},
         "malformed": [item.as_dict() for item in refused],
         "position": progress.position,
         "cursor": progress.cursor,

@@ -162,11 +162,9 @@ class Versions:
     def _kind(self, row: bytes, version: Version, *, repeated: bool) -> str:
         """Return why a record is not sent, "" where it is."""
         if version.leaf == row[_LEAF]:
-            if repeated:
+            if repeated or self.request.resend or (self.request.back and not version.run):
                 return ""
-            if version.run:
-                return "inherited"
-            return "" if self.request.resend or self.request.back else "unchanged"
+            return "inherited" if version.run else "unchanged"
         newer = version.number > int.from_bytes(row[_NUMBER], "big")
         return "superseded" if newer and not self.request.back else ""
 
