@@ -123,8 +123,10 @@ def _orderly(bus: Bus, part: Part, held: Sequence[DeliveryState | None], work: D
         seen.update(row[:KEY] for row in rows)
     if not there:
         return dict.fromkeys(chain, False)
-    finished = [order for order in chain if (one := held[order]) is not None and one.state in _FINAL]
-    return {order: order in dict(begun) for order in finished}
+    # of what comes next only the first may be a doubt of that run's: a later one would be in its way
+    rest = chain[len(begun) :]
+    next_ = {order for order in rest[:1] if (one := held[order]) is None or one.state not in _FINAL}
+    return {order: order in dict(begun) for order in chain if order not in next_}
 
 
 def _segments_before(bus: Bus, plan: Plan, request: RunRequest, part: Part) -> Sequence[Segment]:
