@@ -30,6 +30,7 @@ from lienthong.keyindex.levels import (
 )
 
 _AT_ONCE: Final = 65_536
+_NUMBER: Final = 8
 _TAKEN: Final = Struct(">16s16x8sI16s16x")
 
 Source: TypeAlias = LevelFile | tuple[Sidecar, Container[int]]
@@ -86,7 +87,11 @@ def merge(
         for low, high in _ranges(sum(map(_entries, indexes))):
             versions: dict[bytes, bytes] = {}
             for source in sources:
-                versions.update(_versions(source, low, high))
+                fresh = dict(_versions(source, low, high))
+                for key in versions.keys() & fresh.keys():
+                    if versions[key][_NUMBER:] == fresh[key][_NUMBER:]:
+                        fresh[key] = max(versions[key], fresh[key])  # met again: as new as it ever was
+                versions.update(fresh)
             keys = sorted(versions)
             writer.add(b"".join(chain.from_iterable(zip(keys, map(versions.__getitem__, keys), strict=True))))
         info = writer.end()

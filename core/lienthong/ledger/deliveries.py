@@ -178,6 +178,8 @@ class Deliveries:
     ) -> DeliveryState:
         """Note that nothing of a delivery needs to be sent: ``not_sent`` names every line, by kind."""
         with self._database.write(lock=_lock(seen)) as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(select(func.pg_advisory_xact_lock(lock_of("taken"))))
             row = find(connection, id, lock=True)
             if lease is not None:
                 check_sending(connection, lease)
@@ -187,8 +189,30 @@ class Deliveries:
             values = _left_out(row, not_sent)
             if values["sent_count"]:
                 raise Misconfigured("lines are left that must be sent", where=f"delivery {id}")
+            if not_sent.get("unchanged") or not_sent.get("inherited"):
+                values["taken"] = _next_taken(connection)
             owner = lease.run if lease else row["run"]
             return change(connection, row, **values, state="acknowledged", owner=owner, answered_at=now())
+
+    def left_out(
+        self,
+        id: str,  # noqa: A002 - the delivery's own word
+        not_sent: Mapping[str, Ranges],
+        *,
+        lease: Lease,
+        seen: Seen,
+    ) -> DeliveryState:
+        """Note that lines of a delivery in doubt, which the target does not have, need not be sent any more.
+
+        ``not_sent`` names all lines that are left out, by kind. Raises `Moved` as `sent` does.
+        """
+        with self._database.write(lock=_lock(seen)) as connection:
+            row = find(connection, id, lock=True)
+            check_sending(connection, lease)
+            check_owner(row, lease)
+            allow(row, MAY_ANSWER, "left out")
+            check_scope(connection, seen, id)
+            return change(connection, row, **_left_out(row, not_sent))
 
     def answered(
         self,
@@ -228,7 +252,8 @@ class Deliveries:
             allow(row, MAY_ANSWER, state)
             taken = total - len(left_out) - len(lines) - len(open_lines)
             fresh |= {"taken_count": taken, "free_at": 0}
-            if state in _FINAL and taken:
+            # from the first record on: what other runs deliver while the rest is in doubt comes later
+            if row["taken"] is None and (taken or load(row["unchanged"]) or load(row["inherited"])):
                 fresh["taken"] = _next_taken(connection)
             return change(connection, row, **fresh, answered_at=now())
 

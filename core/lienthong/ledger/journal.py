@@ -117,6 +117,20 @@ class Journal(Deliveries, RunsAdmin):
             )
         return _run_state(row)
 
+    def renumber(self, exchange: str, run: str) -> RunState:
+        """Return a run whose pull goes on, with the highest number: what it reads now is the newest.
+
+        What it sealed before keeps the number that it had.
+        """
+        with self._database.write(lock=lock_of("runs")) as connection:
+            row = _found(_run(connection, exchange, run, lock=True), exchange, run)
+            latest = _next_number(connection)
+            if row.number != latest - 1:
+                mine = (RUNS.c.exchange == exchange, RUNS.c.run == run)
+                connection.execute(update(RUNS).where(*mine).values(number=latest))
+                row = _found(_run(connection, exchange, run), exchange, run)
+        return _run_state(row)
+
     def run(self, exchange: str, run: str) -> RunState:
         """Return a run; raise `UnknownName` where it was never opened."""
         with self._database.read() as connection:

@@ -90,6 +90,11 @@ class DeliveryState:
         return joined(self.unchanged, self.superseded, self.inherited)
 
     @property
+    def not_there(self) -> frozenset[int]:
+        """The lines that do not say which version of their key the target has."""
+        return joined(self.superseded).union(self.refused, self.unknown)
+
+    @property
     def pending(self) -> int:
         """How many records' fate is not known yet: counted, not what is left over."""
         if self.state in ("acknowledged", "refused"):

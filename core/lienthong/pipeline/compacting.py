@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
+from typing import Final
+
 from lienthong.errors import LienThongError
 from lienthong.keyindex import Level, Merge, due, everything
 from lienthong.ledger import DeliveryState
@@ -11,6 +14,8 @@ from lienthong.pipeline.bus import Bus
 from lienthong.staging import Taken
 from lienthong.staging import compact as merge_files
 from lienthong.staging.shelf import Shelf
+
+_FINAL: Final = ("acknowledged", "refused")
 
 
 def compact_quietly(bus: Bus, scope: str) -> None:
@@ -31,7 +36,8 @@ def compact(bus: Bus, scope: str, *, wholly: bool = False) -> int:
     while True:
         known = levels.levels(scope)
         last = max((level.last_taken for level in known), default=0)
-        waiting = [_taken(item) for item in Scopes(bus.database).taken(scope, last) if item.segment.index]
+        final = takewhile(lambda item: item.state in _FINAL, Scopes(bus.database).taken(scope, last))
+        waiting = [_taken(item) for item in final if item.segment.index]
         what = (everything if wholly else due)(known, len(waiting))
         if what is None:
             return done
@@ -65,5 +71,4 @@ def _merge(bus: Bus, levels: KeyLevels, scope: str, what: Merge, waiting: list[T
 
 
 def _taken(item: DeliveryState) -> Taken:
-    excluded = item.unsent | set(item.refused) | set(item.unknown)
-    return Taken(item.taken or 0, item.segment.index, excluded)
+    return Taken(item.taken or 0, item.segment.index, item.not_there)

@@ -29,6 +29,7 @@ from lienthong.errors import (
     Tampered,
 )
 from lienthong.ledger import DeliveryState, Journal
+from lienthong.ledger.delivery_rows import NOT_SENT
 from lienthong.ledger.fencing import Moved
 from lienthong.ledger.leases import Lease
 from lienthong.ledger.ranges import Ranges, joined, lines_of, ranges_of
@@ -100,7 +101,7 @@ class Delivering:
             return state
         records = self.bus.store.read(state.segment)
         if state.state in ("sent", "unknown"):
-            return self._record(state, self._resolve(state, records))
+            return self._resolve(state, records)
         return self._send_new(state, records)
 
     def settle_outstanding(self, state: DeliveryState) -> None:
@@ -110,10 +111,11 @@ class Delivering:
         """
         if state.state in ("sent", "unknown"):
             state = self._settled_by_anyone(state, self._records_in_doubt(state))
-        if state.state == "unknown" or (state.state == "acknowledged" and state.scope != self.versions.scope):
+        indexed = state.segment.index and state.scope == self.versions.scope
+        if not indexed and state.state in ("unknown", "acknowledged"):
             records = self.bus.store.read(state.segment)
-            refused = set(state.refused) | set(state.unknown)
-            self.known.update(leaf_hash(data) for line, data in enumerate(records) if line not in refused)
+            left = state.unsent.union(state.refused, state.unknown)
+            self.known.update(leaf_hash(data) for line, data in enumerate(records) if line not in left)
 
     def _records_in_doubt(self, state: DeliveryState) -> list[bytes]:
         try:
@@ -185,10 +187,25 @@ class Delivering:
         if said:
             self.bus.audit("push", f"delivery {state.id}: not sent: {said}")
 
-    def _resolve(self, state: DeliveryState, records: Sequence[bytes]) -> Answer:
-        """Find out what became of a request without an answer, and send only what was not taken."""
+    def _resolve(self, state: DeliveryState, records: Sequence[bytes]) -> DeliveryState:
+        """Find out what became of a request; send what was not taken and is not older than what is there."""
         found = self._ask_or_repeat(state, records)
-        return self._send_lines(state, records, sorted(found.absent), found)
+        self.versions.denied.add(state.id)  # an earlier run may have sent it: it is not in its own way
+        while found.absent:
+            fates, not_sent = self._fates(state, records), {}
+            for name in NOT_SENT:
+                fresh = (found.absent - state.unsent).intersection(lines_of(fates[name]))
+                not_sent[name] = ranges_of([*lines_of(getattr(state, name)), *fresh])
+            lines = sorted(found.absent - joined(*not_sent.values()))
+            kinds: dict[str, Any] = dict(not_sent)
+            leaving, rest = replace(state, **kinds), replace(found, absent=frozenset(lines))
+            try:
+                if not lines:
+                    self.journal.left_out(state.id, not_sent, lease=self.lease, seen=self.versions.seen)
+                return self._record(leaving, self._send_lines(leaving, records, lines, rest, not_sent))
+            except Moved:
+                self.versions.look()
+        return self._record(state, self._send_lines(state, records, [], found))
 
     def _ask_or_repeat(self, state: DeliveryState, records: Sequence[bytes]) -> Answer:
         """Ask the target; where it knows nothing or cannot be asked, repeat if that is declared safe."""

@@ -128,6 +128,8 @@ def pull(bus: Bus, plan: Plan, request: RunRequest, source: RecordSource | None 
         try:
             role, end = ("source", opened) if source is None else ("", None)
             heed(progress.notes, check_health(bus, plan, request, role=role, opened=end))
+            if request.kind == "run":
+                state = bus.journal.renumber(exchange.id, request.run)
             _read(bus, plan, request, progress, state, opened)
         finally:
             opened.close()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from lienthong.connector import RecordTarget
 from lienthong.errors import Misconfigured, OutcomeUnknown
 from lienthong.ledger import DeliveryState
+from lienthong.ledger.scopes import Scopes
 from lienthong.ledger.tally import fates, tally
 from lienthong.ledger.terms import FATES
 from lienthong.pipeline.attest import Work, attest, now
@@ -156,12 +158,27 @@ def _settle_earlier(bus: Bus, plan: Plan, request: RunRequest, work: Delivering,
     """
     found = {item.id: item for state in ("sent", "unknown") for item in _others(bus, plan, request, state)}
     epoch = bus.journal.run(plan.exchange.id, request.run).epoch
+    unsettled = Scopes(bus.database).unsettled(plan.exchange.id, request.run)
     for item in bus.journal.deliveries(exchange=plan.exchange.id, epoch=epoch, state="acknowledged"):
-        if item.scope != work.versions.scope and item.run != request.run:
+        if item.run != request.run and _same_place(plan, item, work.versions.scope, unsettled):
             found[item.id] = item
     for item in found.values():
         if item.id not in ours:
             work.settle_outstanding(item)
+
+
+def _same_place(plan: Plan, item: DeliveryState, scope: str, unsettled: frozenset[str]) -> bool:
+    """Tell whether a delivery that no key index knows here may have gone to the very same place.
+
+    It did before there were scopes, or where only the connection has another name since. Another
+    destination is another place, and what a settled trial delivered elsewhere says nothing of this one.
+    """
+    if not item.scope:
+        return True
+    if item.scope == scope or item.owner not in unsettled:
+        return False
+    renamed = replace(plan.exchange, target=replace(plan.exchange.target, connection=item.target))
+    return item.scope == scope_of(renamed, plan.produces.name)
 
 
 def _others(bus: Bus, plan: Plan, request: RunRequest, state: str) -> list[DeliveryState]:

@@ -10,11 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any
 
 from lienthong.connector import Finding, Page, ReadRequest, SourceCapabilities
 from lienthong.datasets import Catalogue
-from lienthong.errors import InvalidExchange, LienThongError, Misconfigured, Reason, Refused, SegmentTampered
+from lienthong.errors import (
+    InvalidExchange,
+    LienThongError,
+    Misconfigured,
+    Reason,
+    Refused,
+    SegmentTampered,
+    UnknownName,
+)
 from lienthong.keyindex.levels import SHORT
 from lienthong.ledger import QuarantineItem
 from lienthong.merkle import leaf_hash
@@ -183,13 +192,31 @@ def _replay(bus: Bus, plan: Plan, name: str, items: Sequence[QuarantineItem], *,
         raise Misconfigured(
             f"{len(broken)} repaired records are still no records", where=f"quarantine {broken[0]}"
         )
-    ids = "\n".join(sorted(item.id for _, item in numbered))
+    # under another agreement it is another run: the former one cannot go on
+    ids = "\n".join([*sorted(item.id for _, item in numbered), plan.digest])
     run = f"replay_{name}__{sha256(ids.encode())[:24]}{'_back' if back else ''}"
+    run = open_name(bus, plan.exchange.id, run)
     source = ReplaySource(records, [number for number, _ in numbered])
     settled = run_exchange(bus, plan, RunRequest(run, replay=True, back=back), source=source)
     for _, item in numbered:
         bus.quarantine.replayed(item.id, run)
     return settled
+
+
+def open_name(bus: Bus, exchange: str, name: str, *, settled: bool = True) -> str:
+    """Return a run's name, with a number where the run of that name was closed by a person.
+
+    ``settled``: whether one that has settled is the run that is meant, too.
+    """
+    for again in count(1):
+        found = f"{name}_{again}" if again > 1 else name
+        try:
+            state = bus.journal.run(exchange, found)
+        except UnknownName:
+            return found
+        if state.closed_at is None and (settled or not state.settled):
+            return found
+    raise AssertionError("unreachable")  # pragma: no cover
 
 
 def _place(bus: Bus, number: int, item: QuarantineItem) -> tuple[int, str, int]:

@@ -9,7 +9,7 @@ the deliveries since then, and in those that are in doubt. A run looks once and 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lienthong.errors import OutcomeUnknown, SegmentTampered
 from lienthong.exchange import Exchange
@@ -18,7 +18,7 @@ from lienthong.keyindex.keys import require_one_key
 from lienthong.keyindex.levels import SHORT, LevelFile
 from lienthong.ledger.fencing import Seen
 from lienthong.ledger.key_levels import KeyLevels
-from lienthong.ledger.ranges import Ranges, ranges_of
+from lienthong.ledger.ranges import Ranges, lines_of, ranges_of
 from lienthong.ledger.scopes import Scopes
 from lienthong.ledger.states import DeliveryState
 from lienthong.pipeline.bus import Bus
@@ -88,8 +88,7 @@ class Versions:
         last = max((level.last_taken for level in levels), default=0)
         doubts = [item for item in scopes.in_doubt(self.scope) if item.owner != self.request.run]
         taken = scopes.taken(self.scope, last)
-        if sum(item.segment.count for item in taken) > _MOST_RECENT:
-            compact(self.bus, self.scope)
+        if sum(item.segment.count for item in taken) > _MOST_RECENT and compact(self.bus, self.scope):
             return self.look()
         ours = scopes.unsettled(self.plan.exchange.id, self.request.run)
         others = [item for item in taken if item.owner != self.request.run and item.segment.index]
@@ -174,7 +173,9 @@ class Versions:
         for made_under, recent in reversed(self._recent):
             mine = names.get(made_under, {})
             for key in recent.keys() & mine.keys():
-                found.setdefault(mine[key], recent[key])
+                later = found.setdefault(mine[key], recent[key])
+                if later.leaf == recent[key].leaf and later.number < recent[key].number:
+                    found[mine[key]] = replace(later, number=recent[key].number)
         for level in reversed(self._levels):
             mine = names.get(level.key_id, {})
             wanted = [key for key, present in mine.items() if present not in found]
@@ -226,9 +227,9 @@ class Versions:
     def _taken_by(self, item: DeliveryState, run: str) -> tuple[bytes, dict[bytes, Version]]:
         """Return the versions that a delivery brought to the target, by key (32 bytes), and the key id."""
         sidecar = self._index_of(item)
-        missing = item.unsent | set(item.refused) | set(item.unknown)
+        missing, there = item.not_there, frozenset(lines_of(item.unchanged))
         return sidecar.key_id, {
-            row[_KEY]: Version(int.from_bytes(row[_NUMBER], "big"), row[_LEAF], run)
+            row[_KEY]: Version(int.from_bytes(row[_NUMBER], "big"), row[_LEAF], "" if line in there else run)
             for line, row in enumerate(sidecar.by_line())
             if line not in missing
         }
