@@ -86,6 +86,17 @@ def test_there_and_back_after_a_run_that_sent_nothing(bench: Bench) -> None:
     assert landed(bench.target) == ["B", "A"]
 
 
+def test_a_key_of_several_versions_in_the_window_is_compared_at_the_target(bench: Bench) -> None:
+    """A run read A and then B of one key; if the source then gives A alone, the target gets A."""
+    plan = bench.plan()
+    for number, (given, sent) in enumerate(
+        ((["A"], ["A"]), (["A", "B"], ["A", "B"]), (["A"], ["A", "B", "A"]), (["A"], ["A", "B", "A"]))
+    ):
+        bench.source.offers = versions(*given)
+        run(bench, plan, f"r{number}")
+        assert landed(bench.target) == sent, number
+
+
 def test_the_rest_of_a_delivery_in_doubt_is_compared_before_it_is_sent(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select, update
+from sqlalchemy import exists, func, select, update
 
 from lienthong.ledger.db import Database
 from lienthong.ledger.delivery_rows import select_deliveries, state_of
 from lienthong.ledger.fencing import MAY_ANSWER
 from lienthong.ledger.states import DeliveryState
-from lienthong.ledger.tables import DELIVERIES, RUNS
+from lienthong.ledger.tables import DELIVERIES, PLANNED, RUNS
 
 _D = DELIVERIES.c
 
@@ -36,6 +36,18 @@ class Scopes:
         """Forget what a delivery brought to its scope: its key index is lost for ever."""
         with self._database.write() as connection:
             connection.execute(update(DELIVERIES).where(_D.id == id_).values(taken=None))
+
+    def last_to_land(self, scope: str, exchange: str, run: str) -> bool:
+        """Tell whether nothing came to a scope beside or after a run, neither an answer nor a later run."""
+        mine = (_D.exchange == exchange) & (_D.run == run)
+        first = select(func.min(_D.taken)).where(_D.scope == scope, mine).scalar_subquery()
+        number = select(RUNS.c.number).where(RUNS.c.exchange == exchange, RUNS.c.run == run).scalar_subquery()
+        beside = select(_D.id).where(_D.scope == scope, _D.taken > first, ~mine)
+        p = PLANNED.c
+        planned = (p.exchange == RUNS.c.exchange) & (p.run == RUNS.c.run) & (p.delivery == _D.id)
+        later = select(RUNS.c.run).where(RUNS.c.number > number, exists().where(planned, _D.scope == scope))
+        with self._database.read() as connection:
+            return all(connection.execute(one.limit(1)).first() is None for one in (beside, later))
 
     def in_doubt(self, scope: str) -> list[DeliveryState]:
         """Return the deliveries that were sent and have no final answer."""

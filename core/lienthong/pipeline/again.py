@@ -3,11 +3,14 @@
 A read begins at the last cursor's own value, or an overlap before it, because others may share that value or
 come late. What was read before is recognised by its key and leaf hash, in the key indexes of the last settled
 run, and is not pulled once more: it was delivered or set aside then. What is recognised is carried on for the
-next run in an index of its own. A run that is asked for an explicit ``since`` recognises nothing.
+next run in an index of its own. A run that is asked for an explicit ``since`` recognises nothing, and neither
+does one whose place at the target was reached since by another run (a trial, a replay, another exchange):
+then the target may hold something else, and all is compared with that.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -15,10 +18,12 @@ from typing import Any, Final
 from lienthong.errors import LienThongError
 from lienthong.keyindex import KEY, KeyHasher, build
 from lienthong.ledger import RunState
+from lienthong.ledger.scopes import Scopes
 from lienthong.merkle import leaf_hashes
 from lienthong.pipeline.bus import Bus
 from lienthong.pipeline.parts import RunRequest
 from lienthong.pipeline.plan import Plan
+from lienthong.pipeline.versions import scope_of
 from lienthong.records import Record
 from lienthong.segment import Segment
 
@@ -34,7 +39,7 @@ class ReadAgain:
     since: Any
     name: str
     hasher: KeyHasher
-    known: set[tuple[bytes, bytes]]
+    known: dict[bytes, bytes]
     met: dict[tuple[bytes, bytes], None] = field(default_factory=dict)
 
     def sift(self, records: Sequence[Record], made: Sequence[bytes], keys: Sequence[str]) -> set[int]:
@@ -49,7 +54,7 @@ class ReadAgain:
         leaves = leaf_hashes([made[place] for place in places])
         found: set[int] = set()
         for place, *pair in zip(places, hashes, leaves, strict=True):
-            if (pair[0], pair[1]) in self.known:
+            if self.known.get(pair[0]) == pair[1]:
                 self.met[pair[0], pair[1]] = None
                 found.add(place)
         return found
@@ -71,6 +76,9 @@ def read_again(bus: Bus, plan: Plan, request: RunRequest, state: RunState) -> Re
     if request.kind != "run" or request.resend:
         return None
     last = bus.journal.cursor(state.exchange).run
+    scope = scope_of(plan.exchange, plan.produces.name)
+    if not Scopes(bus.database).last_to_land(scope, state.exchange, last):
+        return None
     hasher = bus.hasher(plan.dataset.name)
     try:
         known = _known(bus, state.exchange, last, hasher.key_id)
@@ -85,8 +93,11 @@ def _typed(plan: Plan, since: str) -> Any:
     return int(since) if "string" not in types and since.lstrip("-").isdigit() else since
 
 
-def _known(bus: Bus, exchange: str, run: str, key_id: bytes) -> set[tuple[bytes, bytes]]:
-    """Return key and leaf hash of all that a settled run read; nothing where that is too much to hold."""
+def _known(bus: Bus, exchange: str, run: str, key_id: bytes) -> dict[bytes, bytes]:
+    """Return key and leaf hash of what a settled run read; nothing where that is too much to hold.
+
+    A key of which it read several versions is left out: which of them the target holds is not told here.
+    """
     roots: list[str] = []
     total = number = 0
     while saved := bus.journal.step(exchange, run, "pull.sealed", number):
@@ -100,6 +111,8 @@ def _known(bus: Bus, exchange: str, run: str, key_id: bytes) -> set[tuple[bytes,
             roots.append(carried["index"])
             total += carried["count"]
     if total > MOST:
-        return set()
+        return {}
     sidecars = map(bus.store.index, roots)
-    return {(row[:KEY], row[_LEAF]) for one in sidecars if one.key_id == key_id for row in one.rows}
+    pairs = {(row[:KEY], row[_LEAF]) for one in sidecars if one.key_id == key_id for row in one.rows}
+    several = {key for key, times in Counter(key for key, _ in pairs).items() if times > 1}
+    return {key: leaf for key, leaf in pairs if key not in several}
