@@ -23,6 +23,7 @@ from typing import Any
 
 import dag_parsing
 import http_signatures
+import key_index
 import rest_pull
 import soap_bulk
 import soap_wss
@@ -158,6 +159,8 @@ def show(result: dict[str, Any]) -> None:
             f"HTTP signature {name}: {found['sign_us']:.0f} µs to sign, {found['verify_us']:.0f} µs to verify"
         )
     CONSOLE.print(f"HTTP digest: {signatures['digest_us_mb']:.0f} µs a megabyte of body")
+    for line in key_index.show(result["key_index"]):
+        CONSOLE.print(line)
 
 
 def main() -> None:
@@ -184,6 +187,7 @@ def main() -> None:
         "soap_wss": soap_wss.measure(),
         "dag_parsing": dag_parsing.measure(),
         "http_signatures": http_signatures.measure(),
+        "key_index": key_index.measure(max(found["bus"] for found in rates.values())),
     }
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")

@@ -7,12 +7,15 @@
     │   ├── Unavailable        the other side does not answer or answers 5xx
     │   ├── RateLimited        the other side asks us to slow down (429, quota)
     │   ├── TimedOut           no answer within the deadline
-    │   └── OutcomeUnknown     the request may have been taken: ask, never repeat blindly
+    │   ├── OutcomeUnknown     the request may have been taken: ask, never repeat blindly
+    │   ├── Held               another process is at work on this exchange: wait for it
+    │   └── LeaseLost          another process took this work over: stop, it goes on there
     ├── Permanent              fail now, a retry would end the same way
     │   ├── ProtocolViolation  the answer does not follow the agreed protocol
     │   ├── RequestRejected    the other side refused the whole request
     │   ├── TooManyQuarantined more records refused than the exchange allows
-    │   ├── Unbalanced         pulled != acknowledged + quarantined + refused + pending
+    │   ├── StaleRun           a newer run has settled, or this one was closed: it sends nothing
+    │   ├── Unbalanced         pulled is not the sum of its terms
     │   └── Incompatible       a published contract changed in a way that breaks consumers
     ├── Refused                this record goes to quarantine, the run goes on
     ├── Misconfigured          fix the exchange, the connection or the deployment
@@ -130,6 +133,18 @@ class OutcomeUnknown(Transient):
     code = "transient.outcome-unknown"
 
 
+class Held(Transient):
+    """Another process is at work on the exchange; says who and until when at the latest."""
+
+    code = "transient.held"
+
+
+class LeaseLost(Transient):
+    """This process no longer holds what it is at: it was stopped for too long, another may have it."""
+
+    code = "transient.lease-lost"
+
+
 class Permanent(LienThongError):
     """A retry would end the same way; fail now."""
 
@@ -152,6 +167,12 @@ class TooManyQuarantined(Permanent):
     """The share of quarantined records is above the exchange's ``quarantine_above``."""
 
     code = "permanent.too-many-quarantined"
+
+
+class StaleRun(Permanent):
+    """A newer run of the exchange has settled, or a person closed this one: it must not send any more."""
+
+    code = "permanent.stale-run"
 
 
 class Unbalanced(Permanent):

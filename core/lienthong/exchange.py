@@ -11,6 +11,8 @@ import inspect
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +40,16 @@ class Source:
     """Where records come from: an Airflow connection id and the connector's typed settings.
 
     ``cursor`` names the record field (dotted path) whose largest value is where the next run
-    begins; None means every run reads everything the source offers.
+    begins; None means every run reads everything the source offers. ``overlap`` is how far each run
+    reaches back behind it, for records that appear late with an earlier value: a ``timedelta`` where
+    the field holds times, an ``int`` or ``Decimal`` where it holds numbers. Records that share the
+    cursor's value are read again without it; what the target has already is not delivered twice.
     """
 
     connection: str
     connector: Any
     cursor: str | None = None
+    overlap: timedelta | int | Decimal | None = field(default=None, metadata={"quiet": True})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +83,16 @@ class Delivery:
 
     ``batch``: records of one segment and so of one delivery. ``parallel``: segments groups worked
     on at the same time. ``attempts``: tries of a step before it fails. ``quarantine_above``: share
-    of the pulled records (0 to 1) above which the run fails before anything is pushed.
+    of the pulled records (0 to 1) above which the run fails before anything is pushed. ``versions``: what
+    happens where a run pulls one key more than once: ``last`` delivers the last version only, ``all`` every
+    one in its order (records are then grouped by key).
     """
 
     batch: int = 500
     parallel: int = 4
     attempts: int = 5
     quarantine_above: float = 0.05
+    versions: str = "last"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +160,7 @@ class Exchange:
         self._require("delivery.batch", 1 <= delivery.batch <= 100_000, "1 to 100000 records")
         self._require("delivery.parallel", 1 <= delivery.parallel <= 64, "1 to 64")
         self._require("delivery.attempts", 1 <= delivery.attempts <= 50, "1 to 50")
+        self._require("delivery.versions", delivery.versions in ("last", "all"), "'last' or 'all'")
         self._require("delivery.quarantine_above", 0 <= delivery.quarantine_above <= 1, "a share from 0 to 1")
 
     def _check_lookup(self) -> None:
@@ -172,7 +182,10 @@ class Exchange:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the agreement as a JSON-ready object, connector settings included, no secrets."""
-        return {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
+        plain = {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
+        if self.delivery.versions == "last":  # agreements from before there was a choice keep their digest
+            del plain["delivery"]["versions"]
+        return plain
 
     def digest(self) -> str:
         """Return the SHA-256 (hex) of the agreement's canonical JSON."""
@@ -193,11 +206,13 @@ def _plain(value: Any) -> Any:
     """Turn settings into JSON: a dataclass becomes an object with its ``kind`` where it has one.
 
     Settings that name something else, such as a table of codes, say what it stands for: ``agreed()``
-    returns those members.
+    returns those members. A ``quiet`` field that has its default is left out, so that agreements made
+    before there was such a field keep their digest.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         kind = {"kind": value.kind} if hasattr(value, "kind") else {}
-        plain = kind | {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        told = [f.name for f in dataclasses.fields(value) if _told(f, value)]
+        plain = kind | {name: _plain(getattr(value, name)) for name in told}
         return plain | (_plain(value.agreed()) if hasattr(value, "agreed") else {})
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
@@ -208,4 +223,10 @@ def _plain(value: Any) -> Any:
         return int(value)
     if value is None or isinstance(value, (str, int, float, bool)):
         return value
+    if isinstance(value, timedelta):
+        return f"PT{format(Decimal(value // timedelta(microseconds=1)) / 1_000_000, 'f')}S"
     return str(value)
+
+
+def _told(item: dataclasses.Field[Any], value: Any) -> bool:
+    return not item.metadata.get("quiet") or bool(getattr(value, item.name) != item.default)

@@ -60,40 +60,49 @@ class Tree:
         return node.hex()
 
 
+def leaf_hashes(records: Iterable[bytes]) -> list[bytes]:
+    """Return the 32-byte leaf hashes of records at hand."""
+    return [sha256(b"\x00" + record).digest() for record in records]
+
+
 def root_over(records: Iterable[bytes]) -> str:
     """Return the root (hex) over records at hand: what `Tree` would say, level by level and faster."""
-    nodes = [sha256(b"\x00" + record).digest() for record in records]
-    if not nodes:
-        return EMPTY_ROOT
+    return root_of_leaves(leaf_hashes(records))
+
+
+def root_of_leaves(leaves: Sequence[bytes]) -> str:
+    """Return the root (hex) over 32-byte leaf hashes at hand."""
+    nodes = leaves
     while len(nodes) > 1:
-        odd = nodes[-1:] if len(nodes) & 1 else []
-        nodes = [
-            sha256(b"\x01" + left + right).digest()
-            for left, right in zip(nodes[::2], nodes[1::2], strict=False)
-        ]
-        nodes += odd
-    return nodes[0].hex()
+        nodes = _above(nodes)
+    return nodes[0].hex() if nodes else EMPTY_ROOT
+
+
+def _above(nodes: Sequence[bytes]) -> list[bytes]:
+    """Return the level above some nodes; an odd last node is lifted as it is."""
+    pairs = zip(nodes[::2], nodes[1::2], strict=False)
+    above = [sha256(b"\x01" + left + right).digest() for left, right in pairs]
+    return [*above, nodes[-1]] if len(nodes) & 1 else above
 
 
 def inclusion_path(leaves: Sequence[bytes], index: int) -> list[bytes]:
     """Return the audit path of one leaf (RFC 9162 section 2.1.3.1), lowest sibling first."""
-    if not 0 <= index < len(leaves):
-        raise IndexError(index)
-    path: list[bytes] = []
-    start, size = 0, len(leaves)
-    while size > 1:
-        split = 1 << (size - 1).bit_length() - 1
-        if index - start < split:
-            path.append(_subroot(leaves, start + split, size - split))
-            size = split
-        else:
-            path.append(_subroot(leaves, start, split))
-            start, size = start + split, size - split
-    return path[::-1]
+    return inclusion_paths(leaves, (index,))[0]
 
 
-def _subroot(leaves: Sequence[bytes], start: int, size: int) -> bytes:
-    return bytes.fromhex(Tree(leaves[start : start + size]).root())
+def inclusion_paths(leaves: Sequence[bytes], indices: Sequence[int]) -> list[list[bytes]]:
+    """Return the audit paths of several leaves; the tree is hashed once, whatever their number."""
+    for index in indices:
+        if not 0 <= index < len(leaves):
+            raise IndexError(index)
+    paths: list[list[bytes]] = [[] for _ in indices]
+    nodes, places = leaves, list(indices)
+    while len(nodes) > 1:
+        for path, place in zip(paths, places, strict=True):
+            if place ^ 1 < len(nodes):
+                path.append(nodes[place ^ 1])
+        nodes, places = _above(nodes), [place >> 1 for place in places]
+    return paths
 
 
 def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], root: str) -> bool:

@@ -19,6 +19,8 @@ from lienthong.errors import ProtocolViolation
 Record: TypeAlias = dict[str, Any]
 
 _SORTED = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
+#: The deepest nesting of a record: what every reader of our bytes takes.
+MOST_LEVELS = 250
 _PLAIN_TYPES = frozenset({str, int, bool, type(None)})
 
 
@@ -29,12 +31,13 @@ def canonical(value: Any) -> bytes:
     no key outside ASCII; everything else goes through the reference implementation.
 
     Raises `ProtocolViolation` for what I-JSON (RFC 7493) cannot carry: NaN, infinities, integers
-    beyond 2**53 - 1, lone surrogates, keys that are not text.
+    beyond 2**53 - 1, lone surrogates, keys that are not text; and for what nests deeper than
+    `MOST_LEVELS`.
     """
     try:
-        if _is_plain(value):
+        if _is_plain(value, MOST_LEVELS):
             return orjson.dumps(value, option=_SORTED)
-        _refuse_wide_floats(value)
+        _refuse_wide_floats(value, MOST_LEVELS)
         return rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, orjson.JSONEncodeError, UnicodeError, RecursionError) as error:
         raise ProtocolViolation(
@@ -44,11 +47,14 @@ def canonical(value: Any) -> bytes:
         ) from None
 
 
-def _is_plain(value: Any) -> bool:
+def _is_plain(value: Any, levels: int) -> bool:
     """Tell whether orjson's bytes for this value equal RFC 8785's.
 
-    A plain loop, because a generator or a set of types costs half as much again.
+    A plain loop, because a generator or a set of types costs half as much again. Raises
+    `RecursionError` for more levels than there may be.
     """
+    if not levels:
+        raise RecursionError
     kind = type(value)
     if kind is dict:
         if not "".join(value).isascii():
@@ -62,18 +68,20 @@ def _is_plain(value: Any) -> bool:
         kind = type(item)
         if kind is str or item is None or kind is int or kind is bool:
             continue
-        if (kind is not dict and kind is not list) or not _is_plain(item):
+        if (kind is not dict and kind is not list) or not _is_plain(item, levels - 1):
             return False
     return True
 
 
-def _refuse_wide_floats(value: Any) -> None:
+def _refuse_wide_floats(value: Any, levels: int) -> None:
     """Refuse floats that RFC 8785 writes as integers which no longer are exact when read back."""
     if isinstance(value, float) and 2**53 <= abs(value) < 1e21:
         raise rfc8785.FloatDomainError(value)
     if isinstance(value, (dict, list, tuple)):
+        if not levels:
+            raise RecursionError
         for item in value.values() if isinstance(value, dict) else value:
-            _refuse_wide_floats(item)
+            _refuse_wide_floats(item, levels - 1)
 
 
 def parse(data: bytes) -> Record:

@@ -13,8 +13,8 @@ from typing import Any
 
 import zstandard
 
-from lienthong.errors import SegmentTampered
-from lienthong.merkle import root_over
+from lienthong.errors import Permanent, SegmentTampered
+from lienthong.merkle import leaf_hashes, root_of_leaves, root_over
 from lienthong.records import sha256
 
 #: The most bytes a segment may unfold to; larger frames are refused unread.
@@ -47,11 +47,21 @@ class Segment:
         return cls(value["digest"], value["root"], value["count"], value["size"], value.get("index", ""))
 
 
-def pack(records: Sequence[bytes]) -> tuple[Segment, bytes]:
-    """Return the segment of some canonical records and its compressed bytes."""
+def pack(records: Sequence[bytes], leaves: Sequence[bytes] | None = None) -> tuple[Segment, bytes]:
+    """Return the segment of some canonical records and its compressed bytes.
+
+    ``leaves``: the records' leaf hashes where the caller has them (`lienthong.merkle.leaf_hashes`). Raises
+    `Permanent` for more bytes than could be read back.
+    """
     plain = b"\n".join(records) + b"\n" if records else b""
+    if len(plain) > MAX_UNPACKED:
+        raise Permanent(
+            f"a segment of {len(plain)} bytes could not be read back (at most {MAX_UNPACKED})",
+            hint="write these records into several segments",
+        )
     data = zstandard.ZstdCompressor(level=1, write_checksum=True).compress(plain)
-    return Segment(sha256(data), root_over(records), len(records), len(plain)), data
+    root = root_of_leaves(leaf_hashes(records) if leaves is None else leaves)
+    return Segment(sha256(data), root, len(records), len(plain)), data
 
 
 def unpack(data: bytes, digest: str) -> list[bytes]:

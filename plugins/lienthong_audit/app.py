@@ -15,6 +15,7 @@ from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
 from lienthong.errors import LienThongError
+from lienthong_audit.dag_runs import has_ended
 from lienthong_audit.evidence import Archive, RunEvidence
 from lienthong_audit.page import Section, language_of, render_error, render_runs
 
@@ -45,14 +46,15 @@ def show_run(
     language = lang or language_of(request.headers.get("accept-language", ""))
     nonce = secrets.token_urlsafe(16)
     with Archive.open() as archive:
-        sections = [_section(archive, run, verify) for run in archive.runs(dag_id, run_id)]
+        ended = has_ended(dag_id, run_id)
+        sections = [_section(archive, run, verify, ended) for run in archive.runs(dag_id, run_id)]
     html = render_runs(sections, run_id=run_id, language=language, nonce=nonce, step=step)
     return HTMLResponse(html, headers=_headers(nonce, language))
 
 
-def _section(archive: Archive, run: RunEvidence, verify: bool) -> Section:
-    checked = run.settled and (verify or not run.large)
-    return Section(run, archive.verify(run) if checked else None)
+def _section(archive: Archive, run: RunEvidence, verify: bool, ended: bool) -> Section:
+    checked = (run.settled or run.damaged) and (verify or not run.large)
+    return Section(run, archive.verify(run) if checked else None, ended)
 
 
 def download_bundle(dag_id: str, run_id: str, exchange: str) -> Response:

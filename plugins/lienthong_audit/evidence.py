@@ -11,11 +11,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from sqlalchemy import select
+
 from lienthong.airflow.runs import run_key
 from lienthong.connector import Connection
 from lienthong.datasets import Catalogue
 from lienthong.errors import LienThongError, Misconfigured, Tampered
-from lienthong.ledger import Check, DeliveryState, Entry, QuarantineItem, Report, export, verify_bundle
+from lienthong.ledger import Act, Check, DeliveryState, Entry, QuarantineItem, Report, export, verify_bundle
+from lienthong.ledger.acts import act_of
+from lienthong.ledger.tables import RUNS
 from lienthong.pipeline import Bus
 from lienthong.records import parse
 from lienthong.segment import unpack
@@ -36,22 +40,53 @@ class Refused:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Who closed a run that will not settle, when and why."""
+
+    at: str
+    by: str
+    why: str
+
+
 @dataclass(frozen=True)
 class RunEvidence:
-    """One exchange's run: its signed statements, deliveries and quarantined records."""
+    """One exchange's run: its signed statements, deliveries and quarantined records.
+
+    ``damaged`` are the numbers of its ledger entries that hold no statement.
+    """
 
     exchange: str
     run: str
     entries: Sequence[Entry]
     deliveries: Sequence[DeliveryState]
     refused: Sequence[Refused]
+    damaged: Sequence[int] = ()
     more_deliveries: int = 0
     more_refused: int = 0
     agreement: dict[str, Any] = field(default_factory=dict)
+    closed: Closed | None = None
+    unsettled: bool = False
+
+    @property
+    def first(self) -> dict[str, Any]:
+        """The first statement of a step, which says whose run it is; empty where no step is done."""
+        payloads = (entry.payload for entry in self.entries)
+        return next((payload for payload in payloads if payload.get("kind", "step") == "step"), {})
+
+    @property
+    def acts(self) -> list[Act]:
+        """What people did about this run."""
+        return [act_of(entry) for entry in self.entries if entry.payload.get("kind") == "act"]
 
     @property
     def settled(self) -> dict[str, Any]:
-        """The last settle statement, empty where the run has not settled."""
+        """The last settle statement, empty where the run has not settled.
+
+        One that was signed before another run overtook it settles nothing: the journal says so.
+        """
+        if self.unsettled:
+            return {}
         payloads = (entry.payload for entry in reversed(self.entries))
         return next((payload for payload in payloads if payload.get("step") == "settle"), {})
 
@@ -71,12 +106,12 @@ class Archive:
     @classmethod
     @contextmanager
     def open(cls) -> Iterator[Archive]:
-        """Open the deployment's ledger and close it again."""
-        bus = Bus.open(connections=_no_connections)
+        """Open the deployment's ledger, for reading only, and close it again."""
+        bus = Bus.open(connections=_no_connections, read_only=True)
         try:
             yield cls(bus)
         finally:
-            bus.database.close()
+            bus.close()
 
     @cached_property
     def _catalogue(self) -> Catalogue:
@@ -86,27 +121,45 @@ class Archive:
         """Return the evidence of every exchange that ran in a DAG run."""
         as_group = run_key(dag_id, run_id, "")
         groups = {entry.payload.get("exchange", "") for entry in self.bus.ledger.entries(run=as_group)}
+        with self.bus.database.read() as connection:
+            groups |= set(connection.scalars(select(RUNS.c.exchange).where(RUNS.c.run == as_group)))
         runs = [self.run(dag_id, run_id, exchange) for exchange in [dag_id, *sorted(groups - {dag_id})]]
         return [run for run in runs if run is not None]
 
     def run(self, dag_id: str, run_id: str, exchange: str) -> RunEvidence | None:
-        """Return the evidence of one exchange in a DAG run, None where there is none."""
+        """Return the evidence of one exchange in a DAG run, None where the ledger does not know it."""
         run = run_key(dag_id, run_id, exchange)
         entries = tuple(self.bus.ledger.entries(run=run, exchange=exchange))
-        if not entries:
+        opened, unsettled, closed = self._standing(exchange, run)
+        if not entries and not opened:
             return None
+        whole = [entry for entry in entries if not entry.damaged]
         deliveries = self.bus.journal.deliveries(run=run, exchange=exchange)
         items = self.bus.quarantine.list(exchange=exchange, run=run)
         return RunEvidence(
             exchange=exchange,
             run=run,
-            entries=entries,
+            entries=whole,
+            damaged=[entry.sequence for entry in entries if entry.damaged],
             deliveries=deliveries[:MOST_ROWS],
             refused=[self._refused(item) for item in items[:MOST_ROWS]],
             more_deliveries=max(len(deliveries) - MOST_ROWS, 0),
             more_refused=max(len(items) - MOST_ROWS, 0),
-            agreement=self._agreement(entries),
+            agreement=self._agreement(whole),
+            closed=closed,
+            unsettled=unsettled,
         )
+
+    def _standing(self, exchange: str, run: str) -> tuple[bool, bool, Closed | None]:
+        """Return whether a run was opened, whether the journal has it unsettled, and who closed it."""
+        c = RUNS.c
+        wanted = select(RUNS).where(c.exchange == exchange, c.run == run)
+        with self.bus.database.read() as connection:
+            row = connection.execute(wanted).one_or_none()
+        if row is None:
+            return False, False, None
+        by_whom = Closed(row.closed_at, row.closed_by or "", row.closed_why or "") if row.closed_at else None
+        return True, row.settled_at is None, by_whom
 
     def _agreement(self, entries: Sequence[Entry]) -> dict[str, Any]:
         for entry in reversed(entries):
@@ -140,6 +193,8 @@ class Archive:
                 exchange=run.exchange,
                 run=run.run,
                 read_segment=self.bus.store.data,
+                read_index=self.bus.index_rows,
+                read_leaves=self.bus.store.leaves,
                 documents={},
                 out=Path(folder, "evidence.zip"),
                 records=False,

@@ -11,6 +11,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lienthong.ledger import STEPS, Report
+from lienthong.ledger.tally import fates
+from lienthong.ledger.terms import COUNTS, FATES
 from lienthong_audit.evidence import RunEvidence
 from lienthong_audit.texts import Texts, language_of
 
@@ -19,10 +21,14 @@ __all__ = ["Section", "language_of", "render_error", "render_runs"]
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One exchange's run with the report of its verification, None where there is none (yet)."""
+    """One exchange's run with the report of its verification, None where there is none (yet).
+
+    ``ended``: Airflow's DAG run has ended, so that a run which has not settled will not by itself.
+    """
 
     run: RunEvidence
     report: Report | None
+    ended: bool = False
 
 
 def render_runs(
@@ -35,6 +41,8 @@ def render_runs(
         nonce=nonce,
         run_id=run_id,
         chosen=step if step in STEPS else "",
+        terms=COUNTS,
+        fates=FATES,
         sections=sections,
         rows=[_rows(section.run) for section in sections],
     )
@@ -88,6 +96,10 @@ def _pairs(value: Iterable[tuple[str, Any]]) -> str:
     return ", ".join(f"{name} {_short(str(item))}" for name, item in value)
 
 
+def _listed(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -97,5 +109,11 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"short": _short, "when": _when, "pairs": _pairs}
+    environment.filters |= {
+        "short": _short,
+        "when": _when,
+        "pairs": _pairs,
+        "listed": _listed,
+        "fates": fates,
+    }
     return environment

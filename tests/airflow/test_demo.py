@@ -66,8 +66,8 @@ def test_the_same_for_ipv6(host: str, seen: bool) -> None:
 
 
 def _gone(pid: int) -> bool:
-    """Tell whether a process ends within a few seconds; one that nobody has waited for counts as ended."""
-    for _ in range(50):
+    """Tell whether a process ends within a minute; one that nobody has waited for counts as ended."""
+    for _ in range(600):
         try:
             if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
                 return True

@@ -52,14 +52,35 @@ def test_transient_errors_wait_longer_each_time(tried: int, seconds: float) -> N
     assert decision.retry_delay.total_seconds() == seconds
 
 
-@pytest.mark.parametrize(("asked", "seconds"), [(90, 90), (1, 5), (86_400, 3600), (None, 5)])
+@pytest.mark.parametrize(("asked", "seconds"), [(90, 90), (1, 5), (3600, 3600), (None, 5)])
 def test_the_other_sides_patience_is_honoured(asked: float | None, seconds: float) -> None:
-    """At least what was asked for, at least our own wait, at most an hour."""
+    """At least what was asked for, at least our own wait."""
     from lienthong.airflow.retry import StepRetryPolicy
 
     decision = StepRetryPolicy().evaluate(RateLimited("slow", retry_after=asked), 1, 4)
     assert decision.retry_delay is not None
     assert decision.retry_delay.total_seconds() == seconds
+
+
+def test_more_patience_than_an_hour_fails_and_says_when_to_try_again() -> None:
+    """The same limit as in ``lienthong run``."""
+    from airflow.sdk import RetryAction
+
+    from lienthong.airflow.retry import StepRetryPolicy
+
+    decision = StepRetryPolicy().evaluate(RateLimited("slow", retry_after=3601), 1, 4)
+    assert decision.action is RetryAction.FAIL
+    assert "try again after 20" in str(decision.reason)
+
+
+def test_the_last_try_is_left_to_airflow() -> None:
+    from airflow.sdk import RetryAction
+
+    from lienthong.airflow.retry import StepRetryPolicy
+
+    decision = StepRetryPolicy().evaluate(Unavailable("down"), try_number=5, max_tries=4)
+    assert decision.action is RetryAction.RETRY
+    assert "no tries are left" in str(decision.reason)
 
 
 def test_an_unknown_outcome_is_tried_again_because_push_asks_first() -> None:

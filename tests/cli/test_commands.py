@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from chains import Node, revoked
+from cryptography.hazmat.primitives.serialization import Encoding
 from memory_bus import Bench, memory_bench, unit
+from operators import operator_signer
 
 from lienthong import Delivery
 from lienthong.cli import main
 from lienthong.connector import TargetCapabilities
 from lienthong.errors import OutcomeUnknown
+from lienthong.ledger.acts import acts
 from lienthong.pipeline import RunRequest, run_exchange
+from lienthong.pipeline.acts import act
+from lienthong.signing import KeyRing
+from lienthong.signing.signers import load_private_key, read_certificates
 
 Run = Callable[..., tuple[int, str, str]]
+SAID = ("--by", "Trần Thị Hoa", "--why", "biên bản 12")
 
 
 @pytest.fixture
@@ -25,6 +34,8 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     home = tmp_path / "home"
     monkeypatch.setenv("LIENTHONG_HOME", str(home))
     with memory_bench(home) as found:
+        signer = operator_signer(home)
+        monkeypatch.setattr(KeyRing, "operator", lambda ring, name=None: signer, raising=False)
         found.source.offers = [unit(n) for n in range(1, 10)] + [unit(10, MaDonVi="1x")]
         run_exchange(found.bus, found.plan(), RunRequest("r1"))
         yield found
@@ -69,11 +80,11 @@ def test_quarantine_list_show_and_repair(bench: Bench, run: Run, tmp_path: Path)
     good, bad = tmp_path / "good.json", tmp_path / "bad.json"
     good.write_text(json.dumps(unit(10)), encoding="utf-8")
     bad.write_text("[1, 2", encoding="utf-8")
-    code, _, err = run("quarantine", "repair", name, "--file", bad)
+    code, _, err = run("quarantine", "repair", name, "--file", bad, *SAID)
     assert (code, "no JSON record" in err) == (2, True)
-    code, out, _ = run("quarantine", "repair", name.upper(), "--file", good)
+    code, out, _ = run("quarantine", "repair", name.upper(), "--file", good, *SAID)
     assert (code, "version 2" in out) == (0, True)
-    code, _, err = run("quarantine", "release", name)
+    code, _, err = run("quarantine", "release", name, *SAID)
     assert code == 3
     assert "later version" in err
 
@@ -96,20 +107,39 @@ def test_evidence_runs_export_verify_and_check_ledger(bench: Bench, run: Run, tm
     assert (code, "no run 'no-such'" in err) == (2, True)
 
 
+def test_evidence_acts(bench: Bench, run: Run) -> None:
+    """What people did is listed with who, why and when, all of it or of one exchange or run."""
+    operator_signer(bench.bus.config.home)
+    bench.bus.__dict__.pop("keys")  # which were read before there was an operator
+    said = {"who": "Trần Thị Hoa", "why": "theo công văn 12\nngày 3/7"}
+    act(bench.bus, name="housekeeping", **said)
+    act(bench.bus, name="run.close", **said, exchange="units", run="r1", subject={"state": "sent"})
+    code, out, _ = run("evidence", "acts")
+    assert code == 0
+    first, second = (line.split("\t") for line in out.splitlines())
+    assert first[1:3] == ["housekeeping", "everything"]
+    assert second[1:6] == ["run.close", "units r1", "state sent", "Trần Thị Hoa", "theo công văn 12 ngày 3/7"]
+    assert second[6] == "entry 7, key hoa"
+    code, out, _ = run("evidence", "acts", "--exchange", "units", "--run", "r1", "--json")
+    (one,) = map(json.loads, out.splitlines())
+    assert (one["name"], one["why"], one["subject"]) == ("run.close", said["why"], {"state": "sent"})
+    assert run("evidence", "acts", "--run", "r2")[1] == ""
+
+
 def test_deliveries_are_listed_and_resolved_by_hand(bench: Bench, run: Run) -> None:
     """An outcome that the target cannot tell is settled by a person, who is named."""
     bench.target.can = TargetCapabilities()
     bench.source.offers.append(unit(20))
     bench.target.answer_with = [OutcomeUnknown("cut", taken=True)]
-    plan = bench.plan(delivery=Delivery(batch=10, attempts=1))
+    plan = bench.plan(delivery=Delivery(batch=10, attempts=1, quarantine_above=0.5))
     with pytest.raises(OutcomeUnknown):
         run_exchange(bench.bus, plan, RunRequest("r2"))
     _, out, _ = run("delivery", "list", "--state", "unknown")
     (line,) = out.splitlines()
     name = line.split("\t")[0]
-    assert run("delivery", "resolve", name, "--taken", "--by", "Trực ban")[0] == 0
+    assert run("delivery", "resolve", name, "--taken", *SAID)[0] == 0
     assert run_exchange(bench.bus, plan, RunRequest("r2")).counts["acknowledged"] == 1
-    code, _, err = run("delivery", "resolve", name, "--taken", "--by", "Trực ban")
+    code, _, err = run("delivery", "resolve", name, "--taken", *SAID)
     assert (code, "not in doubt" in err) == (2, True)
 
 
@@ -118,14 +148,14 @@ def test_who_said_that_nothing_was_taken_is_kept(bench: Bench, run: Run) -> None
     bench.target.can = TargetCapabilities()
     bench.source.offers.append(unit(20))
     bench.target.answer_with = [OutcomeUnknown("cut", taken=False)]
-    plan = bench.plan(delivery=Delivery(batch=10, attempts=1))
+    plan = bench.plan(delivery=Delivery(batch=10, attempts=1, quarantine_above=0.5))
     with pytest.raises(OutcomeUnknown):
         run_exchange(bench.bus, plan, RunRequest("r2"))
     (state,) = bench.bus.journal.deliveries(exchange="units", state="unknown")
-    assert run("delivery", "resolve", state.id, "--not-taken", "--by", "Trực ban")[0] == 0
+    assert run("delivery", "resolve", state.id, "--not-taken", *SAID)[0] == 0
     assert run_exchange(bench.bus, plan, RunRequest("r2")).counts["acknowledged"] == 1
     receipts = bench.bus.journal.delivery(state.id).receipts
-    assert receipts[0]["reference"] == "Trực ban"
+    assert receipts[0]["reference"] == "Trần Thị Hoa"
 
 
 def test_keys_are_made_once_and_kept_private(
@@ -140,8 +170,60 @@ def test_keys_are_made_once_and_kept_private(
     before = key.read_bytes()
     assert "kept" in run("keys", "create", "--agency", "H21.129")[1]
     assert key.read_bytes() == before
-    assert run("keys", "list")[1].startswith("H21.129\tES256\t")
+    out = run("keys", "list")[1]
+    assert out.startswith("H21.129\tES256\t")
+    assert re.search(r"valid until \d{4}-\d\d-\d\d \(\d+ days left\)", out)
+    assert "Every trusted authority may speak for every agency" in out
+    assert "for every agency" in out.splitlines()[1]
     assert run("keys", "create", "--agency", "../evil")[0] == 2
+
+
+def test_an_operator_s_key_is_made_beside_those_of_agencies(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the acts that it may sign; an agency's key signs none."""
+    monkeypatch.setenv("LIENTHONG_HOME", str(tmp_path))
+    assert run("keys", "create", "--operator", "lan", "--acts", "quarantine.*", "cursor.set")[0] == 0
+    assert (tmp_path / "keys" / "operators" / "lan" / "key.pem").exists()
+    assert run("keys", "list")[1].startswith("operator lan\tES256\t")
+    assert run("keys", "create", "--agency", "H21", "--acts", "cursor.set")[0] == 2
+
+
+def test_whom_a_command_believes(bench: Bench, run: Run, tmp_path: Path) -> None:
+    """`--trust FILE=AGENCIES`, `--trust-config` and `--crl`, for bundles and for the whole ledger."""
+    bundle, keys = tmp_path / "b.zip", bench.bus.config.home / "keys"
+    ca = keys / "ca.pem"
+    run("evidence", "export", "--run", "r1", "-o", bundle)
+    assert run("verify", bundle, "--trust", f"{ca}=G22,H21.*")[0] == 0
+    code, out, _ = run("verify", bundle, "--trust", f"{ca}=H21,H21.*")
+    assert (code, "may not speak for the agency" in out) == (4, True)
+    assert run("verify", bundle, "--trust", f"{ca}=G2*")[0] == 2
+    assert run("verify", bundle)[0] == 2
+    config = tmp_path / "trust.toml"
+    for agencies, wanted in (("G22", 0), ("H21", 4)):
+        config.write_text(f'[trust.ours]\ncertificates = ["{ca}"]\nagencies = ["{agencies}"]\n')
+        assert run("verify", bundle, "--trust-config", config)[0] == wanted
+        assert run("evidence", "check-ledger", "--trust-config", config)[0] == wanted
+    assert run("verify", bundle, "--trust-config", config, "--trust", ca)[0] == 2
+    _, out, _ = run("verify", bundle, "--trust", ca)
+    assert "there is no revocation list of" in out
+    authority = Node(read_certificates(ca)[0], load_private_key(keys / "ca-key.pem"))
+    fresh, stale = tmp_path / "fresh.crl", tmp_path / "stale.crl"
+    fresh.write_bytes(authority.crl(age=0.01).public_bytes(Encoding.DER))
+    stale.write_bytes(authority.crl(age=90).public_bytes(Encoding.PEM))
+    code, out, _ = run("verify", bundle, "--trust", ca, "--crl", fresh)
+    assert (code, "revocation list" in out) == (0, False)
+    code, out, _ = run("verify", bundle, "--trust", ca, "--crl", stale)
+    assert (code, "out of date" in out) == (0, True)
+    code, out, err = run("evidence", "check-ledger", "--crl", stale)
+    assert (code, "0 findings" in out, "out of date" in err) == (0, True, True)
+    leaf = read_certificates(keys / "G22" / "cert.pem")[0]
+    fresh.write_bytes(authority.crl(revoked(leaf), age=0.01).public_bytes(Encoding.DER))
+    code, out, _ = run("verify", bundle, "--trust", ca, "--crl", fresh)
+    assert (code, "was revoked" in out) == (4, True)
+    config.write_text(f'[lienthong]\ntrust = ["{ca}"]\ncrls = ["{fresh}"]\n')
+    assert run("verify", bundle, "--trust-config", config)[0] == 4
+    assert run("evidence", "check-ledger", "--crl", fresh)[0] == 4
 
 
 def test_connectors_are_listed_and_described(run: Run) -> None:
@@ -201,3 +283,29 @@ def test_codes_of_national_services_are_printed(run: Run) -> None:
     code, _, said = run("codes", "bhyt")
     assert code == 2
     assert "bhxh" in said
+
+
+def test_a_cursor_is_shown_set_and_taken_back(
+    bench: Bench, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`cursor set` and `rewind` want to know who and why, check the value, and sign before they change."""
+    monkeypatch.setattr("lienthong.cli.exchanges.one_exchange", lambda *_: bench.plan().exchange)
+    kept = bench.bus.journal.cursor("units").value
+    assert kept is not None and kept in run("cursor", "show")[1]
+    why = ("--by", "Trực ban", "--why", "chạy lại")
+    code, out, _ = run("cursor", "rewind", "x.py", "--back", "2h", *why)
+    assert code == 0 and "2025-12-31T22" in out
+    assert run("cursor", "set", "x.py", "2026-01-01T00:00:05+07:00", *why)[0] == 0
+    assert json.loads(run("cursor", "show", "--exchange", "units", "--json")[1])["cursor"].endswith(
+        ":05+07:00"
+    )
+    for wrong in (
+        ("set", "x.py", "hôm qua"),
+        ("rewind", "x.py", "--back", "soon"),
+        ("rewind", "x.py", "--back", "5"),
+    ):
+        assert run("cursor", *wrong, *why)[0] == 2
+    assert run("cursor", "set", "x.py", kept, "--by", " ", "--why", "x")[0] == 2
+    signed = acts(bench.bus.ledger, exchange="units")
+    assert [told.name for told in signed] == ["cursor.rewind", "cursor.set"]
+    assert signed[0].who == "Trực ban" and signed[0].subject["from"] == kept

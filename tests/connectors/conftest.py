@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from patience import seconds_for
 
 from lienthong.connector import Connection
 
@@ -20,6 +21,12 @@ def _rested() -> Iterator[None]:
     pace = sys.modules.get("lienthong_connectors.http.pace")
     if pace is not None:
         pace._paces.clear()
+
+
+@pytest.fixture
+def patience(request: pytest.FixtureRequest) -> float:
+    """Seconds to wait for the counterpart: about one where it is silent on purpose, else many."""
+    return seconds_for(request)
 
 
 @dataclass(frozen=True)

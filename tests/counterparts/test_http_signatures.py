@@ -84,7 +84,7 @@ class Agency:
         return self.target.deliver(Batch(sha256(lines[0]), lines, ("id",), "test/1"))
 
     def verdict(self) -> dict[str, Any]:
-        with requests.get(f"http://127.0.0.1:{self.port}/verdicts", timeout=10) as answer:
+        with requests.get(f"http://127.0.0.1:{self.port}/verdicts", timeout=60) as answer:
             verdicts: list[dict[str, Any]] = answer.json()
         return verdicts[-1]
 

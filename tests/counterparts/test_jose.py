@@ -30,7 +30,7 @@ class Jose:
         self.trust = TrustStore([certificate])
 
     def ask(self, path: str, data: bytes | str) -> requests.Response:
-        return requests.post(f"{self.base}/{path}", data=data, timeout=10)
+        return requests.post(f"{self.base}/{path}", data=data, timeout=60)
 
 
 @pytest.fixture(params=["ES256", "PS256", "RS256"])

@@ -113,8 +113,8 @@ def test_parsing_an_exchange_stays_cheap_and_without_jsonschema() -> None:
         "c = Catalogue.from_packages(['lienthong_schemas'])\n"
         "def check():\n"
         "    c.dataset('onestop.dossier/1'); c.mapping('onestop-to-portal.dossier/1')\n"
-        "check(); t = time.perf_counter(); [check() for _ in range(100)]\n"
-        "assert (time.perf_counter() - t) / 100 < 0.005\n"
+        "check(); t = time.process_time(); [check() for _ in range(100)]\n"
+        "assert (time.process_time() - t) / 100 < 0.005\n"
         "assert not {'jsonschema', 'jsonschema_rs'} & set(sys.modules), 'imported'\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)  # noqa: S603  # our own code
@@ -129,9 +129,9 @@ def test_listing_reads_no_file(catalogue: Catalogue, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(Path, "open", refuse)
     monkeypatch.setattr(Path, "read_bytes", refuse)
-    started = time.perf_counter()
+    started = time.thread_time()
     assert Catalogue.from_packages(catalogue.packages).datasets() == catalogue.datasets()
-    assert time.perf_counter() - started < 0.5
+    assert time.thread_time() - started < 0.5
 
 
 def test_the_public_surface_is_what_it_was() -> None:

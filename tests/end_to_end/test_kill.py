@@ -25,7 +25,7 @@ def operations(province: Province) -> Counter[str]:
 
 def test_killed_in_pull(lienthong: CommandLine, province: Province) -> None:
     """Killed after the first sealed page, the run goes on behind it: each dossier reaches the portal once."""
-    province.fault("one_stop", "slow", times=1, after=1, operation="hoso", seconds=60)
+    province.fault("one_stop", "slow", times=1, after=1, operation="hoso", seconds=600)
     sealed = "SELECT count(*) FROM lt_step WHERE step = 'pull.sealed'"
     kill_when(lienthong.start("dossier_sync"), lambda: lienthong.count(sealed) >= 1)
     province.clear_faults()
@@ -42,9 +42,12 @@ def test_killed_in_pull(lienthong: CommandLine, province: Province) -> None:
 def test_killed_in_push_after_the_portal_took_a_batch(
     lienthong: CommandLine, province: Province, after: int
 ) -> None:
-    """Killed while waiting for an answer, the run asks the portal and creates nothing twice."""
+    """Killed while waiting for an answer, the run asks the portal and creates nothing twice.
+
+    Every part waits from then on, so that none is through before the kill comes, however late it comes.
+    """
     province.fault(
-        "national_portal", "slow_answer", times=1, after=after, operation="DongBoHoSoMC", seconds=60
+        "national_portal", "slow_answer", times=None, after=after, operation="DongBoHoSoMC", seconds=600
     )
     process = lienthong.start("dossier_sync")
     kill_when(process, lambda: len(creations(province)) > after * 95)

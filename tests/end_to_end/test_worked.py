@@ -76,7 +76,7 @@ def test_a_page_runs_as_it_is_written(page: Path, tmp_path: Path) -> None:
             done = subprocess.run(  # noqa: S603 - our own command
                 [sys.executable, "-m", "lienthong.cli", *arguments],
                 env=command_line.environment, cwd=tmp_path, text=True, capture_output=True, check=False,
-                timeout=300,
+                timeout=900,
             )  # fmt: skip
             printed = done.stdout.replace(f"port {province.port} ", "port 18080 ")
             assert done.returncode == 0, f"{arguments}\n{done.stdout}\n{done.stderr}"

@@ -53,6 +53,20 @@ def test_nothing_is_published_beyond_loopback(compose: dict[str, Any]) -> None:
         assert "--skip-serve-logs" in compose["services"][name]["command"]
 
 
+def test_who_only_reads_may_only_read(compose: dict[str, Any]) -> None:
+    """The api-server shows evidence under a role that may select; the ledger is migrated before it starts."""
+    api = compose["services"]["api-server"]
+    assert "//ledger_reader:" in api["environment"]["LIENTHONG_LEDGER"]
+    assert "lienthong:/var/lib/lienthong:ro" in api["volumes"]
+    assert api["depends_on"]["migrate-ledger"]["condition"] == "service_completed_successfully"
+    assert compose["services"]["migrate-ledger"]["entrypoint"] == ["lienthong", "migrate"]
+    assert "//ledger:" in compose["services"]["worker"]["environment"]["LIENTHONG_LEDGER"]
+    text = (ROOT / "deploy/postgres/10-databases.sh").read_text(encoding="utf-8")
+    page = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    for statement in page.split("```")[1].splitlines()[1:]:
+        assert statement.rstrip(";").replace("'…'", ":'secret'") in text, statement
+
+
 def test_no_secret_has_a_default() -> None:
     """Passwords and keys come from the environment, and the stack refuses to start without them."""
     text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")

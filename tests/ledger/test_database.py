@@ -60,7 +60,7 @@ def test_four_processes_create_one_database(url: str) -> None:
         for _ in range(4)
     ]
     for process in started:
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=300)
         assert (process.returncode, out.strip()) == (0, HEAD.encode()), err
 
 

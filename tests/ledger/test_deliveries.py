@@ -149,8 +149,11 @@ def test_nothing_is_answered_that_was_not_sent(journal: Journal) -> None:
 def test_taken_over_from_an_earlier_run(journal: Journal) -> None:
     """Records that an earlier run delivered under another key are acknowledged without an attempt."""
     (state,) = journal.intend("x", "r1", "mic", intents(1))
-    state = journal.answered(state.id, "acknowledged", total=4)
+    state = journal.passed(state.id, {"inherited": ((0, 3),)})
     assert (state.state, state.attempts, state.sent_at) == ("acknowledged", 0, None)
+    assert (state.acknowledged, state.taken_count, state.sent_count) == (4, 0, 0)
+    with pytest.raises(Permanent, match="intended cannot become acknowledged"):
+        journal.answered(journal.intend("x", "r1", "mic", intents(2))[1].id, "acknowledged", total=4)
 
 
 def test_withdrawn_request(journal: Journal) -> None:
@@ -252,7 +255,7 @@ def test_killed_process(database: Database, url: str, when: str, left: str) -> N
         [sys.executable, "-c", DYING, url, when],
         env={**os.environ, "PYTHONPATH": ":".join(sys.path)},
         check=False,
-        timeout=60,
+        timeout=300,
     )
     assert ended.returncode == -signal.SIGKILL
     state: DeliveryState = Journal(database).delivery("e" * 64)

@@ -6,15 +6,16 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DatabaseError
 
-from lienthong.errors import Misconfigured
+from lienthong.errors import EvidenceTampered, Misconfigured, Permanent
 from lienthong.ledger import Database, Ledger, Statement
+from lienthong.ledger.clock import SKEW
 from lienthong.ledger.statements import TYP, entry_hash
 from lienthong.merkle import leaf_hash
 from lienthong.records import canonical
@@ -72,6 +73,40 @@ def test_chain_is_under_signature(
     assert ledger.check(trust) == []
 
 
+def test_a_clock_behind_the_log_signs_nothing(
+    ledger: Ledger, statement: Callable[..., Statement], signer: Signer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A statement recorded before the one that it follows, or before its own step, would never verify."""
+    ledger.append(statement(0, of=3), signer)
+    monkeypatch.setattr("lienthong.ledger.clock.datetime", _Behind)
+    with pytest.raises(Misconfigured, match="before the last entry of the ledger") as caught:
+        ledger.append(statement(1, of=3), signer)
+    assert "this machine's clock says" in caught.value.message
+    monkeypatch.undo()
+    later = "2126-07-01T00:00:00.000000Z"
+    for times in ({"started": later}, {"ended": later}):
+        with pytest.raises(Misconfigured, match=r"ran back|before the end of the step \(2126"):
+            ledger.append(statement(1, of=3, **times), signer)
+    assert ledger.head().sequence == 1  # type: ignore[union-attr]  # there is one
+    assert ledger.recorded() == ledger.head().payload["recorded"]  # type: ignore[union-attr]
+
+
+class _Behind(datetime):
+    @classmethod
+    def now(cls, tz: Any = None) -> datetime:
+        return datetime.now(tz) - timedelta(minutes=2)
+
+
+def test_the_database_s_own_clock(database: Database) -> None:
+    """PostgreSQL tells its time, SQLite has no clock but this machine's."""
+    theirs = database.clock()
+    if database.dialect == "sqlite":
+        assert theirs is None
+    else:
+        assert theirs is not None
+        assert abs(datetime.now(UTC) - theirs) < timedelta(minutes=5)
+
+
 def test_same_statement_again(ledger: Ledger, statement: Callable[..., Statement], signer: Signer) -> None:
     """The very same statement is appended once, so that a repeated call is safe."""
     first = ledger.append(statement(), signer)
@@ -108,7 +143,7 @@ def test_statements_cannot_be_changed_by_accident(
     """UPDATE and DELETE are refused by the database itself."""
     ledger.append(statement(), signer)
     for change in ("UPDATE lt_statement SET run = 'x'", "DELETE FROM lt_statement"):
-        with pytest.raises(DatabaseError, match="append-only"), database.write() as connection:
+        with pytest.raises(Permanent, match="append-only"), database.write() as connection:
             connection.execute(text(change))
 
 
@@ -208,6 +243,109 @@ def test_statement_that_no_verifier_would_accept(
         statement(**{"step": "pull", field: value})
 
 
+@pytest.mark.parametrize("seconds", [6, 3600])
+def test_clock_behind_the_last_entry(
+    ledger: Ledger,
+    statement: Callable[..., Statement],
+    signer: Signer,
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: int,
+) -> None:
+    """With a clock that is behind the last entry nothing is signed: no verifier would accept the chain."""
+    first = ledger.append(statement(), signer)
+    late = datetime.fromisoformat(first.payload["recorded"]) - timedelta(seconds=seconds)
+    monkeypatch.setattr("lienthong.ledger.log.now", lambda: _text(late))
+    monkeypatch.setattr("lienthong.ledger.log.jws", None)  # the key is not touched
+    with pytest.raises(Misconfigured, match="which is before the last entry of the ledger") as caught:
+        ledger.append(statement(1, of=2), signer)
+    assert "set the clock" in caught.value.hint
+    assert ledger.head() == first
+
+
+def test_clock_within_the_tolerance(
+    ledger: Ledger,
+    statement: Callable[..., Statement],
+    signer: Signer,
+    monkeypatch: pytest.MonkeyPatch,
+    trust: TrustStore,
+) -> None:
+    """Clocks of one installation may differ by a few seconds."""
+    first = ledger.append(statement(), signer)
+    late = datetime.fromisoformat(first.payload["recorded"]) - SKEW
+    monkeypatch.setattr("lienthong.ledger.log.now", lambda: _text(late))
+    ledger.append(statement(1, of=2), signer)
+    assert ledger.check(trust) == []
+
+
+@pytest.mark.parametrize(
+    ("times", "said"),
+    [
+        ({"started": "2026-07-01T00:00:10.000000Z", "ended": "2026-07-01T00:00:00.000000Z"}, "ran back"),
+        (
+            {"started": "2099-01-01T00:00:00.000000Z", "ended": "2099-01-01T00:00:00.000000Z"},
+            "end of the step",
+        ),
+    ],
+)
+def test_clock_that_ran_back_during_a_step(
+    ledger: Ledger, statement: Callable[..., Statement], signer: Signer, times: dict[str, str], said: str
+) -> None:
+    """Times that go backwards in a statement itself are refused before it is signed, too."""
+    with pytest.raises(Misconfigured, match=said):
+        ledger.append(statement(**times), signer)
+    assert ledger.head() is None
+
+
+def _text(at: datetime) -> str:
+    return at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+DAMAGE = ("''", "'x'", "'a.b.c'", "'a.e30.c'", "'a.' || 'W10' || '.c'", "substr(token, 1, 40)", "'a.ạ.c'")
+
+
+@pytest.mark.parametrize("token", DAMAGE)
+def test_damaged_token_is_named(
+    ledger: Ledger,
+    database: Database,
+    statement: Callable[..., Statement],
+    signer: Signer,
+    trust: TrustStore,
+    token: str,
+) -> None:
+    """A token that holds no statement is named by its number, by append, export and check alike."""
+    ledger.append(statement(), signer)
+    tamper(database, f"UPDATE lt_statement SET token = {token}")  # noqa: S608 - nothing here comes from outside
+    for call in (
+        lambda: ledger.append(statement(1, of=2), signer),
+        lambda: [entry.intact() for entry in ledger.entries()],
+    ):
+        with pytest.raises(EvidenceTampered) as caught:
+            call()
+        assert caught.value.where == "ledger entry 1"
+    assert {"hash", "signature"} <= {finding.rule for finding in ledger.check(trust)}
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("exchange", "'x'"), ("run", "'x'"), ("step", "'settle'"), ("part", "7"), ("recorded", "'2020'")],
+)
+def test_entry_filed_elsewhere_is_named(
+    ledger: Ledger,
+    database: Database,
+    statement: Callable[..., Statement],
+    signer: Signer,
+    trust: TrustStore,
+    column: str,
+    value: str,
+) -> None:
+    """Columns by which entries are found are compared with what was signed: no entry is hidden by them."""
+    fill(ledger, statement, signer, 2)
+    tamper(database, f"UPDATE lt_statement SET {column} = {value} WHERE sequence = 2")  # noqa: S608 - nothing here comes from outside
+    (finding,) = ledger.check(trust)
+    assert (finding.sequence, finding.rule) == (2, "columns")
+    assert column in finding.en
+
+
 def test_document_store(ledger: Ledger) -> None:
     """Documents are kept by digest, once, and come back as they were."""
     digest = ledger.keep(b"agreement")
@@ -223,7 +361,7 @@ def test_four_processes_append_to_one_chain(ledger: Ledger, url: str, keys: Any,
         subprocess.Popen([*command, f"run-{number}"], env={**os.environ, "PYTHONPATH": ":".join(sys.path)})  # noqa: S603
         for number in range(4)
     ]
-    assert [process.wait(timeout=120) for process in started] == [0, 0, 0, 0]
+    assert [process.wait(timeout=300) for process in started] == [0, 0, 0, 0]
     entries = list(ledger.entries())
     assert [entry.sequence for entry in entries] == list(range(1, 201))
     assert ledger.check(trust) == []

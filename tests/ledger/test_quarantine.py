@@ -115,5 +115,73 @@ def test_no_personal_column(database: Database, quarantine: Quarantine) -> None:
         columns = set(connection.execute(text("SELECT * FROM lt_quarantine")).keys())
     assert columns == {
         "id", "exchange", "run", "step", "segment", "line", "key_hash", "reasons", "dataset", "state",
-        "version", "previous", "replay_run", "added_at", "changed_at",
+        "version", "previous", "replay_run", "added_at", "changed_at", "fingerprint", "occurrences",
+        "last_run",
     }  # fmt: skip
+
+
+def _again(item: QuarantineItem, run: str, line: int = 0) -> QuarantineItem:
+    """The same refusal as another run meets it: in a segment of its own."""
+    return replace(item, run=run, segment="9" * 64, line=line)
+
+
+@pytest.fixture
+def known(quarantine: Quarantine, items: list[QuarantineItem]) -> QuarantineItem:
+    """An item with a fingerprint, entered by run r1."""
+    made = replace(items[0], run="r1", segment="1" * 64, fingerprint="f" * 64)
+    quarantine.add([made])
+    return quarantine.get(made.id)
+
+
+def test_the_same_bytes_again_are_one_item_that_counts(quarantine: Quarantine, known: QuarantineItem) -> None:
+    """Five runs that meet one bad record leave one item; a retried step counts nothing twice."""
+    for run in ("r2", "r3", "r4", "r5"):
+        for _ in range(2):
+            quarantine.add([_again(known, run)])
+    (found,) = quarantine.list(run="r4")
+    assert (found.id, found.occurrences, found.run, found.last_run) == (known.id, 5, "r1", "r5")
+    assert len(quarantine.list(exchange=known.exchange)) == 6
+    (third,), (first,) = quarantine.met(known.exchange, "r3"), quarantine.met(known.exchange, "r1")
+    assert (third.item.id, third.step, third.segment, third.line) == (known.id, known.step, "9" * 64, 0)
+    assert (first.item.id, first.step, first.segment, first.line) == (known.id, known.step, "1" * 64, 0)
+    assert quarantine.list(run="r6") == []
+
+
+def test_other_reasons_or_no_fingerprint_are_other_items(
+    quarantine: Quarantine, known: QuarantineItem
+) -> None:
+    """Only what is the very same refusal counts; items from before there were fingerprints stay alone."""
+    quarantine.add([replace(_again(known, "r2"), fingerprint="e" * 64)])
+    quarantine.add([replace(_again(known, "r3"), fingerprint="")])
+    quarantine.add([replace(_again(known, "r4"), fingerprint="")])
+    assert [len(quarantine.list(run=run)) for run in ("r1", "r2", "r3", "r4")] == [1, 1, 1, 1]
+    assert quarantine.get(known.id).occurrences == 1
+
+
+def test_twice_in_one_run_are_two_places_of_one_item(quarantine: Quarantine, known: QuarantineItem) -> None:
+    """A source that gives a record twice: the run's own list still names both places."""
+    twin = [replace(known, fingerprint="d" * 64, segment="2" * 64, run="r2", line=line) for line in (0, 1)]
+    quarantine.add(twin)
+    quarantine.add(twin)
+    (found,) = quarantine.list(run="r2")
+    assert found.occurrences == 2
+    assert [one.line for one in quarantine.met(known.exchange, "r2")] == [0, 1]
+    assert [item.id for item in quarantine.refused_in(known.exchange, "r2")] == [item.id for item in twin]
+
+
+def test_what_becomes_of_an_item_that_is_met_again(quarantine: Quarantine, known: QuarantineItem) -> None:
+    """Released stays released and counts; repaired counts until it was replayed; then it is a new item."""
+    repaired = quarantine.repaired(known.id, "e" * 64, 3)
+    quarantine.add([_again(known, "r2")])
+    (found,) = quarantine.list(run="r2")
+    assert (found.id, found.state, found.occurrences, found.last_run) == (repaired.id, "repaired", 2, "r2")
+    assert [item.occurrences for item in quarantine.versions(repaired.id)] == [2, 2]
+    quarantine.replayed(repaired.id, "r3")
+    quarantine.add([_again(known, "r4")])
+    (fresh,) = quarantine.list(run="r4")
+    assert (fresh.state, fresh.occurrences, fresh.version) == ("quarantined", 1, 1)
+    quarantine.released(fresh.id)
+    quarantine.add([_again(known, "r5")])
+    (found,) = quarantine.list(run="r5")
+    assert (found.id, found.state, found.occurrences) == (fresh.id, "released", 2)
+    assert [one.item.id for one in quarantine.met(known.exchange, "r2")] == [known.id]

@@ -191,12 +191,13 @@ def test_a_person_may_say_that_the_target_has_nothing(bench: Bench) -> None:
 
 
 def test_the_same_records_twice_in_one_run_are_two_deliveries(bench: Bench, tmp_path: Path) -> None:
-    """Segments with identical records, in one part or in two, are each accounted for and verify."""
+    """Where all versions are wanted, segments with identical records are each accounted for and verify."""
     twice = [unit(n) for n in range(1, 11)]
     bench.source.offers = twice * 4
-    settled = run_exchange(bench.bus, bench.plan(), RunRequest("r1"))
+    plan = bench.plan(delivery=Delivery(batch=10, parallel=2, versions="all"))
+    settled = run_exchange(bench.bus, plan, RunRequest("r1"))
     assert settled.counts["acknowledged"] == 40
-    assert len({batch.id for batch in bench.target.batches}) == 4
+    assert len({batch.id for batch in bench.target.batches}) == 8, "four versions of each key, in two parts"
     bus = bench.bus
     export(
         bus.ledger, bus.journal, bus.quarantine, exchange="units", run="r1",

@@ -25,7 +25,10 @@ def test_a_repaired_record_is_validated_and_delivered(bench: Bench) -> None:
     new, reasons = repair(bench.bus, item.id, unit(10))
     assert (new.version, new.previous, reasons) == (2, item.id, ())
     (settled,) = replay(bench.bus, plan)
-    assert settled.counts == {"pulled": 1, "acknowledged": 1, "quarantined": 0, "refused": 0, "pending": 0}
+    assert {name: count for name, count in settled.counts.items() if count} == {
+        "pulled": 1,
+        "acknowledged": 1,
+    }
     assert len(bench.target.effects) == 10
     assert bench.bus.quarantine.get(new.id).state == "replayed"
     assert bench.bus.journal.cursor("units") == cursor

@@ -37,7 +37,9 @@ def test_every_record_is_accounted_for(bench: Bench) -> None:
     ]
     bench.target.refuse = lambda record: record["MaDonVi"] == "00007"
     settled = run_exchange(bench.bus, bench.plan(), RunRequest("r1"))
-    assert settled.counts == {"pulled": 59, "acknowledged": 56, "quarantined": 2, "refused": 1, "pending": 0}
+    assert {name: count for name, count in settled.counts.items() if count} == {
+        "pulled": 59, "acknowledged": 56, "quarantined": 2, "refused": 1,
+    }  # fmt: skip
     kept = bench.bus.quarantine.list(exchange="units")
     assert sorted((item.step, item.reasons[0].rule) for item in kept) == [
         ("push", "target.99"),
@@ -69,13 +71,14 @@ def test_the_evidence_of_a_run_verifies_offline(bench: Bench, tmp_path: Path) ->
 
 
 def test_a_second_run_with_nothing_new_moves_nothing_and_says_so(bench: Bench) -> None:
-    """The cursor of the first run is the since of the second."""
+    """The second run begins one step before the cursor of the first; where that is empty it says so."""
     bench.source.offers = [unit(n) for n in range(1, 15)]
     run_exchange(bench.bus, bench.plan(), RunRequest("r1"))
     batches = len(bench.target.batches)
+    bench.source.offers.pop()
     settled = run_exchange(bench.bus, bench.plan(), RunRequest("r2"))
     assert settled.nothing_new and settled.counts["pulled"] == 0
-    assert bench.source.asked[-1].since == unit(14)["NgayCapNhat"]
+    assert bench.source.asked[-1].since == unit(13)["NgayCapNhat"]
     assert len(bench.target.batches) == batches
     bench.source.offers.append(unit(20))
     assert run_exchange(bench.bus, bench.plan(), RunRequest("r3")).counts["acknowledged"] == 1
@@ -106,7 +109,7 @@ def test_trials_move_nothing(bench: Bench) -> None:
     assert few.counts["acknowledged"] == 3
     assert bench.bus.journal.cursor("units").value is None
     everything = run_exchange(bench.bus, bench.plan(), RunRequest("all"))
-    assert everything.counts["acknowledged"] == 24
+    assert (everything.counts["acknowledged"], everything.counts["unchanged"]) == (21, 3)
     assert max(bench.target.effects.values()) == 1, "the trial's records are not delivered again"
 
 
@@ -167,7 +170,7 @@ def test_transient_errors_are_retried_and_then_given_up(bench: Bench) -> None:
     bench.source.break_reading = {0: Unavailable("once")}
     waits: list[float] = []
     run_exchange(bench.bus, bench.plan(), RunRequest("r1"), sleep=waits.append)
-    assert waits == [1.0]
+    assert waits == [5.0]
     bench.source.offers.append(unit(9))
     bench.target.answer_with = [Unavailable("busy", retry_after=7.0), Unavailable("busy")]
     with pytest.raises(Unavailable):

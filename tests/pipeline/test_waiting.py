@@ -35,8 +35,8 @@ def test_everything_is_sent_before_anything_is_asked(bench: Bench) -> None:
     """Three batches, three requests, each with one effect; waits follow what the target asks for."""
     waits: list[float] = []
     settled = run_exchange(bench.bus, bench.plan(delivery=ONCE), RunRequest("r1"), sleep=waits.append)
-    assert settled.counts == {
-        "pulled": 15, "acknowledged": 15, "quarantined": 0, "refused": 0, "pending": 0,
+    assert {name: count for name, count in settled.counts.items() if count} == {
+        "pulled": 15, "acknowledged": 15,
     }  # fmt: skip
     assert len(bench.target.batches) == 3
     assert taken(bench) == [1] * 15

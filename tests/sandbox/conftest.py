@@ -37,7 +37,7 @@ def bearer(province: Province, name: str) -> dict[str, str]:
         connection["extra"]["token_url"],
         data={"grant_type": "client_credentials"},
         auth=(connection["login"], connection["password"]),
-        timeout=10,
+        timeout=60,
     )
     return {"Authorization": f"Bearer {answer.json()['access_token']}"}
 
@@ -59,7 +59,7 @@ def _client(province: Province, name: str) -> Client:
 
     def call(path: str, method: str = "GET", **arguments: Any) -> requests.Response:
         headers = token | arguments.pop("headers", {})
-        return requests.request(method, host + path, headers=headers, timeout=10, **arguments)
+        return requests.request(method, host + path, headers=headers, timeout=60, **arguments)
 
     return call
 
@@ -71,11 +71,11 @@ def portal(province: Province) -> Client:
     headers = {"dstcode": connection["extra"]["dstcode"], "Charset": "utf-8"}
     login = {"username": connection["login"], "password": connection["password"]}
     url = connection["extra"]["token_url"]
-    session = requests.post(url, json=login, headers=headers, timeout=10).json()["session"]
+    session = requests.post(url, json=login, headers=headers, timeout=60).json()["session"]
 
     def call(kind: str, service: str, **fields: Any) -> requests.Response:
         body = {"session": session, "madonvi": connection["extra"]["madonvi"], "service": service} | fields
-        return requests.post(f"{connection['host']}/mapi/{kind}", json=body, headers=headers, timeout=10)
+        return requests.post(f"{connection['host']}/mapi/{kind}", json=body, headers=headers, timeout=60)
 
     return call
 

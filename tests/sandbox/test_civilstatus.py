@@ -89,4 +89,4 @@ def test_unknown_dossier_and_code_lists(service):
 def test_token_is_asked_for(province):
     """Without a token the gateway answers 401 before any SOAP is read."""
     url = province.connections()["civil_status"]["host"]
-    assert requests.post(url, data=b"<x/>", timeout=10).status_code == 401
+    assert requests.post(url, data=b"<x/>", timeout=60).status_code == 401

@@ -115,20 +115,20 @@ def test_control_paths_do_the_same(one_stop, province):
     """Faults can be set, seen and cleared over HTTP, and the log counts what happened."""
     url = f"{province.url}/_control/one_stop"
     body = {"fault": "unavailable", "times": None, "operation": "hotich"}
-    assert requests.post(f"{url}/faults", json=body, timeout=10).json()["waiting"][0]["name"] == "unavailable"
+    assert requests.post(f"{url}/faults", json=body, timeout=60).json()["waiting"][0]["name"] == "unavailable"
     assert [one_stop("/api/hotich").status_code for _ in range(2)] == [503, 503]
-    assert requests.delete(f"{url}/faults", timeout=10).json() == {"waiting": []}
+    assert requests.delete(f"{url}/faults", timeout=60).json() == {"waiting": []}
     assert one_stop("/api/hotich").status_code == 200
-    log = requests.get(f"{url}/log", timeout=10).json()
+    log = requests.get(f"{url}/log", timeout=60).json()
     mine = {"operation": "hotich", "status": 503, "fault": "unavailable", "count": 2}
     assert mine in log["requests"]
-    assert requests.post(f"{url}/faults", json={"fault": "nonsense"}, timeout=10).status_code == 400
-    assert requests.get(f"{province.url}/_control/nobody/log", timeout=10).status_code == 404
+    assert requests.post(f"{url}/faults", json={"fault": "nonsense"}, timeout=60).status_code == 400
+    assert requests.get(f"{province.url}/_control/nobody/log", timeout=60).status_code == 404
 
 
 def test_only_loopback_names_are_answered(province):
     """A page in a browser that rebinds its name to loopback gets nothing."""
-    answer = requests.get(province.url, headers={"Host": "evil.example"}, timeout=10)
+    answer = requests.get(province.url, headers={"Host": "evil.example"}, timeout=60)
     assert answer.status_code == 421
 
 

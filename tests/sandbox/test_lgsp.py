@@ -36,14 +36,14 @@ def second_token(connection: dict[str, Any]) -> str:
         connection["extra"]["token_url"],
         data={"grant_type": "client_credentials"},
         headers={"lgspaccesstoken": identity(connection)},
-        timeout=10,
+        timeout=60,
     )
     return str(answer.json()["access_token"])
 
 
 def get(connection: dict[str, Any], path: str = LIST, **headers: str) -> requests.Response:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return requests.get(connection["host"] + path, headers=named, timeout=10)
+    return requests.get(connection["host"] + path, headers=named, timeout=60)
 
 
 def test_every_placement_is_understood_and_the_envelope_is_the_family_s(connection):
@@ -106,11 +106,11 @@ def test_the_population_database_is_asked_in_an_officer_s_name(connection, provi
     }
 
     def post(**changed: str) -> requests.Response:
-        return requests.post(connection["host"] + "/dancu", json=good | changed, timeout=10)
+        return requests.post(connection["host"] + "/dancu", json=good | changed, timeout=60)
 
     assert "DL02" in post().text
     assert post(AuthHash="").status_code == 401
     assert post(accessToken="Bearer x").status_code == 401
     assert post(lgspAccessToken="x").status_code == 401
     lacking = {name: value for name, value in good.items() if name != "data"}
-    assert requests.post(connection["host"] + "/dancu", json=lacking, timeout=10).status_code == 400
+    assert requests.post(connection["host"] + "/dancu", json=lacking, timeout=60).status_code == 400

@@ -132,17 +132,17 @@ def test_what_is_delivered_is_checked_and_kept(land: Counterpart) -> None:
     assert [set(answer.refused) for answer in answers] == [{1}, {1}]
     assert [record for record in read(land) if record["id"] == "ZZ000001"] == [good]
     assert len(read(land)) == 24
-    said = requests.post(f"{land.url}/parcels", json=good | {"dienTich": 0}, timeout=5)
+    said = requests.post(f"{land.url}/parcels", json=good | {"dienTich": 0}, timeout=60)
     assert said.json()["errors"] == [{"path": "dienTich", "message": "exclusiveMinimum: 0"}]
-    assert requests.get(f"{land.url}/parcels/ZZ000001", timeout=5).json() == good
-    assert requests.delete(f"{land.url}/parcels/ZZ000001", timeout=5).status_code == 204
-    assert requests.get(f"{land.url}/parcels/ZZ000001", timeout=5).status_code == 404
+    assert requests.get(f"{land.url}/parcels/ZZ000001", timeout=60).json() == good
+    assert requests.delete(f"{land.url}/parcels/ZZ000001", timeout=60).status_code == 204
+    assert requests.get(f"{land.url}/parcels/ZZ000001", timeout=60).status_code == 404
 
 
 def test_parameters_that_are_required_are_asked_for(land: Counterpart) -> None:
     """A literal path goes before one with a parameter; what it needs must be there."""
-    assert requests.get(f"{land.url}/parcels/search", timeout=5).status_code == 422
-    assert len(requests.get(f"{land.url}/parcels/search", params={"q": "x"}, timeout=5).json()) == 23
+    assert requests.get(f"{land.url}/parcels/search", timeout=60).status_code == 422
+    assert len(requests.get(f"{land.url}/parcels/search", params={"q": "x"}, timeout=60).json()) == 23
 
 
 def test_it_misbehaves_when_told_to(land: Counterpart) -> None:
@@ -153,11 +153,11 @@ def test_it_misbehaves_when_told_to(land: Counterpart) -> None:
             read(land)
         land.system.board.clear()
     control = f"http://127.0.0.1:{land.port}/_control/made/faults"
-    assert requests.post(control, json={"fault": "cut_before", "times": None}, timeout=5).status_code == 200
+    assert requests.post(control, json={"fault": "cut_before", "times": None}, timeout=60).status_code == 200
     with pytest.raises(Unavailable):
         read(land)
-    assert requests.delete(control, timeout=5).json() == {"waiting": []}
-    refused = requests.post(control, json={"fault": "partial_acceptance"}, timeout=5)
+    assert requests.delete(control, timeout=60).json() == {"waiting": []}
+    refused = requests.post(control, json={"fault": "partial_acceptance"}, timeout=60)
     assert refused.status_code == 400
     assert "cannot act out" in refused.text
     assert len(read(land)) == 23
@@ -175,11 +175,11 @@ def test_a_json_schema_becomes_a_collection(tmp_path: Path) -> None:
     file = tmp_path / "unit.schema.json"
     file.write_text(json.dumps(schema))
     with Counterpart(file, records=7, fixed={"ma": "52001"}) as counterpart:
-        page = requests.get(f"{counterpart.url}/records", params={"page": 1, "size": 5}, timeout=5).json()
+        page = requests.get(f"{counterpart.url}/records", params={"page": 1, "size": 5}, timeout=60).json()
         assert page["total"] == len({"52001"})
         assert page["data"][0]["ma"] == "52001"
         assert page["data"][0]["ten"] in {"Xã A", "Xã B"}
-        bad = requests.post(f"{counterpart.url}/records", json={"ma": "1", "ten": "Xã C"}, timeout=5)
+        bad = requests.post(f"{counterpart.url}/records", json={"ma": "1", "ten": "Xã C"}, timeout=60)
         assert {error["path"] for error in bad.json()["errors"]} == {"ma", "ten"}
 
 

@@ -88,8 +88,8 @@ def test_sessions_and_destination_are_asked_for(portal, province):
     """A wrong destination is 404; a dead session and a wrong password are errors inside a 200."""
     connection = province.connections()["national_portal"]
     url, extra = connection["extra"]["token_url"], connection["extra"]
-    assert requests.post(url, json={}, headers={"dstcode": "x"}, timeout=10).status_code == 404
-    wrong = requests.post(url, json={"username": "a"}, headers={"dstcode": extra["dstcode"]}, timeout=10)
+    assert requests.post(url, json={}, headers={"dstcode": "x"}, timeout=60).status_code == 404
+    wrong = requests.post(url, json={"username": "a"}, headers={"dstcode": extra["dstcode"]}, timeout=60)
     assert (wrong.status_code, wrong.json()["error_code"]) == (200, "403")
     dead = portal("g", "LayDanhSachTTHC", session="dead")
     assert (dead.status_code, dead.json()["error_code"]) == (200, "401")

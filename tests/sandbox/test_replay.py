@@ -62,13 +62,13 @@ def test_the_message_most_alike_answers_and_each_once_before_any_twice(tmp_path:
     )  # fmt: skip
     with Replay(file, tmp_path / "log") as replay:
         host = replay.connections()["agency"]["host"]
-        assert requests.get(f"{host}/rows", params={"page": 2}, timeout=5).json() == [2]
-        said = requests.get(f"{host}/rows", params={"page": 1}, timeout=5)
+        assert requests.get(f"{host}/rows", params={"page": 2}, timeout=60).json() == [2]
+        said = requests.get(f"{host}/rows", params={"page": 1}, timeout=60)
         assert said.json() == [1]
         assert said.headers["link"] == f'<{replay.url}/agency/api/rows?page=2>; rel="next"'
-        assert requests.post(f"{host}/in", json={"id": "B"}, timeout=5).json() == "for B"
-        assert requests.post(f"{host}/in", json={"id": "A"}, timeout=5).json() == "for A"
-        states = [requests.get(f"{host}/state", timeout=5).json() for _ in range(3)]
+        assert requests.post(f"{host}/in", json={"id": "B"}, timeout=60).json() == "for B"
+        assert requests.post(f"{host}/in", json={"id": "A"}, timeout=60).json() == "for A"
+        states = [requests.get(f"{host}/state", timeout=60).json() for _ in range(3)]
         assert states == ["busy", "done", "done"]
 
 
@@ -86,12 +86,12 @@ def test_what_was_never_recorded_is_404_and_faults_work(tmp_path: Path) -> None:
     file = recorded(tmp_path, HEAD, CONNECTION, message("/api/rows", [1]))
     with Replay(file, tmp_path / "log") as replay:
         host = replay.connections()["agency"]["host"]
-        said = requests.get(f"{host}/other", timeout=5)
+        said = requests.get(f"{host}/other", timeout=60)
         assert said.status_code == 404
         assert "no GET /api/other" in said.text
-        requests.post(f"{replay.url}/_control/agency/faults", json={"fault": "unavailable"}, timeout=5)
-        assert requests.get(f"{host}/rows", timeout=5).status_code == 503
-        assert requests.get(f"{host}/rows", timeout=5).json() == [1]
+        requests.post(f"{replay.url}/_control/agency/faults", json={"fault": "unavailable"}, timeout=60)
+        assert requests.get(f"{host}/rows", timeout=60).status_code == 503
+        assert requests.get(f"{host}/rows", timeout=60).json() == [1]
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def signed(bus: Province, *, shift: float = 0.0, secret: str = "", **parameters:
 def call(bus: Province, action: str, headers: dict[str, str], body: bytes | None = None) -> requests.Response:
     method = "GET" if action.startswith(("get", "count")) else "POST"
     url = f"{bus.connections()['vxp']['host']}/{action}"
-    return requests.request(method, url, headers=headers, data=body, timeout=30)
+    return requests.request(method, url, headers=headers, data=body, timeout=60)
 
 
 def listed(bus: Province) -> list[str]:

@@ -66,12 +66,12 @@ def test_a_doctype_in_text_is_text() -> None:
 
 
 def test_the_look_at_the_prolog_is_linear() -> None:
-    """No pattern of comments and blanks makes the scan itself slow."""
+    """No pattern of comments and blanks makes the scan itself slow; counted in this thread's own time."""
     for data in (b" " * 10**6 + b"x", b"<" + b"<!-- a -->" * 10**5, b"<!-- " * 10**5, b"<?x " * 10**5):
-        began = time.monotonic()
+        began = time.thread_time()
         with pytest.raises(ProtocolViolation):
             _xml.parse(data)
-        assert time.monotonic() - began < 5
+        assert time.thread_time() - began < 5
 
 
 def test_large_text_needs_huge() -> None:

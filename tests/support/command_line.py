@@ -39,7 +39,7 @@ class CommandLine:
         """Run a command to its end."""
         done = subprocess.run(  # noqa: S603 - our own command
             [sys.executable, "-m", "lienthong.cli", *map(str, arguments)],
-            env=self.environment, cwd=ROOT, text=True, capture_output=True, check=False, timeout=300,
+            env=self.environment, cwd=ROOT, text=True, capture_output=True, check=False, timeout=900,
         )  # fmt: skip
         assert not check or done.returncode == 0, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
@@ -73,7 +73,7 @@ def _file(name: str | Path) -> str:
     return str(name) if isinstance(name, Path) else f"dags/{name}.py"
 
 
-def kill_when(process: subprocess.Popen[bytes], reached: Callable[[], bool], seconds: float = 60) -> None:
+def kill_when(process: subprocess.Popen[bytes], reached: Callable[[], bool], seconds: float = 300) -> None:
     """Kill a process with SIGKILL as soon as a state is reached; fail if it ends before."""
     end = time.monotonic() + seconds
     while not reached():

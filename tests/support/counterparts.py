@@ -1,4 +1,4 @@
-"""Servers and verifiers that others wrote, started for one test: Node servers, nginx, xmlsec1.
+"""Servers, verifiers and tools that others wrote, for one test: Node servers, nginx, xmlsec1, jq.
 
 ``tools/counterparts`` installs them. Where one is missing, the test that asks for it is skipped with the
 reason; with ``LIENTHONG_COUNTERPARTS=required``, as in continuous integration, it fails instead.
@@ -27,7 +27,7 @@ FOLDER = ROOT / "tests" / "counterparts"
 MODULES = FOLDER / "node_modules"
 #: what ``tools/counterparts`` could not install, a line each: name, tab, reason
 MISSING = ROOT / ".cache" / "counterparts" / "missing"
-_SECONDS = 30.0
+_SECONDS = 180.0  # Prism took more than thirty on two cores with a load of eight
 #: Debian keeps servers where only root looks by itself
 _PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
 
@@ -47,7 +47,7 @@ http {{
 
 
 def program(name: str) -> Path:
-    """Return where a program is (``nginx``, ``xmlsec1``, ``node``), or skip the test in one line."""
+    """Return where a program is (``nginx``, ``xmlsec1``, ``node``, ``jq``), or skip the test in one line."""
     found = shutil.which(name, path=_PATH)
     if found is None:
         _absent(name)

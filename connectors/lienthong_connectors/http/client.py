@@ -12,13 +12,14 @@ from uuid import uuid4
 
 import requests
 
-from lienthong.connector import Connection, Context
+from lienthong.connector import Connection, Context, Expiry
 from lienthong.errors import LienThongError, Misconfigured, ProtocolViolation, Unauthenticated
 from lienthong_connectors.http.auth import Dialect
 from lienthong_connectors.http.budget import Budget
 from lienthong_connectors.http.call import Call
 from lienthong_connectors.http.clock import clock_hint
 from lienthong_connectors.http.coding import ACCEPTED
+from lienthong_connectors.http.expiry import http_expiries
 from lienthong_connectors.http.fields import fixed_headers, join_url
 from lienthong_connectors.http.login import dialect
 from lienthong_connectors.http.pace import SHORT, pace_of
@@ -69,7 +70,8 @@ class Client:
         self.where = f"connection {connection.id!r} "
         self._signatures = _signatures(signature, context, self.where.strip())
         self.tls = Tls.of(connection)
-        if first_address(connection).startswith("https:"):
+        self._connection, self._encrypted = connection, first_address(connection).startswith("https:")
+        if self._encrypted:
             self.tls.context  # noqa: B018 - made now: a flaw of its files is said before anything leaves
         self.proxied = bool(connection.option("proxy"))
         self.transport = Transport(
@@ -88,6 +90,7 @@ class Client:
         self._headers = {**fixed, **(headers or {})}
         self._redirects, self._renewals = Redirects.of(connection), Budget(_RENEWALS)
         self._rates, self._closed = rates, threading.Event()
+        self._before_write = context.before_write
         self._pace = pace_of(connection.id, self.base, rates, context.cache)
 
     def call(self, call: Call) -> Answered:
@@ -130,6 +133,14 @@ class Client:
         other = copy.copy(self)
         other.route = route
         return other
+
+    def expiries(self) -> list[Expiry]:
+        """Return what of the connection ends on a day: our certificate, its authorities, a fixed token."""
+        return http_expiries(self._connection, self.tls, encrypted=self._encrypted)
+
+    def clock_ahead(self) -> float | None:
+        """Return by how many seconds our clock is ahead of the other side's, None before any answer."""
+        return self.transport.clocks.ahead
 
     @property
     def base(self) -> str:
@@ -252,7 +263,8 @@ class Client:
             self._signatures.sign(request)
         label = call.label or "/" + call.path.lstrip("/")
         trace = " ".join(filter(None, (call.correlation, self.route.trace(request))))
-        prepared = Prepared(request, label, call.safe, trace, call.answer_bytes)
+        before = None if call.safe else self._before_write
+        prepared = Prepared(request, label, call.safe, trace, call.answer_bytes, before)
         try:
             return stack.enter_context(self.transport.open(prepared)), request
         except LienThongError as error:

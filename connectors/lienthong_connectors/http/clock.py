@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 NOTICED = 5.0
@@ -13,14 +14,42 @@ NOTICED = 5.0
 def clock_difference(headers: Mapping[str, str]) -> float | None:
     """Return by how many seconds our clock is ahead (below zero: behind), None where nothing says it.
 
-    ``Date`` is when the answer was made (RFC 9110 section 6.6.1). ``headers`` finds names whatever
-    their case.
+    ``Date`` is when the answer was made (RFC 9110 section 6.6.1), ``Age`` for how many seconds a cache
+    has kept it since. ``headers`` finds names whatever their case.
     """
     try:
-        theirs = parsedate_to_datetime(headers.get("Date", "")).timestamp()
+        theirs = parsedate_to_datetime(headers.get("Date", "")).timestamp() + int(headers.get("Age") or 0)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
     return time.time() - theirs
+
+
+class Clocks:
+    """How far our clock is from the other side's, by the answer that shows the least difference.
+
+    Answers from a cache and slow ones make us look ahead. Safe among threads.
+    """
+
+    def __init__(self) -> None:
+        self.ahead: float | None = None
+
+    def heard(self, headers: Mapping[str, str]) -> None:
+        """Take an answer's headers."""
+        ahead = clock_difference(headers)
+        if ahead is not None and (self.ahead is None or abs(ahead) < abs(self.ahead)):
+            self.ahead = ahead
+
+
+def asked_at(headers: Mapping[str, str], begun: float) -> datetime | None:
+    """Return what the other side's clock said at ``begun`` (monotonic), None where nothing says it.
+
+    Rounded back: ``Date`` is when the answer was made, at the latest now.
+    """
+    try:
+        made = parsedate_to_datetime(headers.get("Date", "")).astimezone(UTC)
+        return made - timedelta(seconds=max(0.0, time.monotonic() - begun))
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
 
 
 def clock_hint(headers: Mapping[str, str]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from lienthong.connector import Connection, ConnectionField
+from lienthong.connector import EXPIRES, Connection, ConnectionField
 from lienthong.errors import Misconfigured
 from lienthong.exchange import Text
 from lienthong_connectors.http.auth_fields import AUTH_FIELDS, field
@@ -45,6 +45,7 @@ HTTP_FIELDS: tuple[ConnectionField, ...] = (
         required=True,
     ),
     *AUTH_FIELDS,
+    EXPIRES,
     *TLS_FIELDS,
     field("proxy", "Proxy", "Proxy", "http://host:port through which the system is reached"),
     ConnectionField(

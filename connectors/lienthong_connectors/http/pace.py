@@ -13,13 +13,14 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 
-from lienthong.errors import RateLimited, Unavailable
+from lienthong.errors import Misconfigured, RateLimited, Unavailable
+from lienthong.faults import file_faults
 from lienthong_connectors.http.rate import RateLimit
 from lienthong_connectors.http.status import seconds_of
 
@@ -38,6 +39,8 @@ _NAMES: Final = (
     ("X-Rate-Limit-Remaining", "X-Rate-Limit-Reset"),
 )
 State = dict[str, Any]
+
+_FOLDER = "the folder cache of LIENTHONG_HOME must be one that may be written to"
 
 
 class Pace:
@@ -71,7 +74,8 @@ class Pace:
         refused = asked if asked is not None and status == 429 else 0.0
         hold = max(refused, _slower(headers, self._clock()))
         if hold > 0:
-            with self._lock, self._state() as state:
+            # the answer is there: what cannot be written down must not make a delivery look as if it failed
+            with suppress(Unavailable, Misconfigured), self._lock, self._state() as state:
                 state["hold"] = max(float(state.get("hold", 0.0)), self._clock() + min(hold, _DAY))
         return asked
 
@@ -115,7 +119,8 @@ class Pace:
         if self._file is None:
             yield self._kept
             return
-        with _locked(self._file) as descriptor:
+        said = "the count of requests cannot be shared with other tasks"
+        with file_faults(said, self._file, hint=_FOLDER), _locked(self._file) as descriptor:
             state = _read(descriptor)
             yield state
             os.ftruncate(descriptor, 0)

@@ -25,7 +25,7 @@ from lienthong_connectors.http.privacy import spoken
 if TYPE_CHECKING:
     from lienthong_connectors.http.transport import Reply
 
-_LONGEST = 86_400.0
+_LONGEST = 365 * 86_400.0
 _TEXTS = (
     "message",
     "Message",
@@ -45,7 +45,7 @@ _NOT_TAKEN = frozenset({408, 425, 429})
 def retry_after(reply: Reply) -> float | None:
     """Return the seconds of ``Retry-After`` (RFC 9110 section 10.2.3: seconds or an HTTP date).
 
-    At most a day; None where the header is absent or unreadable, 0 for a moment in the past. A
+    At most a year; None where the header is absent or unreadable, 0 for a moment in the past. A
     date is counted from the answer's own ``Date``, so that a clock that is off does no harm.
     """
     return seconds_of(reply.header("Retry-After"), reply.header("Date"))

@@ -106,11 +106,14 @@ class Tls:
             self._identify(context)
         return context
 
+    def own_until(self) -> datetime | None:
+        """Return until when our certificate is valid, None without one."""
+        return self._leaf.not_valid_after_utc if self.certificate else None
+
     def own_days(self) -> int | None:
         """Return for how many days our certificate is valid (negative: since when not), None without one."""
-        if not self.certificate:
-            return None
-        return (self._leaf.not_valid_after_utc - datetime.now(UTC)).days
+        until = self.own_until()
+        return None if until is None else (until - datetime.now(UTC)).days
 
     def failure(self, error: BaseException, *, where: str) -> Misconfigured:
         """Return what a TLS error means."""

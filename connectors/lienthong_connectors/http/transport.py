@@ -22,6 +22,7 @@ from lienthong.errors import (
     TimedOut,
     Unavailable,
 )
+from lienthong_connectors.http.clock import Clocks
 from lienthong_connectors.http.coding import decoded
 from lienthong_connectors.http.tls import Tls, refused
 from lienthong_connectors.http.wire import Deadline, WatchedAdapter
@@ -49,7 +50,7 @@ class Prepared:
     ``label`` stands for the path in messages and log lines, because a path can hold a key.
     ``safe``: repeating it has no effect at the other side, so a cut is an ordinary failure.
     ``correlation`` ties log lines on both sides together. ``answer_bytes``: bound of the answer,
-    0 for the transport's own.
+    0 for the transport's own. ``before_write`` is called as the last act before the first byte leaves.
     """
 
     request: requests.PreparedRequest = field(repr=False)
@@ -57,6 +58,7 @@ class Prepared:
     safe: bool
     correlation: str = ""
     answer_bytes: int = 0
+    before_write: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +191,7 @@ class Transport:
         self._limits, self._log, self._where, self._tls = limits, log, where, tls
         self._proxies = {"http": proxy, "https": proxy} if proxy else {}
         self._under_way: set[Deadline] = set()
+        self.clocks = Clocks()
         self._adapter = WatchedAdapter(tls, pool_connections=4, pool_maxsize=pool)
 
     def send(self, prepared: Prepared) -> Reply:
@@ -208,7 +211,7 @@ class Transport:
         """
         started = time.monotonic()
         incoming, outcome = None, "cut"
-        with Deadline(self._limits.total) as deadline:
+        with Deadline(self._limits.total, prepared.before_write) as deadline:
             self._under_way.add(deadline)
 
             def fail(error: Exception) -> NoReturn:
@@ -220,6 +223,7 @@ class Transport:
                 response = self._respond(prepared.request, fail)
                 try:
                     outcome = str(response.status_code)
+                    self.clocks.heard(response.headers)
                     limit = prepared.answer_bytes or self._limits.answer_bytes
                     place = f"{self._where}{prepared.label}"
                     incoming = Incoming(response, limit, place, fail, deadline)

@@ -13,6 +13,7 @@ import logging
 import socket
 import ssl
 import threading
+from collections.abc import Callable
 from http.client import HTTPResponse, IncompleteRead
 from typing import Any, Self, cast
 
@@ -41,10 +42,12 @@ class Deadline:
 
     ``sent``: bytes of the request were given to the socket. ``expired``: the time was over and the
     socket was shut down. One may begin inside another (a token fetched on the way): the outer one
-    goes on when the inner one ends.
+    goes on when the inner one ends. ``before_write`` is called before the first byte of the request, and
+    may raise to keep it from leaving.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, before_write: Callable[[], None] | None = None) -> None:
+        self._before_write = before_write
         self.sent = False
         self.expired = False
         self._socket: socket.socket | None = None
@@ -72,6 +75,8 @@ class Deadline:
 
         ``request``: what is about to be written belongs to the request.
         """
+        if request and not self.sent and self._before_write is not None:
+            self._before_write()
         self.sent = self.sent or request
         with self._lock:
             self._socket = sock

@@ -10,7 +10,8 @@ def sync_dossiers(*, push: str = "/mapi/p", share: str = "/mapi/g") -> RestTarge
     """Return the target ``DongBoHoSoMC``: create, then update what the portal has already.
 
     ``push`` and ``share`` are the adapter's endpoints. The portal has no idempotency key: after a
-    lost answer each dossier is asked for with ``TraCuuHoSo`` and compared with what was sent.
+    lost answer each dossier is asked for with ``TraCuuHoSo`` and compared with what was sent; if a process
+    is lost, once its request cannot be under way any more (a minute).
     """
     return RestTarget(
         path=push,
@@ -24,6 +25,7 @@ def sync_dossiers(*, push: str = "/mapi/p", share: str = "/mapi/g") -> RestTarge
             codes="dvcqg",
         ),
         upsert=CreateThenUpdate(),
+        deadline=60.0,
         status=StatusLookup(
             path=share,
             method="POST",

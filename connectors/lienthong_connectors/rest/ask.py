@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import orjson
 
-from lienthong.connector import Connection, Context, Finding, Question
+from lienthong.connector import Connection, Context, Expiry, Finding, Question
 from lienthong.errors import Misconfigured, Reason, Refused
 from lienthong.exchange import Text
 from lienthong.records import Record
@@ -67,6 +67,14 @@ class OpenRestLookup:
     def check(self) -> list[Finding]:
         """Test settings, reachability, credentials and the path, without asking about anybody."""
         return check_path(self._client, self._settings.path)
+
+    def expiries(self) -> list[Expiry]:
+        """Return what of the connection ends on a day."""
+        return self._client.expiries()
+
+    def clock_ahead(self) -> float | None:
+        """Return by how many seconds our clock is ahead of the other side's, where an answer said so."""
+        return self._client.clock_ahead()
 
     def close(self) -> None:
         """Close all connections."""

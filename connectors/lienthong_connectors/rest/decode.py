@@ -88,7 +88,7 @@ def decode(data: bytes, *, where: str = "") -> Decoded:
         if _faithful(data, written):
             return Decoded(value, written)
         return Decoded(json.loads(data, object_pairs_hook=_unique, parse_constant=_refuse), data)
-    except (ValueError, RecursionError) as error:
+    except (ValueError, TypeError, RecursionError) as error:  # TypeError: orjson, written again too deep
         place = getattr(error, "pos", None)
         raise ProtocolViolation(
             "the answer is not JSON that can be read exactly" + (f" (at character {place})" if place else ""),

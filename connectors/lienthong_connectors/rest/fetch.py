@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,6 +15,7 @@ import orjson
 from lienthong.errors import ProtocolViolation
 from lienthong_connectors.http.call import Call
 from lienthong_connectors.http.client import Client
+from lienthong_connectors.http.clock import asked_at
 from lienthong_connectors.http.status import failure
 from lienthong_connectors.http.transport import Incoming, Reply
 from lienthong_connectors.rest.decode import check_type, check_utf8, decode_reply
@@ -34,6 +37,7 @@ class Fetched:
 
     ``elements`` leaves out those that the page before gave already, ``dropped`` counts them.
     ``mark`` names the page's content, ``remembered`` is what a 304 stands for, ``size`` its bytes.
+    ``clock`` is what the service's clock said as it was asked.
     """
 
     seen: Seen | None
@@ -46,6 +50,7 @@ class Fetched:
     remembered: Mapping[str, Any] | None = None
     signed_by: str = ""
     size: int = 0
+    clock: datetime | None = None
 
 
 class Fetcher:
@@ -59,32 +64,55 @@ class Fetcher:
     def page(self, state: State, since: Params, validators: Mapping[str, Any]) -> Fetched:
         """Ask for a page; raise from `lienthong.errors` where it does not come as agreed."""
         call, key, known = self._question(state, since, validators)
+        begun = time.monotonic()
         answered = self._client.call(call)
-        reply = answered.reply
+        reply, clock = answered.reply, asked_at(answered.reply.headers, begun)
         if (unchanged := self._judged(reply, key, known, answered.signed_by)) is not None:
-            return unchanged
+            return replace(unchanged, clock=clock)
         if self._settings.format == "json":
-            value, data = decode_reply(reply, self._types, where=self._where)
-            self._check_envelope(value)
-            values = list_in(value, self._settings.records, where=self._where)
-            elements, mark = elements_of(values), _mark(values, data)
+            value, elements, mark = self._json(reply)
         else:
-            reader = self._reader(reply)
-            elements = [*reader.feed(reply.body), *reader.close()]
-            value, mark = reader.frame(), reader.mark
-            self._check_envelope(value)
+            value, elements, mark = self._pieces(self._reader(reply), reply)
         seen = Seen(value, len(elements), reply.url, reply.headers, parted(elements)[0])
-        fetched = Fetched(seen, elements, mark=mark, signed_by=answered.signed_by, size=len(reply.body))
+        size = len(reply.body)
+        fetched = Fetched(seen, elements, mark=mark, signed_by=answered.signed_by, size=size, clock=clock)
         return self._page(reply, state, key, fetched)
+
+    def _json(self, reply: Reply) -> tuple[Any, list[Element], str]:
+        """Return a whole answer, its elements and its mark."""
+        try:
+            value, data = decode_reply(reply, self._types, where=self._where)
+        except ProtocolViolation:
+            charset = check_type(reply.header("Content-Type"), self._types, "+json", where=self._where)
+            if not reply.body.isascii():
+                check_utf8(charset, where=self._where)
+            try:  # the fault may be inside one element only
+                reader = JsonList(self._settings.records, len(reply.body) + 1, where=self._where)
+                return self._pieces(reader, reply)
+            except ProtocolViolation:
+                pass
+            raise
+        self._check_envelope(value)
+        values = list_in(value, self._settings.records, where=self._where)
+        return value, elements_of(values), _mark(values, data)
+
+    def _pieces(self, reader: ListReader, reply: Reply) -> tuple[Any, list[Element], str]:
+        """Return what a reader makes of a whole answer."""
+        elements = [*reader.feed(reply.body), *reader.close()]
+        value = reader.frame()
+        self._check_envelope(value)
+        return value, elements, reader.mark
 
     def stream(self, state: State, since: Params, validators: Mapping[str, Any]) -> Generator[Fetched]:
         """Ask for a page and yield it piece by piece while it arrives; the last piece has ``seen``."""
         call, key, known = self._question(state, since, validators)
+        begun = time.monotonic()
         with self._client.stream(call) as incoming:
+            clock = asked_at(incoming.headers, begun)
             if incoming.status == 304 or not 200 <= incoming.status < 300:
                 unchanged = self._judged(incoming.whole(), key, known, incoming.signed_by)
                 if unchanged is not None:
-                    yield unchanged
+                    yield replace(unchanged, clock=clock)
                     return
             reader = self._reader(incoming)
             count, opened = 0, False
@@ -95,13 +123,13 @@ class Fetcher:
                 if elements:
                     count += len(elements)
                     last = elements[-1:]
-                    yield Fetched(None, elements, signed_by=incoming.signed_by)
+                    yield Fetched(None, elements, signed_by=incoming.signed_by, clock=clock)
             elements = reader.close()
             value = reader.frame()
             self._check_envelope(value)
             records = parted([*last, *elements])[0][-1:]
             seen = Seen(value, count + len(elements), incoming.url, incoming.headers, records)
-            fetched = Fetched(seen, elements, mark=reader.mark, signed_by=incoming.signed_by)
+            fetched = Fetched(seen, elements, mark=reader.mark, signed_by=incoming.signed_by, clock=clock)
             yield self._page(incoming, state, key, fetched)
 
     def _question(

@@ -24,6 +24,7 @@ from lienthong.errors import ProtocolViolation
 from lienthong_connectors.rest.decode import decode
 from lienthong_connectors.rest.elements import Element, elements_of, list_in
 from lienthong_connectors.rest.paths import MISSING, at
+from lienthong_connectors.rest.set_aside import PATIENCE, Skipped, one_by_one
 
 _STEP: Final = 1 << 16
 _LARGEST_FRAME: Final = 1 << 20
@@ -55,19 +56,23 @@ class JsonList:
         self._between, self._comma_at = b"", 0
         self._hash = hashlib.sha256()
         self._depth = 0
+        self._skipped: Skipped | None = None
         self.mark = ""
 
     def feed(self, data: bytes) -> list[Element]:
         """Take the next bytes and return the elements that they complete.
 
-        Raises `ProtocolViolation` for what `decode` refuses, for an element or surroundings that
-        are too large.
+        An object that `decode` refuses, or that is too large, is malformed. Raises
+        `ProtocolViolation` where it is not sure where an element ends, for an element without end and
+        for surroundings that are too large.
         """
         if self._ended:
             self._after += data
             self._check_frame(self._after)
             return []
         self._buffer += data
+        if self._skipped is not None:
+            return self._skip(self._skipped)
         if len(self._buffer) < self._wanted:
             return []
         return self._advance()
@@ -75,7 +80,7 @@ class JsonList:
     def close(self) -> list[Element]:
         """Return the last elements; raise `ProtocolViolation` where the answer is not complete."""
         elements: list[Element] = []
-        while not self._ended:
+        while not self._ended and self._skipped is None:
             found = self._advance()
             elements += found
             if not found:
@@ -115,8 +120,24 @@ class JsonList:
         if not elements or len(self._buffer) > 2 * _STEP:
             elements += self._walk()
         if len(self._buffer) > self._most:
-            self._refuse(f"more than {self._most} bytes without a whole element")
+            self._skipped = Skipped(PATIENCE * self._most)
+            elements += self._skip(self._skipped)
         return elements
+
+    def _skip(self, skipped: Skipped) -> list[Element]:
+        """Pass over an element that is too large; go on behind it."""
+        try:
+            end = skipped.feed(self._buffer)
+        except ValueError:
+            self._refuse(f"more than {PATIENCE * self._most} bytes without a whole element")
+        if end is None:
+            self._buffer = b""
+            return []
+        element, self._skipped = skipped.malformed(), None
+        self._note(element.data)
+        last = self._buffer[end : end + 1] == b"]"
+        self._buffer, self._comma, self._wanted = self._buffer[end if last else end + 1 :], not last, _STEP
+        return [element, *self._advance()]
 
     def _begin(self) -> bool:
         """Find where the list begins; what is before it is kept."""
@@ -152,7 +173,7 @@ class JsonList:
             if not ended or self._comma:
                 self._refuse("an element is missing between two commas")
             region = b""
-        elements = elements_of(decode(b"[" + region + b"]", where=self._where).value)
+        elements = self._read(region)
         if not ended:
             self._learn(end)
         self._note(region)
@@ -163,6 +184,16 @@ class JsonList:
         else:
             self._buffer, self._comma = rest, True
         return elements
+
+    def _read(self, region: bytes) -> list[Element]:
+        """Return the elements of a region; one by one where one of them cannot be read."""
+        try:
+            return elements_of(decode(b"[" + region + b"]", where=self._where).value)
+        except ProtocolViolation:
+            elements = one_by_one(region)
+            if elements is None:
+                raise
+            return [*elements]
 
     def _last_comma(self) -> tuple[int, bool]:
         """Return where the last comma between elements stands, or the list's end, and which it is."""

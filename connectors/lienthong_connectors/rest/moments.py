@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Literal
 
-from lienthong.errors import Misconfigured
+from lienthong.errors import InvalidExchange, Misconfigured
+from lienthong_connectors.forms import form_fault
 
 Zone = Literal["Asia/Ho_Chi_Minh", "UTC"]
 
@@ -23,6 +24,17 @@ _STEPS = (
     ("%R", timedelta(minutes=1)),
     ("%H", timedelta(hours=1)),
 )
+
+
+def check_form(form: str, zone: Zone, name: str) -> None:
+    """Raise `InvalidExchange`, naming the field, for a form that is not sound on every machine."""
+    fault = "" if form in {"", "epoch-ms", "epoch-s"} else form_fault(form, zone)
+    if fault:
+        raise InvalidExchange(
+            f"field {name!r} is malformed: {form!r} holds {fault}",
+            where="rest settings",
+            hint="write %z, or name the zone that is written (UTC or Asia/Ho_Chi_Minh)",
+        )
 
 
 def now() -> datetime:

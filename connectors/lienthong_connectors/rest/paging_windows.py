@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 
 from lienthong.connector import option
 from lienthong.errors import InvalidExchange, Misconfigured
-from lienthong_connectors.rest.moments import Zone, floor, moment_of, now, step_of, written
+from lienthong_connectors.rest.moments import Zone, check_form, floor, moment_of, now, step_of, written
 from lienthong_connectors.rest.paging import NoPaging, Paging, Params, Seen, State
 
 
@@ -42,6 +42,7 @@ class TimeWindows(Paging):
         _require(self.overlap >= 0 and 2 * reach <= length, "overlap", "seconds, at most half a window")
         _require(self.end in {"exclusive", "inclusive"}, "end", "exclusive or inclusive")
         _require(self.zone in {"Asia/Ho_Chi_Minh", "UTC"}, "zone", "Asia/Ho_Chi_Minh or UTC")
+        check_form(self.form, self.zone, "paging.form")
         _require(not isinstance(self.paging, TimeWindows), "paging", "a paging without windows of its own")
         try:
             moment_of(self.start, where="")

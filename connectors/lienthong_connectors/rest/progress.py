@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NoReturn
 
 import orjson
 
-from lienthong.connector import Malformed, Page, ReadRequest
+from lienthong.connector import Malformed, Page, ReadRequest, Stand
 from lienthong.errors import Misconfigured, ProtocolViolation
 from lienthong_connectors.rest.elements import Element, parted
 from lienthong_connectors.rest.fetch import Fetched
 from lienthong_connectors.rest.paging import Seen, State
 from lienthong_connectors.rest.settings_source import RestSource
+from lienthong_connectors.rest.since import moment_at
 from lienthong_connectors.rest.visited import Visited
 
 _PATIENCE = 3
@@ -32,6 +34,7 @@ class Progress:
     def __init__(self, settings: RestSource, request: ReadRequest, where: str) -> None:
         self._settings, self._where = settings, where
         self.left = request.limit
+        self._unsaid = request.position is None
         self.total: int | None = None
         self._first_total: int | None = None
         self.largest = 0
@@ -40,7 +43,9 @@ class Progress:
         self._skip, self._at, self._last = 0, "", ""
         self.read = self._pages = 0
         if request.position is None:
-            self.state: State | None = settings.paging.first(request.since)
+            moment = moment_at(request)
+            since = request.since if moment is None else moment.isoformat()
+            self.state: State | None = settings.paging.first(since)
         else:
             self._go_on(request.position)
         self._marks = Visited(*({self._last} - {""}))
@@ -67,6 +72,13 @@ class Progress:
 
     def take(self, fetched: Fetched) -> Page | None:
         """Take a page, or a piece of one, into account; return what the pipeline gets of it."""
+        page = self._taken(fetched)
+        if page is None or not self._unsaid:
+            return page
+        self._unsaid = False
+        return replace(page, stand=Stand(fetched.clock))
+
+    def _taken(self, fetched: Fetched) -> Page | None:
         elements = self._without_read(fetched.elements)
         repeated = False
         if fetched.seen is not None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from lienthong.connector import Connection, Context, RecordSource, option
+from lienthong_connectors.rest.moments import Zone, check_form
 from lienthong_connectors.rest.paging import NoPaging, Paging
 from lienthong_connectors.rest.paths import references
 from lienthong_connectors.rest.settings_common import MEGABYTE, TYPES, check_transport, require
@@ -44,7 +45,10 @@ class RestSource:
     paging: Paging = option(factory=NoPaging, doc="how the list is cut into pages")
     since_param: str | None = option(None, doc="parameter that asks for what changed since the cursor")
     since_format: str = option(
-        "", doc="empty: the cursor as it is; epoch-ms, epoch-s, or a strftime format in Vietnam's time"
+        "", doc="empty: the cursor as it is; epoch-ms, epoch-s, or a strftime format in since_zone's time"
+    )
+    since_zone: Zone = option(
+        "Asia/Ho_Chi_Minh", doc="Asia/Ho_Chi_Minh or UTC: whose time since_format writes", quiet=True
     )
     conditional: bool = option(True, doc="ask with ETag or Last-Modified and skip pages that did not change")
     envelope: Envelope | None = option(None, doc="success and failure inside the answer")
@@ -81,6 +85,8 @@ class RestSource:
         require(1024 <= self.max_record_bytes <= 1 << 30, "max_record_bytes", "1024 to 1073741824")
         signed = self.signature is not None and self.signature.verify
         require(not (self.stream and signed), "stream", "False: a signed answer is held whole")
+        require(self.since_zone in {"Asia/Ho_Chi_Minh", "UTC"}, "since_zone", "Asia/Ho_Chi_Minh or UTC")
+        check_form(self.since_format, self.since_zone, "since_format")
         twice = self.since_param is not None and self.paging.incremental
         require(not twice, "since_param", "none: time windows begin at the cursor")
         fits = self.paging.streams or not self.stream

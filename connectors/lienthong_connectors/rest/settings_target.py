@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -107,6 +108,12 @@ class RestTarget:
         known = {"id", "connection"} | ({"key", "record"} if status.per == "record" else set())
         used = references(status.body) | references(status.params)
         require(used <= known, "status", f"only {', '.join(sorted('$' + name for name in known))}")
+
+    @property
+    def destination(self) -> str:
+        """Where records go, for comparing versions: the resource, however it is spoken to."""
+        place = (self.path, self.wrap, dict(self.params), dict(self.headers))
+        return json.dumps(place, sort_keys=True, default=str)
 
     def open_target(self, connection: Connection, context: Context) -> RecordTarget:
         """Open the target; raise `Misconfigured` where connection and settings do not fit."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
-from lienthong.connector import Connection, Context, Finding, Page, ReadRequest, SourceCapabilities
+from lienthong.connector import Connection, Context, Expiry, Finding, Page, ReadRequest, SourceCapabilities
 from lienthong_connectors.http.client import Client
 from lienthong_connectors.http.transport import Limits
 from lienthong_connectors.rest.ahead import Ahead
@@ -17,7 +17,7 @@ from lienthong_connectors.rest.paging import Params, State
 from lienthong_connectors.rest.paths import fill
 from lienthong_connectors.rest.progress import Progress
 from lienthong_connectors.rest.settings_source import RestSource
-from lienthong_connectors.rest.since import since_text
+from lienthong_connectors.rest.since import beginning
 
 
 class OpenRestSource:
@@ -47,6 +47,14 @@ class OpenRestSource:
         """Test settings, reachability, credentials and the first page, without side effects."""
         return check_source(self._client, self._fetcher, self._settings)
 
+    def expiries(self) -> list[Expiry]:
+        """Return what of the connection ends on a day."""
+        return self._client.expiries()
+
+    def clock_ahead(self) -> float | None:
+        """Return by how many seconds our clock is ahead of the other side's, where an answer said so."""
+        return self._client.clock_ahead()
+
     def close(self) -> None:
         """Stop the background threads and close all connections."""
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -54,7 +62,7 @@ class OpenRestSource:
 
     def _whole(self, progress: Progress, request: ReadRequest) -> Iterator[Page]:
         """Yield pages that are held whole, the next ones being under way."""
-        since = self._since(request.since)
+        since = self._since(request)
 
         def fetch(state: State) -> Fetched:
             return self._fetcher.page(state, since, request.validators)
@@ -72,7 +80,7 @@ class OpenRestSource:
 
     def _stream(self, progress: Progress, request: ReadRequest) -> Iterator[Page]:
         """Yield pieces of pages while they arrive; nothing is fetched ahead."""
-        since = self._since(request.since)
+        since = self._since(request)
         while not progress.done:
             with closing(self._fetcher.stream(progress.begin(), since, request.validators)) as pieces:
                 for piece in pieces:
@@ -82,8 +90,8 @@ class OpenRestSource:
                     if progress.left == 0:
                         break
 
-    def _since(self, cursor: str | None) -> Params:
+    def _since(self, request: ReadRequest) -> Params:
         name = self._settings.since_param
-        if cursor is None or name is None:
+        if request.since is None or name is None:
             return {}
-        return {name: since_text(cursor, self._settings.since_format)}
+        return {name: beginning(request, self._settings.since_format, self._settings.since_zone)}

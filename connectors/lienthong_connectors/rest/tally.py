@@ -131,6 +131,8 @@ def _apply(tally: Tally, index: int, code: str, said: str, results: Results, rec
         tally.postpone(index)
     elif meaning in {"unknown", "pending"}:
         tally.unknown.add(index)
+    elif not code and meaning != "ok" and not results.only_refused:
+        tally.unknown.add(index)  # the answer names the record and says nothing of it
     elif meaning != "ok":
         tally.refuse(index, code, told(results.entry(code), said), record)
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import orjson
 
-from lienthong.connector import Answer, Batch, Connection, Context, Finding, TargetCapabilities
+from lienthong.connector import Answer, Batch, Connection, Context, Expiry, Finding, TargetCapabilities
 from lienthong.errors import (
     LienThongError,
     Misconfigured,
@@ -91,6 +91,14 @@ class OpenRestTarget:
     def check(self) -> list[Finding]:
         """Test settings, reachability, credentials and the path, without delivering anything."""
         return check_path(self._client, self._settings.path)
+
+    def expiries(self) -> list[Expiry]:
+        """Return what of the connection ends on a day."""
+        return self._client.expiries()
+
+    def clock_ahead(self) -> float | None:
+        """Return by how many seconds our clock is ahead of the other side's, where an answer said so."""
+        return self._client.clock_ahead()
 
     def close(self) -> None:
         """Close all connections."""
@@ -270,6 +278,8 @@ def _capabilities(settings: RestTarget) -> TargetCapabilities:
         repeatable=settings.repeatable,
         lookup=settings.status is not None or settings.accepted is not None,
         max_batch=settings.max_batch,
+        keyed=settings.repeatable or (settings.status is not None and settings.status.per == "batch"),
+        deadline=settings.deadline,
     )
     if settings.accepted is None:
         return found

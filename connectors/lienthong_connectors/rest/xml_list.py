@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from lienthong.connector import Malformed
 from lienthong.errors import ProtocolViolation
 from lienthong_connectors.rest.elements import Element
 from lienthong_connectors.rest.paths import MISSING
@@ -38,7 +39,7 @@ class XmlRecords:
         """Take the next bytes and return the records that they complete; raises as `RecordReader`."""
         records = self._reader.feed(data)
         for record in records:
-            self._hash.update(orjson.dumps(record))
+            self._hash.update(record.data if isinstance(record, Malformed) else orjson.dumps(record))
         return [*records]
 
     def close(self) -> list[Element]:

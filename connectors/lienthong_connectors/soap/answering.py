@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
+from lienthong.connector import Malformed
 from lienthong.errors import OutcomeUnknown, ProtocolViolation
 from lienthong.records import Record
+from lienthong_connectors.http.clock import asked_at
 from lienthong_connectors.http.route import Blocks
 from lienthong_connectors.soap.addressing import SPACES, check_relation
 from lienthong_connectors.soap.attachments_in import Package
@@ -58,7 +62,8 @@ class Answering:
 
     ``delivery`` tells whether the request asks for an effect, ``body`` is the Body's first element
     as a JSON value (records left out), ``fault`` the Fault where there was one, ``digest`` the
-    SHA-256 (hex) of the answer's bytes, ``signed_by`` the agency whose signature was verified.
+    SHA-256 (hex) of the answer's bytes, ``signed_by`` the agency whose signature was verified,
+    ``clock`` what the service's clock said as it was asked.
     """
 
     def __init__(
@@ -76,11 +81,12 @@ class Answering:
         self.body: Any = {}
         self.fault: Any = None
         self.status = 0
+        self.clock: datetime | None = None
         self.digest = self.signed_by = ""
         self._demanded: tuple[str, ...] = ()
         self._header: dict[str, Any] = {}
 
-    def __iter__(self) -> Iterator[list[Record]]:
+    def __iter__(self) -> Iterator[list[Record | Malformed]]:
         """Yield records as they arrive; afterwards the other attributes are set.
 
         Raises what `Wire.post` raises, `ProtocolViolation`, `SignatureInvalid`, and what the HTTP
@@ -92,10 +98,11 @@ class Answering:
         headers = _bound(operation)
         if asking.packing is not None:
             sealed, headers = asking.packing.packed(sealed, headers)
+        begun = time.monotonic()
         with asking.wire.post(sealed, headers, label=operation.name, delivery=self.delivery) as heard:
-            self.status = heard.status
+            self.status, self.clock = heard.status, asked_at(heard.incoming.headers, begun)
             try:
-                package = Package(heard, asking.packing, where=asking.where)
+                package = Package(heard, asking.packing, where=asking.where, delivery=self.delivery)
                 yield from package.settled(self._read(package.heard), lambda: self.body)
                 self.body = package.resolve(self.body)
                 if asking.way is not None:
@@ -116,7 +123,7 @@ class Answering:
             pass
         return self
 
-    def _read(self, heard: Heard) -> Iterator[list[Record]]:
+    def _read(self, heard: Heard) -> Iterator[list[Record | Malformed]]:
         where = self._asking.where
         error = heard.error(where=where, delivery=self.delivery)
         if error is not None and (not heard.is_xml or heard.status in {401, 403, 429, 503}):

@@ -13,7 +13,8 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from lienthong.attachment import Attachment, media_type
-from lienthong.errors import ProtocolViolation
+from lienthong.connector import Malformed
+from lienthong.errors import Misconfigured, OutcomeUnknown, ProtocolViolation, Unavailable
 from lienthong.records import Record
 from lienthong_connectors.http.transport import Incoming
 from lienthong_connectors.soap.attachments_out import Packing
@@ -28,8 +29,8 @@ _XOP: Final = "application/xop+xml"
 class Package:
     """One answer, taken apart where it is multipart/related; ``heard`` is what stands for its envelope."""
 
-    def __init__(self, heard: Heard, packing: Packing | None, *, where: str) -> None:
-        self.heard, self._where = heard, where
+    def __init__(self, heard: Heard, packing: Packing | None, *, where: str, delivery: bool = False) -> None:
+        self.heard, self._where, self._delivery = heard, where, delivery
         self._parts: Iterator[Part] | None = None
         self._found: dict[str, Attachment | None] = {}
         self._count = self._size = 0
@@ -44,7 +45,9 @@ class Package:
         self._settings, self._store = packing.settings, packing.store
         self._open(heard)
 
-    def settled(self, records: Iterator[list[Record]], body: Callable[[], Any]) -> Iterator[list[Record]]:
+    def settled(
+        self, records: Iterator[list[Record | Malformed]], body: Callable[[], Any]
+    ) -> Iterator[list[Record | Malformed]]:
         """Yield the envelope's records with references in place of attachments.
 
         ``body`` is asked, after the last record, for what else refers to attachments. Raises
@@ -107,12 +110,24 @@ class Package:
             refuse("two parts of the answer have the same Content-ID", "attachment-twice")
         found: Attachment | None = None
         if store:
-            found = self._store.write(self._bounded(part), media_type=media_type(part.content_type))
+            found = self._kept(part)
         else:
             for _ in self._bounded(part):
                 pass
         if identity:
             self._found[identity] = found
+
+    def _kept(self, part: Part) -> Attachment:
+        try:
+            return self._store.write(self._bounded(part), media_type=media_type(part.content_type))
+        except (Unavailable, Misconfigured) as error:
+            if not self._delivery:
+                raise
+            raise OutcomeUnknown(  # our store is full, but the other side has taken the delivery
+                f"the answer to a delivery cannot be kept: {error.message}",
+                where=error.where,
+                hint=error.hint,
+            ) from None
 
     def _bounded(self, part: Part) -> Iterator[bytes]:
         size = 0

@@ -19,6 +19,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from lienthong.errors import Misconfigured
+from lienthong.faults import file_faults
 from lienthong.records import sha256
 from lienthong_connectors.soap.documents import XSD, Documents, parse
 
@@ -46,7 +47,8 @@ class Catalogue:
         path = (self.folder / name).resolve()
         if not path.is_relative_to(self.folder.resolve()):
             raise _wrong(location, f"its file is outside the folder of {INDEX}")
-        data = path.read_bytes()
+        with file_faults("the catalogue's file cannot be read", path):
+            data = path.read_bytes()
         if sha256(data) != wanted:
             raise _wrong(str(path), f"the file differs from the digest in {INDEX}")
         return data
@@ -69,7 +71,7 @@ def open_catalogue(location: str) -> Catalogue:
         main = str(found["main"])
     except OSError:
         raise _wrong(str(index), "the catalogue has no index that can be read") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise _wrong(str(index), "the catalogue's index is malformed") from None
     return Catalogue(index.parent, main, entries)
 
@@ -79,6 +81,11 @@ def write_catalogue(folder: Path, documents: Documents) -> None:
 
     Local files are named by their place relative to each other, not by where they happen to lie.
     """
+    with file_faults("the catalogue cannot be written", folder):
+        _write(folder, documents)
+
+
+def _write(folder: Path, documents: Documents) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     names = _names(documents)
     taken: set[str] = set()

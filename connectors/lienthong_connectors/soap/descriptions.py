@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -88,4 +89,5 @@ def _keep(folder: Path, name: str, compiled: Described, documents: Mapping[str, 
         fresh.write_bytes(entry)
         fresh.replace(folder / name)
     except OSError:
-        fresh.unlink(missing_ok=True)
+        with suppress(OSError):
+            fresh.unlink(missing_ok=True)

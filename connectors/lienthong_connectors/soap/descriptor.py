@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lienthong.connector import ConnectionField, ConnectorDescriptor
+from lienthong.connector import EXPIRES, ConnectionField, ConnectorDescriptor
 from lienthong.exchange import Text
 from lienthong_connectors.codes import PACKAGE
 from lienthong_connectors.http.auth_fields import AUTH_FIELDS
@@ -55,6 +55,7 @@ _CONNECTION = (
     ConnectionField(
         "officer", Text("Tài khoản cán bộ", "Officer account"), "for requests, as $connection.officer"
     ),
+    EXPIRES,
     *TLS_FIELDS,
     ConnectionField("proxy", Text("Proxy", "Proxy"), "http://host:port through which the system is reached"),
     ConnectionField(

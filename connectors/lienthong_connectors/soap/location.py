@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from lienthong.errors import Misconfigured
+from lienthong.faults import file_faults, shown
 from lienthong_connectors.soap.catalogue import is_catalogue, open_catalogue
 from lienthong_connectors.soap.documents import Fetch
 
@@ -37,11 +38,13 @@ def reader(location: str, base: str, get: Fetch) -> Fetch:
                 raise _outside(url)
             return get(url)
         if url.startswith("package:"):
-            return Path(locate(url, base)).read_bytes()
+            with file_faults("the description cannot be read", shown(url)):
+                return Path(locate(url, base)).read_bytes()
         path = Path(url.removeprefix("file://")).resolve()
         if location.startswith(("http://", "https://")) or not path.is_relative_to(folder.resolve()):
             raise _outside(url)
-        return path.read_bytes()
+        with file_faults("the description cannot be read", path):
+            return path.read_bytes()
 
     return fetch
 

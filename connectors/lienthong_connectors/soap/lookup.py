@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from lienthong.connector import Connection, Context, Finding, Question
+from lienthong.connector import Connection, Context, Expiry, Finding, Question
 from lienthong.errors import Refused
 from lienthong.records import Record
 from lienthong_connectors.soap.check import findings
@@ -48,6 +48,14 @@ class OpenLookup:
     def check(self) -> list[Finding]:
         """Test parameters and connectivity without asking about anybody."""
         return findings(self._service, self._request)
+
+    def expiries(self) -> list[Expiry]:
+        """Return what of the connection ends on a day."""
+        return self._service.wire.client.expiries()
+
+    def clock_ahead(self) -> float | None:
+        """Return by how many seconds our clock is ahead of the other side's, where an answer said so."""
+        return self._service.wire.client.clock_ahead()
 
     def close(self) -> None:
         """Close the connection."""

@@ -6,12 +6,14 @@ references such as ``"$record.soDinhDanh"`` with filters behind ``|`` (see `temp
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from lienthong.connector import Connection, Context, option
 from lienthong_connectors.codes import Coded
+from lienthong_connectors.forms import form_faults
 from lienthong_connectors.soap.attachment_settings import Attachments
 from lienthong_connectors.soap.policies import Addressing, WsSecurity, is_sha256, require
 
@@ -126,6 +128,10 @@ class _Service:
         times = (self.connect_timeout, self.read_timeout, self.deadline)
         require(all(seconds > 0 for seconds in times), "deadline", "timeouts above 0 seconds")
         require(self.max_depth >= 3, "max_depth", "3 or more")
+        for name in ("request", "soap_headers", "status"):
+            asked = getattr(self, name, {})
+            fault = next(form_faults(getattr(asked, "request", asked)), "")
+            require(not fault, name, f"another format of a time: {fault}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,6 +194,11 @@ class SoapTarget(_Service):
         require(bool(self.result.path), "result.path", "where the answer's code stands")
         known = bool(self.result.acknowledged or self.result.codes)
         require(known, "result.acknowledged", "the code of success, or a table of codes")
+
+    @property
+    def destination(self) -> str:
+        """Where records go, for comparing versions: the operation and what its request says beside them."""
+        return json.dumps((self.operation, dict(self.request)), sort_keys=True, default=str)
 
     def open_target(self, connection: Connection, context: Context) -> OpenTarget:
         """Open the target; the WSDL is read now, the service contacted with the first delivery."""

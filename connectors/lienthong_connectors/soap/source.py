@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import orjson
 
-from lienthong.connector import Connection, Context, Finding, Malformed, Page, ReadRequest, SourceCapabilities
+from lienthong.connector import (
+    Connection,
+    Context,
+    Expiry,
+    Finding,
+    Malformed,
+    Page,
+    ReadRequest,
+    SourceCapabilities,
+    Stand,
+)
 from lienthong.errors import ProtocolViolation, Reason, Refused, RequestRejected
-from lienthong.records import Record, digest
+from lienthong.records import Record, digest, sha256
 from lienthong_connectors.soap.answering import Answering
 from lienthong_connectors.soap.check import findings
 from lienthong_connectors.soap.faults import fault_error, read_fault
 from lienthong_connectors.soap.results import fail, judge
 from lienthong_connectors.soap.service import Service
 from lienthong_connectors.soap.settings import SoapSource
+from lienthong_connectors.soap.template import Beginning
 
 KNOWN: Final = frozenset({"since", "until", "page", "size", "request"})
 _NOT_JSON: Final = Reason(
@@ -26,6 +38,7 @@ _NOT_JSON: Final = Reason(
     "nội dung JSON bên trong không đọc được",
     "the JSON text inside cannot be read",
 )
+_Element: TypeAlias = Record | Malformed
 
 
 @dataclass
@@ -34,7 +47,7 @@ class _State:
 
     ``done`` are the records of the page that were handed on, ``last`` is the digest of the newest,
     ``seen`` counts the page's records as they come. ``before`` is the page before: its first and
-    last record's digests and its count.
+    last record's digests and its count. ``unsaid``: nobody has been told yet where the service stood.
     """
 
     until: str
@@ -45,9 +58,10 @@ class _State:
     seen: int = 0
     dropped: int = 0
     first: str = ""
-    newest: Record | None = None
+    newest: _Element | None = None
     before: tuple[str, str, int] = ("", "", 0)
     again: bool = False
+    unsaid: bool = False
 
     def position(self) -> dict[str, Any]:
         """Return where reading goes on."""
@@ -60,6 +74,7 @@ class _Collected:
 
     records: list[Record] = field(default_factory=list)
     malformed: list[Malformed] = field(default_factory=list)
+    newest: _Element | None = None
 
 
 class OpenSource:
@@ -86,6 +101,7 @@ class OpenSource:
             done=at.get("done", 0),
             last=at.get("last", ""),
             left=request.limit,
+            unsaid=request.position is None,
         )
         while state.left is None or state.left > 0:
             yield from self._page(request, state)
@@ -95,6 +111,14 @@ class OpenSource:
     def check(self) -> list[Finding]:
         """Test parameters and connectivity without reading records."""
         return findings(self._service, self._request)
+
+    def expiries(self) -> list[Expiry]:
+        """Return what of the connection ends on a day."""
+        return self._service.wire.client.expiries()
+
+    def clock_ahead(self) -> float | None:
+        """Return by how many seconds our clock is ahead of the other side's, where an answer said so."""
+        return self._service.wire.client.clock_ahead()
 
     def close(self) -> None:
         """Close the connection."""
@@ -106,7 +130,7 @@ class OpenSource:
         state.first, state.newest = "", None
         skip = state.done
         scope = {
-            "since": request.since or self._settings.since_default,
+            "since": Beginning.of(request, self._settings.since_default),
             "until": state.until,
             "page": state.page,
             "size": self._settings.paging.size if self._settings.paging else None,
@@ -124,18 +148,18 @@ class OpenSource:
             for record in fresh if state.left is None else fresh[: state.left - len(collected.records)]:
                 self._collect(record, collected)
                 if len(collected.records) + len(collected.malformed) >= self._settings.chunk:
-                    yield self._hand_on(collected, state)
+                    yield self._hand_on(collected, state, answering)
                     collected = _Collected()
             if state.left is not None and len(collected.records) >= state.left:
-                yield self._hand_on(collected, state)
+                yield self._hand_on(collected, state, answering)
                 return
         self._conclude(answering)
         if state.seen < skip:
             raise _changed(self._service.where)
         if collected.records or collected.malformed or state.dropped:
-            yield self._hand_on(collected, state)
+            yield self._hand_on(collected, state, answering)
 
-    def _batches(self, answering: Answering) -> Iterator[Sequence[Record]]:
+    def _batches(self, answering: Answering) -> Iterator[Sequence[_Element]]:
         """Yield records as they arrive, or all at once where the answer is to be complete first."""
         if self._settings.bulk:
             yield from answering
@@ -144,35 +168,41 @@ class OpenSource:
         self._conclude(answering)
         yield held
 
-    def _fresh(self, records: Sequence[Record], state: _State, skip: int) -> Sequence[Record]:
+    def _fresh(self, records: Sequence[_Element], state: _State, skip: int) -> Sequence[_Element]:
         """Leave out what was handed on before an interruption, and what repeats the page before."""
         if not state.seen and self._settings.paging is not None:
-            state.first = digest(records[0])
+            state.first = _name(records[0])
         start = state.seen
         state.seen += len(records)
         state.newest = records[-1]
-        if start < skip <= state.seen and state.last and digest(records[skip - start - 1]) != state.last:
+        if start < skip <= state.seen and state.last and _name(records[skip - start - 1]) != state.last:
             raise _changed(self._service.where)
         _, last, count = state.before
         if state.first and state.first == state.before[0]:
-            if start < count <= state.seen and digest(records[count - start - 1]) != last:
+            if start < count <= state.seen and _name(records[count - start - 1]) != last:
                 raise _changed(self._service.where)
             state.dropped = min(count, state.seen)
             skip = max(skip, count)
         return records[max(0, skip - start) :] if start < skip else records
 
-    def _hand_on(self, collected: _Collected, state: _State) -> Page:
+    def _hand_on(self, collected: _Collected, state: _State, answering: Answering) -> Page:
         handed = len(collected.records) + len(collected.malformed)
         state.done += handed + (state.dropped if state.done < state.dropped else 0)
-        if collected.records:
-            state.last = digest(collected.records[-1])
+        if collected.newest is not None:
+            state.last = _name(collected.newest)
         if state.left is not None:
             state.left -= len(collected.records)
         notes = {"repeated": True, "dropped": state.dropped} if state.dropped else {}
-        return Page(collected.records, state.position(), collected.malformed, notes)
+        stand = Stand(answering.clock) if state.unsaid else None
+        state.unsaid = False
+        return Page(collected.records, state.position(), collected.malformed, notes, stand=stand)
 
-    def _collect(self, record: Record, collected: _Collected) -> None:
+    def _collect(self, record: _Element, collected: _Collected) -> None:
         member = self._settings.embedded
+        collected.newest = dict(record) if member and isinstance(record, dict) else record
+        if isinstance(record, Malformed):
+            collected.malformed.append(record)
+            return
         if not member:
             collected.records.append(record)
             return
@@ -220,9 +250,19 @@ class OpenSource:
             return False
         if state.page - paging.first + 1 >= paging.most:
             raise ProtocolViolation(f"more than {paging.most} pages", where=self._service.where)
-        state.before = (state.first, digest(state.newest), state.seen)
+        state.before = (state.first, _name(state.newest), state.seen)
         state.page, state.done, state.last, state.again = state.page + 1, 0, "", False
         return True
+
+
+def _name(element: Any) -> str:
+    """Return what an element of an answer is recognised by."""
+    if isinstance(element, Malformed):
+        return sha256(element.data)
+    try:
+        return digest(element)
+    except ProtocolViolation:  # pull sets it aside
+        return sha256(json.dumps(element, sort_keys=True).encode())
 
 
 def _changed(where: str) -> ProtocolViolation:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lienthong.errors import Misconfigured
+from lienthong.faults import file_faults
 from lienthong_connectors.soap.catalogue import INDEX, open_catalogue, write_catalogue
 from lienthong_connectors.soap.documents import Documents, collect
 from lienthong_connectors.soap.starter import TODO, Starter, kebab
@@ -88,9 +89,10 @@ def write(starter: Starter, documents: Documents, folder: Path, package: str = "
             raise Misconfigured("the file exists already", where=str(path), hint="choose another --name")
     _write_catalogue(catalogue, documents)
     written = [path for path in texts if path not in kept]
-    for path in written:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(texts[path], encoding="utf-8")
+    with file_faults("the files cannot be written", folder):
+        for path in written:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(texts[path], encoding="utf-8")
     return [*written, catalogue / INDEX]
 
 

@@ -10,7 +10,16 @@ from typing import Any, Final
 
 import orjson
 
-from lienthong.connector import Answer, Batch, Connection, Context, Finding, Receipt, TargetCapabilities
+from lienthong.connector import (
+    Answer,
+    Batch,
+    Connection,
+    Context,
+    Expiry,
+    Finding,
+    Receipt,
+    TargetCapabilities,
+)
 from lienthong.errors import (
     LienThongError,
     Misconfigured,
@@ -91,6 +100,7 @@ class OpenTarget:
             repeatable=settings.repeatable,
             lookup=settings.status is not None,
             max_batch=settings.max_batch if settleable else 1,
+            deadline=settings.deadline,
         )
 
     def deliver(self, batch: Batch) -> Answer:
@@ -142,6 +152,14 @@ class OpenTarget:
         """Test parameters and connectivity without delivering."""
         requests = [self._request, self._status] if self._status else [self._request]
         return findings(self._service, *requests)
+
+    def expiries(self) -> list[Expiry]:
+        """Return what of the connection ends on a day."""
+        return self._service.wire.client.expiries()
+
+    def clock_ahead(self) -> float | None:
+        """Return by how many seconds our clock is ahead of the other side's, where an answer said so."""
+        return self._service.wire.client.clock_ahead()
 
     def close(self) -> None:
         """Close the connection."""

@@ -7,7 +7,8 @@ a dollar sign. Filters follow behind ``|`` and take an argument behind ``:``
 upper      upper case                           trim       without outer and doubled blanks
 digits     digits only (an ISO date: yyyyMMdd)  only:N     the text if it has N characters, else nothing
 year       the first four characters            not:N      the text if it has not N characters
-date:FMT   a date or time (ISO 8601 or dd/MM/yyyy) in strftime's words
+date:FMT   a date or time (ISO 8601 or dd/MM/yyyy) in strftime's words, Vietnam's time
+zone:UTC   before date: its time is UTC's
 epoch-ms   a time as milliseconds since 1970    json       the value as JSON text
 xml:a/b    a mapping as XML text, its members as elements inside <a><b>
 cut:N      at most N characters                 default:T  T where there is nothing
@@ -25,7 +26,10 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
+from lienthong.connector import ReadRequest
 from lienthong.errors import Misconfigured
+from lienthong_connectors.rest.moments import Zone, floor, in_zone, step_of
+from lienthong_connectors.rest.since import moment_at
 from lienthong_connectors.soap.arrange import Items
 from lienthong_connectors.soap.described import Element
 from lienthong_connectors.soap.writer import Writer
@@ -99,7 +103,9 @@ class Template:
             value = reach(scope.get(name), steps)
             for one in applied:
                 value = one(value)
-            return value
+            if isinstance(value, datetime):
+                return value.isoformat()
+            return str(value) if isinstance(value, Beginning) else value
 
         return fill
 
@@ -140,8 +146,38 @@ def leaves(request: Mapping[str, Any], prefix: str = "") -> list[str]:
     return found
 
 
+class Beginning(str):
+    """Where a read begins: the source's own text, which knows its moment whatever its form."""
+
+    __slots__ = ("moment", "zone")
+
+    moment: datetime | None
+    zone: Zone
+
+    @classmethod
+    def of(cls, request: ReadRequest, default: str) -> Beginning:
+        """Return where a request begins, the default where it says nothing."""
+        beginning = cls(request.since or default)
+        beginning.moment, beginning.zone = moment_at(request), "Asia/Ho_Chi_Minh"
+        return beginning
+
+    def of_zone(self, zone: Zone) -> Beginning:
+        """Return the same beginning, to be written in a zone's time."""
+        other = Beginning(self)
+        other.moment, other.zone = self.moment, zone
+        return other
+
+    def written(self, moment: datetime, form: str) -> str:
+        """Return its moment in a form; one that the form cannot say is said a step earlier."""
+        step = step_of(form)
+        said = moment if floor(moment, step, self.zone) == moment else moment - step
+        return in_zone(said, self.zone).strftime(form)
+
+
 def _moment(value: Any) -> datetime | None:
     """Read a date or time: ISO 8601, or dd/MM/yyyy with or without HH:mm:ss; Vietnam's time if unsaid."""
+    if isinstance(value, Beginning) and value.moment is not None:
+        return value.moment
     text = str(value).strip()
     for read in (datetime.fromisoformat, _slashed):
         try:
@@ -159,8 +195,26 @@ def _slashed(text: str) -> datetime:
 
 def _date(form: str) -> Callable[[Any], Any]:
     def fill(value: Any) -> Any:
+        moment = value if isinstance(value, datetime) else _moment(value) if value not in (None, "") else None
+        if moment is None:
+            return value
+        if isinstance(value, Beginning):
+            return value.written(moment, form)
+        return (moment if isinstance(value, datetime) else moment.astimezone(_VIETNAM)).strftime(form)
+
+    return fill
+
+
+def _zone(argument: str) -> Callable[[Any], Any]:
+    zone: Zone = "UTC" if argument == "UTC" else "Asia/Ho_Chi_Minh"
+    if argument != zone:
+        raise ValueError(argument)
+
+    def fill(value: Any) -> Any:
+        if isinstance(value, Beginning):
+            return value.of_zone(zone)
         moment = _moment(value) if value not in (None, "") else None
-        return value if moment is None else moment.strftime(form)
+        return value if moment is None else in_zone(moment, zone)
 
     return fill
 
@@ -220,6 +274,7 @@ _FILTERS: dict[str, Callable[[str], Callable[[Any], Any]]] = {
     "not": _sized(False),
     "cut": _cut,
     "date": _date,
+    "zone": _zone,
     "epoch-ms": _epoch_ms,
     "json": _json,
     "xml": _xml,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -11,7 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.pool import NullPool
 
-from lienthong.connector import Connection
+from lienthong.connector import Connection, Expiry
+from lienthong.connector.expiry import certificate_expiries
 from lienthong.errors import Misconfigured
 
 _PSYCOPG = "postgresql+psycopg"
@@ -75,6 +77,16 @@ def seconds(connection: Connection, name: str, default: int) -> int:
         raise Misconfigured(
             f"connection field {name!r} is not a number", where=f"connection {connection.id!r}"
         ) from None
+
+
+def address_expiries(connection: Connection) -> list[Expiry]:
+    """Return until when the client certificate and the authorities of a PostgreSQL address are good."""
+    from lienthong.signing.signers import read_certificates
+
+    query = address(connection).query
+    own, authorities = (str(query.get(name, "")) for name in ("sslcert", "sslrootcert"))
+    until = read_certificates(Path(own))[0].not_valid_after_utc if own else None
+    return certificate_expiries(until, "" if authorities == "system" else authorities)
 
 
 def make_engine(connection: Connection, *, access: str = "rw") -> Engine:

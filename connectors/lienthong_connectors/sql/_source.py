@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import cached_property
 from typing import Any, cast
 
@@ -12,14 +14,27 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Link
 from sqlalchemy.engine import Engine
 
-from lienthong.connector import Connection, Context, Finding, Page, ReadRequest, SourceCapabilities
+from lienthong.connector import (
+    Connection,
+    Context,
+    Expiry,
+    Finding,
+    Page,
+    ReadRequest,
+    SourceCapabilities,
+    Stand,
+)
 from lienthong.errors import Misconfigured
-from lienthong_connectors.sql._address import make_engine, seconds
+from lienthong_connectors.sql._address import address_expiries, make_engine, seconds
 from lienthong_connectors.sql._checks import check_source
 from lienthong_connectors.sql._errors import translated
+from lienthong_connectors.sql._lax import loosen
+from lienthong_connectors.sql._order import Ordered, ordered, ordered_cursor, rows_of, stand_of
 from lienthong_connectors.sql._shape import Shape, find_shape
 from lienthong_connectors.sql._values import exact, plain
 from lienthong_connectors.sql.settings import SqlSource, label
+
+_FRACTION = re.compile(r"-?[0-9]+\.[0-9]+")
 
 
 class OpenSource:
@@ -33,7 +48,9 @@ class OpenSource:
     def __init__(self, settings: SqlSource, connection: Connection, context: Context) -> None:
         self.settings = settings
         self.capabilities = SourceCapabilities(
-            incremental=settings.cursor is not None, resumable=bool(settings.key or settings.table)
+            incremental=settings.cursor is not None,
+            resumable=bool(settings.key or settings.table),
+            inclusive=True,
         )
         self.where = f"table {label(settings)!r} at connection {connection.id!r}"
         self._connection = connection
@@ -63,6 +80,10 @@ class OpenSource:
         """Test login, columns and key without reading a row."""
         return check_source(self)
 
+    def expiries(self) -> list[Expiry]:
+        """Return until when the certificates that the address names are good."""
+        return address_expiries(self._connection)
+
     def close(self) -> None:
         """Close the connection."""
         if self._link is not None:
@@ -76,7 +97,9 @@ class OpenSource:
         if self._shape is None:
             self._shape = find_shape(self.engine, self.settings, self.where)
             self.capabilities = SourceCapabilities(
-                incremental=self.settings.cursor is not None, resumable=bool(self._shape.key)
+                incremental=self.settings.cursor is not None,
+                resumable=bool(self._shape.key),
+                inclusive=True,
             )
         return self._shape
 
@@ -123,8 +146,8 @@ class OpenSource:
             )
 
     def _along_key(self, link: Link, shape: Shape, request: ReadRequest) -> Iterator[Page]:
-        by_cursor = request.since is not None
-        order = ((self.settings.cursor or "",) if by_cursor else ()) + shape.key
+        order = self._order(link, shape, request)
+        told = self._stand(link, request)
         position, left = request.position, request.limit
         while left is None or left > 0:
             size = self.settings.page_size if left is None else min(left, self.settings.page_size)
@@ -132,80 +155,117 @@ class OpenSource:
             if not rows:
                 return
             position = [plain(value) for value in rows[-1][-len(order) :]]
-            yield Page(shape.records(rows), position=position)
+            yield Page(shape.records(rows), position=position, stand=told)
             if len(rows) < size:
                 return
+            told = None
             left = None if left is None else left - len(rows)
 
+    def _order(self, link: Link, shape: Shape, request: ReadRequest) -> list[Ordered]:
+        """Return what the rows are ordered by."""
+        by_cursor = request.since is not None
+        names = ((self.settings.cursor or "",) if by_cursor else ()) + shape.key
+        return [
+            self._cursor(link, request) if by_cursor and not place else ordered(link, self._from(), name)
+            for place, name in enumerate(names)
+        ]
+
+    def _cursor(self, link: Link, request: ReadRequest) -> Ordered:
+        return ordered_cursor(link, self._from(), self.settings.cursor or "", request, self.where)
+
+    def _stand(self, link: Link, request: ReadRequest) -> Stand | None:
+        """Return where the database stands before the first row, None where nobody asks."""
+        if request.position is not None or self.settings.cursor is None:
+            return None
+        return stand_of(link, self._from(), self._cursor(link, request))
+
     def _page(
-        self, link: Link, shape: Shape, order: tuple[str, ...], request: ReadRequest, position: Any, size: int
+        self,
+        link: Link,
+        shape: Shape,
+        order: Sequence[Ordered],
+        request: ReadRequest,
+        position: Any,
+        size: int,
     ) -> Sequence[Any]:
-        columns: list[Any] = [sa.column(name) for name in order]
+        columns: list[Any] = [column.by for column in order]
         select: Any = (
             sa.select(
-                *map(sa.column, shape.names), *(column.label(f"lt_{column.name}") for column in columns)
+                *map(sa.column, shape.names), *(column.raw.label(f"lt_{column.name}") for column in order)
             )
             .select_from(self._from())
             .order_by(*columns)
             .limit(size)
         )
         if position is not None:
-            select = select.where(self._after(columns, self._values(order, position)))
+            select = select.where(self._after(order, self._values(order, position)))
         elif request.since is not None:
-            select = select.where(self._newer(request.since))
-        return link.execute(select).fetchall()
+            select = select.where(self._newer(order[0], request))
+        rows: Sequence[Any] = rows_of(link, select)
+        return rows
 
-    def _values(self, order: tuple[str, ...], position: Any) -> list[Any]:
+    def _values(self, order: Sequence[Ordered], position: Any) -> list[Any]:
         if not isinstance(position, (list, tuple)) or len(position) != len(order):
             raise Misconfigured(
                 "the position does not belong to this source's order",
                 where=self.where,
                 hint="begin the read anew after changing 'key' or 'cursor'",
             )
-        return list(position)
+        return [column.bound(value) for column, value in zip(order, position, strict=True)]
 
-    def _after(self, columns: list[Any], values: list[Any]) -> Any:
+    def _after(self, order: Sequence[Ordered], values: list[Any]) -> Any:
         """Return the condition for rows behind a position."""
+        columns: list[Any] = [column.by for column in order]
         if self.engine.dialect.name in ("postgresql", "sqlite", "mysql", "mariadb"):
-            return sa.tuple_(*columns) > sa.tuple_(*(_bound(value) for value in values))
+            return sa.tuple_(*columns) > sa.tuple_(*values)
         steps = []
         for number, column in enumerate(columns):
-            same = [columns[earlier] == _bound(values[earlier]) for earlier in range(number)]
-            steps.append(sa.and_(*same, column > _bound(values[number])))
+            same = [columns[earlier] == values[earlier] for earlier in range(number)]
+            steps.append(sa.and_(*same, column > values[number]))
         return sa.or_(*steps)
 
-    def _newer(self, since: str) -> Any:
-        column: Any = sa.column(self.settings.cursor or "")
+    def _newer(self, column: Ordered, request: ReadRequest) -> Any:
+        """Return the condition for rows at or behind the beginning, less the overlap."""
         if not self.settings.overlap:
-            return column > _bound(since)
-        return column >= _bound(_reach_back(since, self.settings.overlap, self.where))
+            return column.by >= column.bound(request.since, request.value)
+        timed = column.kind in ("naive", "aware", "day") and request.value is not None
+        since = request.value if timed else _read(request.since or "", self.where)
+        return column.by >= column.bound(_reach_back(since, self.settings.overlap))
 
     def _stream(self, link: Link, shape: Shape, request: ReadRequest) -> Iterator[Page]:
         """Read without a key, through a server-side cursor."""
         if request.position is not None:
             raise Misconfigured("a read without a key cannot go on", where=self.where, hint="set 'key'")
         select: Any = sa.select(*map(sa.column, shape.names)).select_from(self._from())
+        told = self._stand(link, request)
         if request.since is not None:
-            select = select.where(self._newer(request.since))
+            select = select.where(self._newer(self._cursor(link, request), request))
         if request.limit is not None:
             select = select.limit(request.limit)
         size = self.settings.page_size
+        if self.engine.driver == "psycopg":
+            loosen(link)
         with link.execution_options(stream_results=True, max_row_buffer=size).execute(select) as result:
             for rows in result.partitions(size):
-                yield Page(shape.records(rows))
+                yield Page(shape.records(rows), stand=told)
+                told = None
 
 
-def _bound(value: Any) -> Any:
-    """Return a value to compare with, untyped, so that the database gives it the column's type."""
-    return sa.bindparam(None, value, type_=sa.types.NullType(), unique=True)
+def _reach_back(since: Any, overlap: int) -> Any:
+    """Return a beginning less the overlap: units of a number, seconds of a time."""
+    if isinstance(since, (int, Decimal)):
+        return since - overlap
+    if isinstance(since, datetime):
+        return since - timedelta(seconds=overlap)
+    return since - timedelta(days=-(-overlap // 86_400))  # a day is reached back by whole days
 
 
-def _reach_back(since: str, overlap: int, where: str) -> Any:
-    """Return ``since`` less the overlap: units of a number, seconds of a time."""
-    if since.lstrip("-").isdigit():
-        return int(since) - overlap
+def _read(text: str, where: str) -> datetime | int | Decimal:
+    """Read a beginning as a number or a time."""
+    if text.lstrip("-").isdigit():
+        return int(text)
     try:
-        return (datetime.fromisoformat(since) - timedelta(seconds=overlap)).isoformat()
+        return Decimal(text) if _FRACTION.fullmatch(text) else datetime.fromisoformat(text)
     except ValueError:
         raise Misconfigured(
             "the cursor is neither a number nor a time", where=where, hint="set 'overlap' to 0"

@@ -7,11 +7,11 @@ from functools import cached_property
 
 from sqlalchemy.engine import Engine
 
-from lienthong.connector import Answer, Batch, Connection, Context, Finding, TargetCapabilities
+from lienthong.connector import Answer, Batch, Connection, Context, Expiry, Finding, TargetCapabilities
 from lienthong.errors import LienThongError, Misconfigured, OutcomeUnknown, Transient
 from lienthong.records import parse
 from lienthong_connectors.sql import _journal
-from lienthong_connectors.sql._address import make_engine, seconds
+from lienthong_connectors.sql._address import address_expiries, make_engine, seconds
 from lienthong_connectors.sql._checks import check_target
 from lienthong_connectors.sql._create import create_table
 from lienthong_connectors.sql._errors import DRIVER_ERRORS, original, sqlstate, translate, translated
@@ -31,7 +31,8 @@ class OpenTarget:
 
     def __init__(self, settings: SqlTarget, connection: Connection, context: Context) -> None:
         self.settings = settings
-        self.capabilities = _capabilities(settings, journal=settings.journal)
+        self._deadline = float(seconds(connection, "timeout", 120))
+        self.capabilities = _capabilities(settings, journal=settings.journal, deadline=self._deadline)
         self.where = f"table {label(settings)!r} at connection {connection.id!r}"
         self._connection = connection
         self._context = context
@@ -76,6 +77,10 @@ class OpenTarget:
         """Test login, table, columns, key and journal without writing anything."""
         return check_target(self)
 
+    def expiries(self) -> list[Expiry]:
+        """Return until when the certificates that the address names are good."""
+        return address_expiries(self._connection)
+
     def close(self) -> None:
         """Close the connection."""
         if self._store is not None:
@@ -95,7 +100,8 @@ class OpenTarget:
             self._store = _store_for(self.engine, seconds(self._connection, "timeout", 120))
             if self.settings.journal and _journal.ensure(self.engine, self.settings.schema):
                 self._journal = _journal.Journal(self.engine, self.settings.schema)
-            self.capabilities = _capabilities(self.settings, journal=self._journal is not None)
+            journal = self._journal is not None
+            self.capabilities = _capabilities(self.settings, journal=journal, deadline=self._deadline)
         return self._store
 
     def _ready(self, batch: Batch) -> tuple[Store, Plan]:
@@ -160,6 +166,7 @@ class OpenTarget:
         refused = Taking(store, plan).all(batch.records)
         if refused and self._journal is not None:
             self._journal.refuse(store, batch, refused)
+        self._context.before_write()
         self._commit(store)
         total = len(batch.records)
         return Answer(total, refused, receipts=(_journal.receipt(batch, total, refused, at),))
@@ -190,8 +197,9 @@ class OpenTarget:
             self._store = None
 
 
-def _capabilities(settings: SqlTarget, *, journal: bool) -> TargetCapabilities:
-    return TargetCapabilities(repeatable=journal or settings.mode != "insert", lookup=journal)
+def _capabilities(settings: SqlTarget, *, journal: bool, deadline: float) -> TargetCapabilities:
+    safe = journal or settings.mode != "insert"
+    return TargetCapabilities(repeatable=safe, lookup=journal, keyed=journal, deadline=deadline)
 
 
 def _store_for(engine: Engine, timeout: int) -> Store:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lienthong.connector import ConnectionField, ConnectorDescriptor
+from lienthong.connector import EXPIRES, ConnectionField, ConnectorDescriptor
 from lienthong.exchange import Text
 from lienthong_connectors.sql.settings import SqlSource, SqlTarget
 
@@ -23,6 +23,7 @@ _CONNECTION = (
     ConnectionField("schema", Text("Cơ sở dữ liệu", "Database"), "name of the database"),
     ConnectionField("login", Text("Tài khoản", "Login"), "database user"),
     ConnectionField("password", Text("Mật khẩu", "Password"), "the user's password", secret=True),
+    EXPIRES,
     ConnectionField(
         "connect_timeout",
         Text("Thời hạn kết nối (giây)", "Connect timeout (s)"),

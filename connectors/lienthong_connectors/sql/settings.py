@@ -44,6 +44,11 @@ class SqlTarget:
         )
         _require(len(set(self.columns.values())) == len(self.columns), "columns", "each column once")
 
+    @property
+    def destination(self) -> str:
+        """Where records go, for comparing versions: exchanges into one table see each other."""
+        return f"{self.schema or ''}.{self.table}"
+
     def open_target(self, connection: Connection, context: Context) -> OpenTarget:
         """Open the target; the database is contacted with the first use."""
         from lienthong_connectors.sql._target import OpenTarget

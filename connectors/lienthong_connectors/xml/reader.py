@@ -16,8 +16,18 @@ from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 from xml.parsers import expat
 
+from lienthong.connector import Malformed
+from lienthong.errors import Reason
 from lienthong.records import Record
 from lienthong_connectors.xml.shape import TEXT_MEMBER, Shape, refuse
+from lienthong_connectors.xml.skim import (
+    PATIENCE,
+    TOO_DEEP,
+    TOO_LARGE,
+    last_whole_tag,
+    set_aside,
+    skim,
+)
 from lienthong_connectors.xml.tags import Tag, Tags, uncover, unescape
 
 _ENCODINGS: Final = frozenset({"utf-8", "us-ascii", "ascii", "iso-8859-1", "windows-1252", "windows-1258"})
@@ -71,16 +81,19 @@ class RecordReader:
         self._members: dict[str, Any] = {}
         self._stack: list[tuple[Tag, dict[str, Any]]] = []
         self._depth = limits.depth
-        self._out: list[Record] = []
+        self._out: list[Record | Malformed] = []
+        self._begins = self._level = 0
+        self._aside: Malformed | None = None
         self.root_tag = ""
         self.parts: set[str] = set()
         self._within = ""
 
-    def feed(self, data: bytes) -> list[Record]:
+    def feed(self, data: bytes) -> list[Record | Malformed]:
         """Take the next bytes and return the records that they complete.
 
-        Raises `ProtocolViolation` (``reason``: size, record-size, encoding, dtd, xml, depth,
-        attributes, forbidden-node, names, prolog, frame).
+        A record that nests too deep or is too large is malformed. Raises `ProtocolViolation`
+        (``reason``: size, record-size, encoding, dtd, xml, depth, attributes, forbidden-node, names,
+        prolog, frame).
         """
         self._fed += len(data)
         self._since += len(data)
@@ -93,8 +106,20 @@ class RecordReader:
         if records:
             self._since = 0
         elif self._since > self._limits.record_bytes:
-            refuse(f"more than {self._limits.record_bytes} bytes without a whole record", "record-size")
+            self._outgrown()
         return records
+
+    def _outgrown(self) -> None:
+        """Pass over a record that is too large; refuse what is no record, or has no end."""
+        most = self._limits.record_bytes
+        endless = self._since > PATIENCE * most or len(self._rest) > 2 * most
+        if not self._inside or (self._level and endless):
+            refuse(f"more than {most} bytes without a whole record", "record-size")
+        if not self._level:
+            self._sink(TOO_LARGE)
+            self._rest = (
+                self._rest if last_whole_tag(self._rest) < len(self._rest) else self._skimmed(self._rest)
+            )
 
     def close(self) -> dict[str, Any]:
         """Return the frame once everything was fed: the root's children by Clark name.
@@ -142,21 +167,44 @@ class RecordReader:
         buffer = self._rest + text
         if "<!" in buffer:
             buffer = uncover(buffer)
-        cut = len(buffer) if final else _cut(buffer)
+        cut = len(buffer) if final else last_whole_tag(buffer) if self._level else _cut(buffer)
         region, self._rest = buffer[:cut], buffer[cut:]
         if "\r" in region:
             region = region.replace("\r\n", "\n").replace("\r", "\n")
         if region:
             try:
-                self._scan(region)
+                while region:
+                    region = self._skimmed(region) if self._level else self._scan(region)
             except (LookupError, ValueError):
                 refuse("the answer is not well-formed XML", "xml")
 
-    def _scan(self, region: str) -> None:  # noqa: C901, PLR0912 - a call per branch costs a third
-        """Make members of a region that begins with a tag and ends before one.
+    def _skimmed(self, region: str) -> str:
+        """Pass over what belongs to a record that is set aside; return what is left of a region."""
+        self._level, rest = skim(region, self._level)
+        if not self._level and self._aside is not None:
+            self._inside = 0
+            self._out.append(self._aside)
+            self._aside = None
+        return rest
 
-        This is the hot loop: inside records, known elements are handled here without a call.
-        """
+    def _sink(self, reason: Reason) -> None:
+        """Give up the record under way; nothing more of it is built."""
+        if not self._inside:
+            self._too_deep()
+        stack, begins = self._stack, self._begins
+        members = stack[begins + 1][1] if len(stack) > begins + 1 else self._members
+        self._aside, self._level = set_aside(members, reason), len(stack) - begins
+        self._tag, self._members = stack[begins]
+        del stack[begins:]
+
+    def _sunk(self, piece: str, pieces: Iterator[str]) -> str:
+        """Give up a record that nests too deep; return the region from a piece on."""
+        self._sink(TOO_DEEP)
+        return "<" + "<".join((piece, *pieces))
+
+    def _scan(self, region: str) -> str:  # noqa: C901, PLR0912 - a call per branch costs a third
+        """Make members of a region of whole tags; return what is left where a record is given up."""
+        # the hot loop: inside records, known elements are handled here without a call
         stack, depth, amp = self._stack, self._depth, "&" in region
         pieces = iter(region.split("<"))
         tag, members = self._tag, self._members
@@ -185,7 +233,7 @@ class RecordReader:
                 else:
                     stack.append((tag, members))
                     if len(stack) > depth:
-                        self._too_deep()
+                        return self._sunk(following, pieces)
                     tag, members, kids, piece = kid, {}, kid.kids, following
             elif name[:1] == "/":
                 done, value = tag, members
@@ -199,8 +247,11 @@ class RecordReader:
                 piece = next(pieces, None)
             else:
                 tag, members, piece = self._start(piece, pieces, tag, members)
+                if len(stack) > depth:
+                    return self._sunk(piece or "", pieces)
                 kids = tag.kids if self._inside else _NONE
         self._tag, self._members = tag, members
+        return ""
 
     def _start(
         self, piece: str, pieces: Iterator[str], tag: Tag, members: dict[str, Any]
@@ -220,12 +271,12 @@ class RecordReader:
             self._part(tag, kid)
         if kid.record:
             self._inside += 1
+            if self._inside == 1:
+                self._begins = depth
         if empty or (following or "")[:1] == "/":
             self._end(kid, _leaf(kid, attributes, text if not empty else ""), members)
             return tag, members, following if empty else next(pieces, None)
         self._stack.append((tag, members))
-        if depth >= self._depth:
-            self._too_deep()
         return kid, attributes, following
 
     def _part(self, tag: Tag, kid: Tag) -> None:

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lienthong.faults import file_faults
+
 if TYPE_CHECKING:
     import argparse
 
@@ -105,7 +107,8 @@ def _wsdl(args: argparse.Namespace) -> int:
 
 def _written(data: bytes, output: Path | None) -> int:
     if output is not None:
-        output.write_bytes(data)
+        with file_faults("the answer cannot be written", output):
+            output.write_bytes(data)
     else:
         sys.stdout.write(data.decode("utf-8", "replace").rstrip("\n") + "\n")
     return 0

@@ -19,15 +19,24 @@ if TYPE_CHECKING:
     from lienthong.airflow.assets import delivered
     from lienthong.airflow.connections import airflow_connections
     from lienthong.airflow.dags import exchange_dag, exchange_group
+    from lienthong.airflow.housekeeping import housekeeping_dag
     from lienthong.airflow.runs import run_params
 
-__all__ = ["airflow_connections", "delivered", "exchange_dag", "exchange_group", "run_params"]
+__all__ = [
+    "airflow_connections",
+    "delivered",
+    "exchange_dag",
+    "exchange_group",
+    "housekeeping_dag",
+    "run_params",
+]
 
 _HOMES = {
     "airflow_connections": "connections",
     "delivered": "assets",
     "exchange_dag": "dags",
     "exchange_group": "dags",
+    "housekeeping_dag": "housekeeping",
     "run_params": "runs",
 }
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Generator
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from airflow.sdk import DAG, Param, TaskGroup, TriggerRule
+from airflow.sdk import DAG, BaseOperator, Param, TaskGroup, TriggerRule
 
 from lienthong.airflow.agreement import Agreement
 from lienthong.airflow.assets import outlet
@@ -21,16 +21,14 @@ from lienthong.airflow.operators import (
     TransformOperator,
     ValidateOperator,
 )
-from lienthong.airflow.retry import FIRST_WAIT, StepRetryPolicy
+from lienthong.airflow.promises import STEP_PROMISES, require_free, require_once, require_one_run_at_a_time
+from lienthong.airflow.retry import StepRetryPolicy
 from lienthong.airflow.runs import run_params
-from lienthong.errors import InvalidExchange
 from lienthong.exchange import Exchange
+from lienthong.pipeline.retry import schedule as retry_schedule
 
 #: Schedules are read in Vietnamese time unless a ``start_date`` says otherwise.
 START = datetime(2025, 1, 1, tzinfo=ZoneInfo("Asia/Ho_Chi_Minh"))
-
-#: What the agreement or the engine decides; changing it would break a promise of the bus.
-RESERVED = frozenset({"dag_id", "max_active_runs", "catchup", "doc_md"})
 
 
 def exchange_dag(
@@ -52,13 +50,7 @@ def exchange_dag(
 
     Raises `InvalidExchange` or `UnknownName`, naming the DAG file, the exchange and the field.
     """
-    taken = RESERVED & dag_kwargs.keys()
-    if taken:
-        raise InvalidExchange(
-            f"{', '.join(sorted(taken))} cannot be set",
-            where=f"exchange_dag({exchange.id!r})",
-            hint="the agreement or the engine decides it",
-        )
+    require_free(dag_kwargs, where=f"exchange_dag({exchange.id!r})")
     agreement = Agreement.of(exchange)
     own: dict[str, Any] = {"dag_display_name": exchange.title.vi, "description": exchange.title.en}
     if late_after is not None:
@@ -82,32 +74,62 @@ def exchange_dag(
 def exchange_group(exchange: Exchange, *, group_id: str | None = None, **group_kwargs: Any) -> TaskGroup:
     """Return the same five steps as a task group of the DAG being written.
 
-    The DAG should have ``max_active_runs=1``, because a cursor belongs to the exchange and not to
-    the run, and may offer ``since``, ``dry_run`` and ``limit`` with ``params=run_params()``.
+    The DAG must have ``max_active_runs=1``, because a cursor belongs to the exchange and not to the
+    run, and may offer ``since``, ``dry_run`` and the like with ``params=run_params()``. What comes after
+    the group (``group >> other``) comes after its settle.
+
+    Raises what `exchange_dag` raises, and `InvalidExchange` where the DAG would break a promise.
     """
+    where = f"exchange_group({exchange.id!r})"
+    require_free(group_kwargs, where=where)
     agreement = Agreement.of(exchange)
     own = {"group_display_name": exchange.title.vi, "doc_md": agreement_md(agreement.plan, None)}
-    with TaskGroup(group_id=group_id or exchange.id, **(own | group_kwargs)) as group:
-        _steps(agreement)
+    with ExchangeGroup(group_id=group_id or exchange.id, **(own | group_kwargs)) as group:
+        require_one_run_at_a_time(group.dag, where=where)
+        require_once(group.dag, exchange.id, where=where)
+        outermost = group.parent_group is None or group.parent_group.is_root
+        _steps(agreement, settles_always=outermost)
     return group
 
 
-def _steps(agreement: Agreement) -> None:
-    """Create the five tasks in the DAG or group being written."""
+class ExchangeGroup(TaskGroup):
+    """A task group that ends with settle, although settle is a teardown task.
+
+    Airflow orders what follows a group after its last task that is no teardown; here that is push.
+    """
+
+    def get_leaves(self) -> Generator[BaseOperator, None, None]:
+        """Return settle: whatever follows the group follows it."""
+        yield from (task for task in self if isinstance(task, SettleOperator))
+
+
+def _steps(agreement: Agreement, *, settles_always: bool = True) -> None:
+    """Create the five tasks in the DAG or group being written.
+
+    Where it ``settles_always``, settle is a teardown task: it runs whatever became of the steps before
+    it, even after somebody marked the run failed, and fails where a part is missing. So clearing what
+    failed clears it too, and only a settled run is green. Inside a group within a group it cannot be one,
+    because what follows the outer group would no longer wait for it; `RunGuard` alone then keeps the run
+    from being green.
+    """
     exchange = agreement.exchange
     tries: dict[str, Any] = {
         "agreement": agreement,
         "retries": exchange.delivery.attempts - 1,
-        "retry_delay": FIRST_WAIT,
+        "retry_delay": timedelta(seconds=retry_schedule().first),
         "retry_policy": StepRetryPolicy(),
+        **STEP_PROMISES,
     }
     upstream: Any = PullOperator(task_id="pull", **tries)
     for operator in (ValidateOperator, TransformOperator, PushOperator):
         upstream = _mapped(operator, upstream.output, exchange.delivery.parallel, tries)
     # none_failed: with nothing new the mapped steps are skipped, and the run is settled all the same
-    upstream >> SettleOperator(
-        task_id="settle", outlets=[outlet(exchange)], trigger_rule=TriggerRule.NONE_FAILED, **tries
+    settle = SettleOperator(
+        task_id="settle", outlets=[outlet(exchange)], **(tries | {"trigger_rule": TriggerRule.NONE_FAILED})
     )
+    upstream >> settle
+    if settles_always:
+        settle.as_teardown(on_failure_fail_dagrun=True)
 
 
 def _mapped(operator: type[PartOperator], parts: Any, parallel: int, tries: dict[str, Any]) -> Any:

@@ -38,7 +38,7 @@ def _facts(exchange: Exchange, schedule: Any) -> list[tuple[str, str]]:
         ("Mục đích / Purpose", f"{exchange.purpose.vi} / {exchange.purpose.en}"),
         ("Lĩnh vực / Sector", exchange.sector),
         ("Nguồn / Source", _end(source)),
-        ("Mốc lấy mới / Cursor", f"`{source.cursor}`" if source.cursor else ""),
+        ("Mốc lấy mới / Cursor", _cursor(source)),
         ("Tra cứu / Look-up", f"{_end(lookup)}: {lookup.purpose}" if lookup else ""),
         ("Đích / Target", _end(target)),
         ("Bộ dữ liệu / Dataset", f"`{exchange.dataset}`"),
@@ -51,6 +51,14 @@ def _facts(exchange: Exchange, schedule: Any) -> list[tuple[str, str]]:
         ("Mã băm thoả thuận / Digest", f"`{exchange.digest()}`"),
     ]
     return [(name, text) for name, text in facts if text]
+
+
+def _cursor(source: Any) -> str:
+    """Say where runs begin: at the largest value so far, which is read again, less the overlap."""
+    if not source.cursor:
+        return ""
+    back = f", lùi lại {source.overlap} / {source.overlap} back" if source.overlap is not None else ""
+    return f"`{source.cursor}` (kể cả giá trị cuối / last value included{back})"
 
 
 def _end(end: Any) -> str:

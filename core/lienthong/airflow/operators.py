@@ -19,6 +19,7 @@ from lienthong.airflow.connections import airflow_connections
 from lienthong.airflow.links import EvidenceLink
 from lienthong.airflow.runs import run_request
 from lienthong.pipeline import Bus, Part, Plan, RunRequest, Settled, pull, push, settle, transform, validate
+from lienthong.pipeline.moved import odd_lines
 from lienthong.pipeline.waiting import Waiting
 
 _LOG = logging.getLogger("lienthong.airflow")
@@ -142,9 +143,18 @@ class PushOperator(PartOperator):
 
 
 class SettleOperator(StepOperator):
-    """Check that every record is accounted for, sign the run, move the cursor, tell Airflow."""
+    """Check that every record is accounted for, sign the run, move the cursor, tell Airflow.
+
+    ``exchange``, the exchange's id, is a template field so that it stands in the serialised DAG, where
+    `RunGuard` reads it, and on the task's page.
+    """
 
     step = "settle"
+    template_fields = ("exchange",)
+
+    def __init__(self, *, agreement: Agreement, **kwargs: Any) -> None:
+        super().__init__(agreement=agreement, **kwargs)
+        self.exchange = agreement.exchange.id
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the counts, the evidence and where the next run begins."""
@@ -154,6 +164,8 @@ class SettleOperator(StepOperator):
             self._announce(context, settled)
         else:
             self.outlets = []  # nothing was delivered: Airflow emits an event for every outlet left
+        for line in odd_lines(settled.odd):
+            _LOG.warning("exchange %s: %s", self.agreement.exchange.id, line)
         if settled.nothing_new:
             _LOG.info("exchange %s: nothing new (không có gì mới)", self.agreement.exchange.id)
         return settled.as_dict()

@@ -39,6 +39,16 @@ def run_params() -> dict[str, Param]:
             title="Số bản ghi tối đa / At most",
             description_md="Số bản ghi tối đa được lấy. / At most so many records.",
         ),
+        "resend": Param(
+            False,
+            type="boolean",
+            title="Gửi lại tất cả / Send again",
+            description_md=(
+                "Gửi cả những gì đích đã nhận theo chỉ mục của ta: "
+                "dùng khi đích được khôi phục từ bản sao lưu. / "
+                "Send also what the target has by our index: for a target restored from a backup."
+            ),
+        ),
     }
 
 
@@ -60,4 +70,5 @@ def run_request(context: Mapping[str, Any], exchange_id: str) -> RunRequest:
         since=params.get("since"),
         dry_run=bool(params.get("dry_run", False)),
         limit=params.get("limit"),
+        resend=bool(params.get("resend", False)),
     )

@@ -110,6 +110,7 @@ def _check(args: argparse.Namespace) -> int:
 def _check_exchange(exchange: Exchange, file: Path | None, *, vi: bool) -> int:
     from lienthong.connector.local import local_connections
     from lienthong.pipeline import Bus, compile_plan
+    from lienthong.pipeline.health import expiry_findings
 
     plan = compile_plan(exchange)
     bus = Bus.open(connections=local_connections(file))
@@ -119,10 +120,13 @@ def _check_exchange(exchange: Exchange, file: Path | None, *, vi: bool) -> int:
         end = getattr(exchange, role)
         if end is None:
             continue
-        opened = getattr(end.connector, f"open_{role}")(bus.connections(end.connection), context)
+        connection = bus.connections(end.connection)
+        opened = getattr(end.connector, f"open_{role}")(connection, context)
         try:
             sys.stdout.write(f"{exchange.id}: {role} {end.connection} ({end.connector.kind})\n")
-            worst = max(worst, _print_findings(opened.check(), vi=vi))
+            worst = max(
+                worst, _print_findings([*opened.check(), *expiry_findings(opened, connection)], vi=vi)
+            )
         finally:
             opened.close()
     return worst

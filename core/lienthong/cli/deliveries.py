@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import Any
 
+from lienthong.cli.said import add_who_and_why, said
 from lienthong.errors import Misconfigured
 
 
@@ -24,14 +25,14 @@ def add_commands(commands: Any) -> None:
     outcome = resolve.add_mutually_exclusive_group(required=True)
     outcome.add_argument("--taken", action="store_true", help="the target has all of it")
     outcome.add_argument("--not-taken", action="store_true", help="the target has none of it: send it again")
-    resolve.add_argument("--by", required=True, help="who found out, for the receipt")
+    add_who_and_why(resolve)
     resolve.set_defaults(handler=_resolve)
 
 
 def _list(args: argparse.Namespace) -> int:
-    from lienthong.cli.deployment import open_bus
+    from lienthong.cli.deployment import open_archive
 
-    found = open_bus().journal.deliveries(
+    found = open_archive().journal.deliveries(
         run=args.run, exchange=args.exchange, state=args.state, limit=args.limit
     )
     for item in found:
@@ -45,15 +46,26 @@ def _list(args: argparse.Namespace) -> int:
 
 def _resolve(args: argparse.Namespace) -> int:
     from lienthong.cli.deployment import open_bus
+    from lienthong.pipeline.acts import act
     from lienthong.pipeline.attest import now
 
-    journal = open_bus().journal
+    bus = open_bus()
+    journal = bus.journal
     state = journal.delivery(args.id)
     if state.state not in ("sent", "unknown"):
         raise Misconfigured(
             f"this delivery is {state.state}, its outcome is not in doubt", where=f"delivery {args.id}"
         )
     found = "taken" if args.taken else "not taken"
+    subject = {
+        "delivery": state.id,
+        "found": found,
+        "segment": state.segment.digest,
+        "records": state.segment.count,
+        "target": state.target,
+        "was": state.state,
+    }
+    act(bus, name="delivery.resolve", **said(args), exchange=state.exchange, run=state.run, subject=subject)
     receipt = {"status": f"{found}, resolved by hand", "at": now(), "reference": args.by}
     if args.taken:
         journal.answered(args.id, "acknowledged", total=state.segment.count, receipts=[receipt])

@@ -15,3 +15,11 @@ def open_bus(connections: Path | None = None) -> Bus:
     from lienthong.pipeline import Bus
 
     return Bus.open(connections=local_connections(connections))
+
+
+def open_archive() -> Bus:
+    """Return the bus for a command that only reads: it makes no file and migrates nothing."""
+    from lienthong.connector.local import local_connections
+    from lienthong.pipeline import Bus
+
+    return Bus.open(connections=local_connections(None), read_only=True)

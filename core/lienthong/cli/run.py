@@ -10,13 +10,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lienthong.errors import LienThongError
+from lienthong.cli.said import add_who_and_why, said
+from lienthong.errors import LienThongError, Misconfigured
+from lienthong.ledger.terms import COUNTS
 
 if TYPE_CHECKING:
+    from lienthong.ledger import RunState
     from lienthong.pipeline import Bus, Plan, RunRequest, Settled
     from lienthong.recording import Recorder
-
-COUNTS = ("pulled", "acknowledged", "quarantined", "refused", "pending")
 
 
 def add_commands(commands: Any) -> None:
@@ -42,6 +43,17 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
     parser.add_argument("--new", action="store_true", help="start a new run even if one was interrupted")
     parser.add_argument("--connections", type=Path, help="a connections file (JSON, YAML or .env)")
+    parser.add_argument(
+        "--from-staging",
+        metavar="RUN",
+        help="validate, map and deliver what a settled run pulled once more, without a pull",
+    )
+    parser.add_argument(
+        "--resend",
+        action="store_true",
+        help="send also what the target has by our index (it was restored, say); needs --by and --why",
+    )
+    add_who_and_why(parser, required=False)
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -65,40 +77,69 @@ def _run_exchange(args: argparse.Namespace, recorder: Recorder | None) -> int:
     from lienthong.cli.exchanges import one_exchange
     from lienthong.cli.progress import progress_bar
     from lienthong.connector.local import local_connections
-    from lienthong.pipeline import Bus, compile_plan, run_exchange
+    from lienthong.pipeline import Bus, compile_plan
 
+    _check_options(args)
     plan = compile_plan(one_exchange(args.file, args.exchange))
     began = time.monotonic()
     with progress_bar(plan.exchange.id, quiet=args.json) as progress:
         bus = Bus.open(connections=local_connections(args.connections), progress=progress)
         bus.tap = recorder.tap if recorder else None
-        request = _request(bus, plan, args)
-        try:
-            settled = run_exchange(bus, plan, request)
-        except LienThongError as error:
-            if args.json:
-                _print_json({"exchange": plan.exchange.id, "run_id": request.run, "error": str(error)})
-            raise
+        settled = _settled(bus, plan, args)
     _summary(settled, time.monotonic() - began, as_json=args.json)
     return 0
+
+
+def _check_options(args: argparse.Namespace) -> None:
+    alone = {"--since": args.since, "--limit": args.limit, "--dry-run": args.dry_run, "--resend": args.resend}
+    given = [name for name, value in alone.items() if value]
+    if args.from_staging and given:
+        raise Misconfigured(f"--from-staging and {given[0]} do not go together", where="lienthong run")
+    if args.resend and not (args.by and args.why):
+        raise Misconfigured("--resend needs a name and a reason", where="--by, --why", hint="give both")
+
+
+def _settled(bus: Bus, plan: Plan, args: argparse.Namespace) -> Settled:
+    """Run what was asked for; with ``--json`` an error is printed as JSON, too."""
+    from lienthong.pipeline import run_exchange
+    from lienthong.pipeline.acts import act
+    from lienthong.pipeline.staging_run import run_from_staging
+
+    run = args.from_staging
+    try:
+        if run:
+            return run_from_staging(bus, plan, run)
+        request = _request(bus, plan, args)
+        run = request.run
+        if args.resend:
+            subject = {"since": args.since or ""}
+            act(bus, name="run.resend", **said(args), exchange=plan.exchange.id, run=run, subject=subject)
+        return run_exchange(bus, plan, request)
+    except LienThongError as error:
+        if args.json:
+            _print_json({"exchange": plan.exchange.id, "run_id": run, "error": str(error)})
+        raise
 
 
 def _request(bus: Bus, plan: Plan, args: argparse.Namespace) -> RunRequest:
     """Return the request of a new run, or of the interrupted one that asked for the same."""
     from lienthong.pipeline import RunRequest
 
+    asked = (args.since, args.dry_run, args.limit)
     if not args.new:
         for state in bus.journal.runs(exchange=plan.exchange.id, limit=1):
-            ours = state.run.startswith("cli__") and not state.settled and state.digest == plan.digest
-            if ours and (state.since if state.explicit_since else None, state.dry_run, state.limit) == (
-                args.since,
-                args.dry_run,
-                args.limit,
-            ):
+            same = (state.since if state.explicit_since else None, state.dry_run, state.limit) == asked
+            if same and state.run.startswith("cli__") and _may_go_on(bus, plan, state):
                 sys.stderr.write(f"going on with interrupted run {state.run} (--new starts afresh)\n")
-                return RunRequest(state.run, args.since, args.dry_run, args.limit)
+                return RunRequest(state.run, *asked, resend=args.resend)
     fresh = datetime.now(UTC).strftime("cli__%Y-%m-%dT%H%M%S.%fZ")
-    return RunRequest(fresh, args.since, args.dry_run, args.limit)
+    return RunRequest(fresh, *asked, resend=args.resend)
+
+
+def _may_go_on(bus: Bus, plan: Plan, state: RunState) -> bool:
+    """Tell whether an interrupted run can still settle: under this agreement, open, and not overtaken."""
+    newest = state.epoch == bus.journal.cursor(state.exchange).epoch
+    return not state.settled and state.closed_at is None and state.digest == plan.digest and newest
 
 
 def _tell_of_recording(recorder: Recorder, path: Path) -> None:
@@ -119,22 +160,32 @@ def _tell_of_recording(recorder: Recorder, path: Path) -> None:
 
 def _summary(settled: Settled, seconds: float, *, as_json: bool) -> None:
     if as_json:
-        counts = {name: settled.counts[name] for name in COUNTS}
-        _print_json(
-            {**counts, "seconds": round(seconds, 3), "run_id": settled.run, "exchange": settled.exchange}
-        )
+        counts = {name: settled.counts.get(name, 0) for name in COUNTS}
+        cursor = {"since": settled.since, "cursor": settled.cursor, **settled.odd}
+        run = {"seconds": round(seconds, 3), "run_id": settled.run, "exchange": settled.exchange}
+        notices = {"notices": [dict(one) for one in settled.notices]} if settled.notices else {}
+        shown = {name: value for name, value in cursor.items() if value is not None}
+        _print_json({**counts, **run, **shown, **notices})
         return
     from rich.console import Console
     from rich.table import Table
 
+    from lienthong.pipeline.moved import odd_lines
+
     table = Table(title=f"{settled.exchange}, run {settled.run}")
     for name in (*COUNTS, "seconds"):
         table.add_column(name, justify="right")
-    table.add_row(*(f"{settled.counts[name]:,}" for name in COUNTS), f"{seconds:.1f}")
+    table.add_row(*(f"{settled.counts.get(name, 0):,}" for name in COUNTS), f"{seconds:.1f}")
     console = Console()
     console.print(table)
     if settled.nothing_new:
         console.print("Nothing new since the last run.")
+    if settled.cursor is not None:
+        console.print(f"Cursor: {settled.since or 'none'} → {settled.cursor}", highlight=False)
+    for line in odd_lines(settled.odd):
+        console.print(f"[yellow]{line}[/yellow]")
+    for notice in settled.notices:
+        console.print(f"[yellow]{notice['vi']} / {notice['en']}[/yellow]")
     console.print(f"Evidence: ledger entry {settled.evidence['sequence']}, {settled.evidence['hash']}")
 
 

@@ -3,7 +3,8 @@
 from lienthong.attachment import Attachment
 from lienthong.connector.connection import Connection
 from lienthong.connector.descriptor import ConnectionField, ConnectorDescriptor, Option, option
-from lienthong.connector.messages import Answer, Batch, Malformed, Page, ReadRequest, Receipt
+from lienthong.connector.expiry import EXPIRES, Expiry, account_expiry, expiries_of
+from lienthong.connector.messages import Answer, Batch, Malformed, Page, ReadRequest, Receipt, Stand
 from lienthong.connector.protocols import (
     AttachmentStore,
     Context,
@@ -22,6 +23,7 @@ from lienthong.connector.registry import connector, connector_kinds
 from lienthong.connector.spoken import Spoken
 
 __all__ = [
+    "EXPIRES",
     "Answer",
     "Attachment",
     "AttachmentStore",
@@ -30,6 +32,7 @@ __all__ = [
     "ConnectionField",
     "ConnectorDescriptor",
     "Context",
+    "Expiry",
     "Finding",
     "LookupSettings",
     "Malformed",
@@ -44,9 +47,12 @@ __all__ = [
     "SourceCapabilities",
     "SourceSettings",
     "Spoken",
+    "Stand",
     "TargetCapabilities",
     "TargetSettings",
+    "account_expiry",
     "connector",
     "connector_kinds",
+    "expiries_of",
     "option",
 ]

@@ -66,11 +66,21 @@ class ConnectorDescriptor:
         return [_option(item) for item in dataclasses.fields(self.settings[role])]
 
 
-def option(default: Any = dataclasses.MISSING, *, doc: str, factory: Any = dataclasses.MISSING) -> Any:
-    """Declare a settings field with its documentation (use instead of `dataclasses.field`)."""
+def option(
+    default: Any = dataclasses.MISSING,
+    *,
+    doc: str,
+    factory: Any = dataclasses.MISSING,
+    quiet: bool = False,
+) -> Any:
+    """Declare a settings field with its documentation (use instead of `dataclasses.field`).
+
+    ``quiet``: an agreement does not mention the option where it has its default, which an option
+    that is added later needs, so that digests of agreements stay.
+    """
     if factory is not dataclasses.MISSING:
         return field(default_factory=factory, metadata={"doc": doc})
-    return field(default=default, metadata={"doc": doc})
+    return field(default=default, metadata={"doc": doc} | ({"quiet": True} if quiet else {}))
 
 
 def _option(item: dataclasses.Field[Any]) -> Option:

@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from lienthong.connector.connection import Connection
 from lienthong.errors import Misconfigured, UnknownName
+from lienthong.faults import file_faults
 
 _BACKEND_KWARGS = ("AIRFLOW__WORKERS__SECRETS_BACKEND_KWARGS", "AIRFLOW__SECRETS__BACKEND_KWARGS")
 
@@ -55,16 +56,25 @@ def connection_from(connection_id: str, value: Any) -> Connection:
     extra = value.get("extra") or value.get("extra_dejson") or {}
     if isinstance(extra, str):
         extra = _json(extra, f"connection {connection_id!r}, extra")
+    if not isinstance(extra, dict):
+        raise Misconfigured("extra is no JSON object", where=f"connection {connection_id!r}")
     return Connection(
         connection_id,
         str(value.get("conn_type") or ""),
         host=value.get("host") or "",
-        port=int(value["port"]) if value.get("port") else None,
+        port=_port(value.get("port"), connection_id),
         schema=value.get("schema") or "",
         login=value.get("login") or "",
         password=value.get("password") or "",
         extra=extra,
     )
+
+
+def _port(value: Any, connection_id: str) -> int | None:
+    try:
+        return int(value) if value else None
+    except (TypeError, ValueError):
+        raise Misconfigured("the port is no number", where=f"connection {connection_id!r}") from None
 
 
 def _from_uri(connection_id: str, uri: str) -> Connection:
@@ -73,7 +83,10 @@ def _from_uri(connection_id: str, uri: str) -> Connection:
     protocol = ""
     if "://" in rest.partition("?")[0]:
         protocol, _, rest = rest.partition("://")
-    parts = urlsplit(f"x://{rest}")
+    try:
+        parts = urlsplit(f"x://{rest}")
+    except ValueError:
+        raise Misconfigured("the URI cannot be read", where=f"connection {connection_id!r}") from None
     try:
         port = parts.port
     except ValueError:
@@ -105,15 +118,12 @@ def _configured_file(env: Mapping[str, str]) -> Path | None:
 
 def _read_file(path: Path) -> dict[str, Any]:
     try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise Misconfigured(
-            f"the connections file cannot be read: {error.strerror}", where=str(path)
-        ) from None
+        with file_faults("the connections file cannot be read", path):
+            text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise Misconfigured("the connections file is not text in UTF-8", where=str(path)) from None
     if path.suffix in (".yaml", ".yml"):
-        import yaml
-
-        loaded = yaml.safe_load(text) or {}
+        loaded = _yaml(text, str(path))
     elif path.suffix == ".env":
         pairs = (line.partition("=") for line in text.splitlines() if line.strip() and line[0] != "#")
         loaded = {name.strip(): value.strip() for name, _, value in pairs}
@@ -124,11 +134,26 @@ def _read_file(path: Path) -> dict[str, Any]:
     return loaded
 
 
+def _yaml(text: str, where: str) -> Any:
+    import yaml
+
+    try:
+        return yaml.safe_load(text) or {}
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark = getattr(
+            error, "problem_mark", None
+        )  # the error's own text quotes the line, which may be secret
+        place = f"{where}, line {mark.line + 1}" if mark else where
+        raise Misconfigured("the connections file is not YAML", where=place) from None
+
+
 def _json(text: str, where: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
     except ValueError as error:
         raise Misconfigured(f"not JSON: {error}", where=where) from None
+    except RecursionError:
+        raise Misconfigured("not JSON that is meant: nested too deep", where=where) from None
     if not isinstance(value, dict):
         raise Misconfigured("not a JSON object", where=where)
     return value

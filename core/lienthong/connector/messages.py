@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Literal
 
 import orjson
 
@@ -16,17 +18,24 @@ from lienthong.records import Record
 class ReadRequest:
     """What the pipeline asks of a source.
 
-    ``since``: the cursor of the last settled run (the source returns what is newer), None for
-    everything. ``position``: where an interrupted read of the same run goes on, exactly as the
-    source itself gave it in a `Page`. ``limit``: at most so many records, None for all.
-    ``validators``: what the source asked to be remembered after the last settled run, for
-    conditional requests (an ETag by URL, say).
+    ``since``: where the read begins, in the source's own words, None for everything. The pipeline has
+    taken the overlap off already: a source gives everything at or behind ``since`` where its protocol
+    knows that (`SourceCapabilities.inclusive`), else what lies behind it. ``position``: where an
+    interrupted read of the same run goes on, exactly as the source itself gave it in a `Page`.
+    ``limit``: at most so many records, None for all. ``validators``: what the source asked to be
+    remembered after the last settled run, for conditional requests (an ETag by URL, say).
+
+    ``kind`` and ``value`` are ``since`` as the dataset's field understands it, for sources that ask in
+    a form of their own: an exact number, an aware date-time, a day or a text. ``kind`` is also given
+    without a ``since``; it is empty, and ``value`` None, where nobody knows.
     """
 
     since: str | None = None
     position: Any = None
     limit: int | None = None
     validators: Mapping[str, Any] = field(default_factory=dict)
+    kind: Literal["", "number", "moment", "day", "text"] = ""
+    value: datetime | date | int | Decimal | str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +47,27 @@ class Malformed:
 
 
 @dataclass(frozen=True, slots=True)
+class Stand:
+    """Where a source stood before it gave the first record of a read.
+
+    ``clock``: the source's own clock then, ``high``: the largest value of the cursor's field then, as a
+    record holds it. None for what the source cannot tell. A run's cursor never goes beyond either, so
+    that what changes while it reads comes with the next run.
+    """
+
+    clock: datetime | None = None
+    high: Any = None
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """Some records of a source, in its order.
 
     ``position`` (JSON-ready) is where reading goes on after this page; ``malformed`` are pieces
     that could not be read as records and go to quarantine; ``notes`` (JSON-ready) are facts for
     the evidence such as a total that turned out wrong or ``{"repeated": true}`` for a page
-    dropped because it repeats the one before; ``validators`` are remembered when the run settles.
+    dropped because it repeats the one before; ``validators`` are remembered when the run settles;
+    ``stand`` comes with the first page of a read, from sources that can tell.
     """
 
     records: Sequence[Record]
@@ -52,6 +75,7 @@ class Page:
     malformed: Sequence[Malformed] = ()
     notes: Mapping[str, Any] = field(default_factory=dict)
     validators: Mapping[str, Any] = field(default_factory=dict)
+    stand: Stand | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("lienthong.connector")
 
 
+def _nothing() -> None:
+    """Do nothing: nobody else can be at work."""
+
+
 class AttachmentStore(Protocol):
     """Where attachments are, outside records and memory."""
 
@@ -47,7 +51,9 @@ class Context:
     encrypted, the pace at which connections are asked, and compiled WSDLs; None where nothing may
     be kept. ``attachments`` takes and gives what is too large for a record, which holds an
     `Attachment` in its place. ``tap`` is asked, where a run is recorded, for somebody to tell what
-    is said and heard on a connection.
+    is said and heard on a connection. ``before_write`` is what a target calls as its last act before the
+    bytes of a delivery leave (or its transaction commits): it raises where this process was stopped so long
+    that another one may be at work in its place, and then nothing must leave.
     """
 
     exchange: str = ""
@@ -58,14 +64,20 @@ class Context:
     attachments: AttachmentStore | None = None
     tap: Callable[[Connection], Callable[[Spoken], None]] | None = None
     log: Callable[[str], None] = field(default=_LOG.info)
+    before_write: Callable[[], None] = field(default=_nothing)
 
 
 @dataclass(frozen=True, slots=True)
 class SourceCapabilities:
-    """What a source can do: read what changed since a cursor, go on at a position."""
+    """What a source can do: read what changed since a cursor, go on at a position.
+
+    ``inclusive``: what equals ``since`` comes, too. Of any other source the pipeline asks from one step
+    before the cursor, so that records which share the cursor's value are read.
+    """
 
     incremental: bool = False
     resumable: bool = True
+    inclusive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +86,11 @@ class TargetCapabilities:
 
     ``repeatable``: sending the same batch with the same id again has no second effect.
     ``lookup``: the target can be asked what became of a batch. ``max_batch``: the most records
-    it takes at once, 0 for no limit. ``patience`` and ``questions`` bound how long one try of push
-    waits for a target that works on what it accepted (`Answer.ask_after`): seconds, and how often
-    it is asked (0 for no limit).
+    it takes at once, 0 for no limit. ``keyed``: the target recognises a batch by its id, so that a
+    request which arrives late, after the target was asked about that id, has no second effect.
+    ``deadline``: seconds after which a request that left is certainly no longer under way. ``patience``
+    and ``questions`` bound how long one try of push waits for a target that works on what it accepted
+    (`Answer.ask_after`): seconds, and how often it is asked (0 for no limit).
     """
 
     repeatable: bool = False
@@ -84,6 +98,8 @@ class TargetCapabilities:
     max_batch: int = 0
     patience: float = 3600.0
     questions: int = 0
+    keyed: bool = False
+    deadline: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +161,8 @@ class RecordTarget(Protocol):
         """Send a batch once.
 
         Raises `OutcomeUnknown` where the request may have been taken, another `Transient` only
-        where it surely was not, `Permanent` or `Misconfigured` where the whole batch is refused. A
+        where it surely was not, `Permanent` or `Misconfigured` where the whole batch is refused;
+        `ProtocolViolation` is read as an answer that tells nothing, and the target will be asked. A
         target that accepts now and works later answers with all records unknown and ``ask_after``.
         """
         ...

@@ -16,7 +16,7 @@ from lienthong.datasets.fields import Field
 from lienthong.errors import Misconfigured
 
 Place: TypeAlias = tuple[str, Any, Object]
-_ANNOTATIONS = {"class", "check", "checks", "codelist", "title", "note", "geometry"}
+_ANNOTATIONS = {"class", "check", "checks", "codelist", "title", "note", "geometry", "order"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ from typing import Any
 from lienthong.datasets.catalogue import Catalogue
 from lienthong.datasets.compatibility import Change, compare
 from lienthong.datasets.dataset import Dataset
-from lienthong.errors import Incompatible
+from lienthong.errors import Incompatible, Misconfigured
+from lienthong.faults import file_faults
 from lienthong.records import digest
 
 FILE_NAME = "published.json"
@@ -101,7 +102,7 @@ def publish(catalogue: Catalogue, path: Path, refs: Iterable[str] | None = None)
 
     Raises `Incompatible` where a version is published already with other content that breaks users.
     """
-    data = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    data = _read(path)
     for kind in ("datasets", "mappings"):
         data.setdefault(kind, {})
     wanted = set(refs) if refs is not None else {*catalogue.datasets(), *catalogue.mappings()}
@@ -113,8 +114,21 @@ def publish(catalogue: Catalogue, path: Path, refs: Iterable[str] | None = None)
             if ref in wanted and data[kind].get(ref) != entry:
                 data[kind][ref] = entry
                 added.append(ref)
-    path.write_text(json.dumps(data, ensure_ascii=False, indent=1, sort_keys=True) + "\n", "utf-8")
+    with file_faults("the published versions cannot be written", path):
+        path.write_text(json.dumps(data, ensure_ascii=False, indent=1, sort_keys=True) + "\n", "utf-8")
     return sorted(added)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    with file_faults("the published versions cannot be read", path):
+        text = path.read_bytes() if path.exists() else b"{}"
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        raise Misconfigured("the published versions are not JSON", where=str(path)) from None
+    if not isinstance(data, dict):
+        raise Misconfigured("the published versions are no JSON object", where=str(path))
+    return data
 
 
 def _contents(catalogue: Catalogue) -> list[tuple[str, str, dict[str, Mapping[str, Any]]]]:

@@ -98,13 +98,18 @@ class Validator:
         except (ValueError, UnicodeError):
             return False
 
+    def _all_shaped(self, block: Sequence[Any]) -> bool:
+        try:
+            return bool(self._block.is_valid(block))
+        except (ValueError, UnicodeError):  # one nests too deep: then each is asked by itself
+            return False
+
     def _misshapen(self, decoded: Sequence[Any]) -> list[int]:
         """Return the indices of records whose shape is wrong, asking block by block."""
         found: list[int] = []
-        ask = self._block.is_valid
         for start in range(0, len(decoded), _BLOCK):
             block = decoded[start : start + _BLOCK]
-            if not ask(block):
+            if not self._all_shaped(block):
                 found += [start + index for index, record in enumerate(block) if not self._shaped(record)]
         return found
 

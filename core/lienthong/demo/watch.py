@@ -13,9 +13,9 @@ from rich.live import Live
 from rich.table import Table
 
 from lienthong.demo.api import Airflow
+from lienthong.ledger.terms import COUNTS
 
 STEPS = ("pull", "validate", "transform", "push", "settle")
-COUNTS = ("pulled", "acknowledged", "quarantined", "refused", "pending")
 #: States after which nothing happens to a run any more.
 FINAL = frozenset({"success", "failed"})
 _MARKS = {"success": "✓", "failed": "✗", "upstream_failed": "✗", "skipped": "–", "up_for_retry": "↻"}

@@ -10,33 +10,39 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lienthong.ledger.acts import Act
     from lienthong.ledger.bundle import BundleInfo, export
     from lienthong.ledger.db import Database, upgrade
     from lienthong.ledger.documents import deliveries_document, quarantine_document
     from lienthong.ledger.journal import Cursor, Journal, RunState
+    from lienthong.ledger.key_levels import KeyLevels
     from lienthong.ledger.log import Entry, Finding, Ledger
     from lienthong.ledger.quarantine import Quarantine
     from lienthong.ledger.report import Check, NotChecked, Report
-    from lienthong.ledger.statements import STEPS, Statement, flow
+    from lienthong.ledger.statements import ACTS, STEPS, Statement, flow
     from lienthong.ledger.states import DeliveryState, Intent, QuarantineItem
     from lienthong.ledger.verify import verify_bundle
 
 _HOMES = {
+    "acts": ("Act",),
     "bundle": ("BundleInfo", "export"),
     "db": ("Database", "upgrade"),
     "documents": ("deliveries_document", "quarantine_document"),
     "journal": ("Cursor", "Journal", "RunState"),
+    "key_levels": ("KeyLevels",),
     "log": ("Entry", "Finding", "Ledger"),
     "quarantine": ("Quarantine",),
     "report": ("Check", "NotChecked", "Report"),
     "states": ("DeliveryState", "Intent", "QuarantineItem"),
-    "statements": ("STEPS", "Statement", "flow"),
+    "statements": ("ACTS", "STEPS", "Statement", "flow"),
     "verify": ("verify_bundle",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "ACTS",
     "STEPS",
+    "Act",
     "BundleInfo",
     "Check",
     "Cursor",
@@ -46,6 +52,7 @@ __all__ = [
     "Finding",
     "Intent",
     "Journal",
+    "KeyLevels",
     "Ledger",
     "NotChecked",
     "Quarantine",

@@ -6,13 +6,14 @@ Layout (docs/evidence.md tells how to check it by hand)::
     statements/<sequence>.jws        the run's signed statements
     documents/<name>                 agreement, contracts, mapping, deliveries, quarantine
     leaves/<segment>.bin             the leaf hash of every record, 32 bytes each
+    indexes/<root>.bin               the key indexes of segments, 44 bytes a record; may be left out
     segments/<segment>.ndjson.zst    the records; left out on request, the rest still verifies
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,9 +21,10 @@ from typing import TYPE_CHECKING, Any
 from lienthong.errors import EvidenceTampered, Permanent, SegmentTampered, UnknownName
 from lienthong.ledger.container import README, Writer
 from lienthong.ledger.documents import DELIVERIES, QUARANTINE, deliveries_document, quarantine_document
-from lienthong.ledger.readme import README_TEXT
+from lienthong.ledger.readme import text_of
+from lienthong.ledger.verify_indexes import STUB
 from lienthong.ledger.view import RunView
-from lienthong.merkle import Tree, leaf_hash
+from lienthong.merkle import leaf_hashes, root_of_leaves, root_over
 from lienthong.records import sha256
 from lienthong.segment import Segment, unpack
 
@@ -37,7 +39,10 @@ Progress = Callable[[int, int], Any]
 
 @dataclass(frozen=True, slots=True)
 class BundleInfo:
-    """A bundle that was written: its file, SHA-256 (hex) and size in bytes, and what is in it."""
+    """A bundle that was written: its file, SHA-256 (hex) and size in bytes, and what is in it.
+
+    ``statements`` counts acts too.
+    """
 
     path: Path
     exchange: str
@@ -48,6 +53,7 @@ class BundleInfo:
     statements: int
     segments: int
     records: bool
+    indexes: int = 0
 
 
 def export(  # noqa: PLR0913 - one call makes one file; all but three are named
@@ -60,6 +66,8 @@ def export(  # noqa: PLR0913 - one call makes one file; all but three are named
     read_segment: Callable[[str], bytes],
     documents: Mapping[str, bytes],
     out: Path,
+    read_index: Callable[[str], Sequence[bytes] | None] | None = None,
+    read_leaves: Callable[[str], bytes] | None = None,
     records: bool = True,
     progress: Progress | None = None,
 ) -> BundleInfo:
@@ -68,25 +76,32 @@ def export(  # noqa: PLR0913 - one call makes one file; all but three are named
     ``read_segment`` gives a segment's compressed bytes by digest. ``documents`` are offered by name;
     those that the statements bind are taken from there, from what the ledger has kept
     (`Ledger.keep`), or made again from the journal, whichever has the signed digest. Without
-    ``records`` only leaf hashes are written. Raises `UnknownName` for a run without statements,
-    `Permanent` for one that has not settled, `EvidenceTampered` where a bound document is not to be
-    had, `SegmentTampered` where a segment is not what was signed.
+    ``records`` only leaf hashes are written; those of segments that housekeeping removed are then asked of
+    ``read_leaves``. ``read_index`` gives a key index's entries, sorted, by its root, None where there is
+    none; those that are not given are not written.
+
+    Raises `UnknownName` for a run without statements, `Permanent` for one that has not settled,
+    `EvidenceTampered` where a bound document is not to be had or an entry is damaged, `SegmentTampered`
+    where a segment or index is not what was signed.
     """
-    entries = list(ledger.entries(run=run, exchange=exchange))
+    entries = [entry.intact() for entry in ledger.entries(run=run, exchange=exchange)]
     view = _view(entries, exchange, run)
-    offered = _Documents(ledger, journal, quarantine, exchange, run, documents)
-    segments = view.segments()
-    total = 1 + len(entries) + len(view.documents()) + len(segments) * (1 + records)
-    done = 0
+    offered = _Documents(ledger, journal, quarantine, exchange, run, documents, view.format)
+    segments, indexes = view.segments(), len(view.indexes()) if read_index else 0
+    total = 1 + len(entries) + len(view.documents()) + len(segments) * (1 + records) + indexes
+    done = written = 0
     with Writer(out) as writer:
-        for name, data in _contents(entries, view, offered, segments, read_segment, records=records):
+        read = read_segment if records or read_leaves is None else _or_leaves(read_segment, read_leaves)
+        for name, data in _contents(entries, view, offered, read, read_index, records=records):
             writer.add(name, data)
             done += 1
+            written += name.startswith("indexes/")
             if progress is not None:
                 progress(done, total)
         count = writer.close()
     digest, size = _digest_of(out)
-    return BundleInfo(out, exchange, run, digest, size, count, len(entries), len(segments), records)
+    made = (count, len(entries), len(segments), records, written)
+    return BundleInfo(out, exchange, run, digest, size, *made)
 
 
 def _view(entries: list[Entry], exchange: str, run: str) -> RunView:
@@ -109,32 +124,71 @@ def _contents(
     entries: list[Entry],
     view: RunView,
     offered: _Documents,
-    segments: Mapping[str, Segment],
-    read_segment: Callable[[str], bytes],
+    read_segment: Callable[[str], bytes | _Kept],
+    read_index: Callable[[str], Sequence[bytes] | None] | None,
     *,
     records: bool,
 ) -> Iterator[tuple[str, bytes]]:
     """Yield the bundle's entries in their order, one segment in memory at a time."""
-    yield README, README_TEXT
+    segments = view.segments()
+    yield README, text_of({payload["format"] for payload in view.payloads})
     for entry in entries:
         yield f"statements/{entry.sequence:010d}.jws", entry.token.encode()
     for name, digests in view.documents().items():
         yield f"documents/{name}", offered.find(name, digests)
     for segment in segments.values():
         yield f"leaves/{segment.digest}.bin", _leaves(segment, read_segment(segment.digest))
+    for root in view.indexes():
+        rows = read_index(root) if read_index else None
+        if rows is not None:
+            yield f"indexes/{root}.bin", _index(root, rows)
     for segment in segments.values() if records else ():
-        yield f"segments/{segment.digest}.ndjson.zst", read_segment(segment.digest)
+        data = read_segment(segment.digest)
+        assert isinstance(data, bytes)  # noqa: S101 - kept leaves are only read where no records are wanted
+        yield f"segments/{segment.digest}.ndjson.zst", data
 
 
-def _leaves(segment: Segment, data: bytes) -> bytes:
-    leaves = [leaf_hash(record) for record in unpack(data, segment.digest)]
-    if Tree(leaves).root() != segment.root or len(leaves) != segment.count:
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """The leaf hashes that were kept of a segment that is gone."""
+
+    leaves: bytes
+
+
+def _or_leaves(
+    read_segment: Callable[[str], bytes], read_leaves: Callable[[str], bytes]
+) -> Callable[[str], bytes | _Kept]:
+    def read(digest: str) -> bytes | _Kept:
+        try:
+            return read_segment(digest)
+        except SegmentTampered:
+            return _Kept(read_leaves(digest))
+
+    return read
+
+
+def _leaves(segment: Segment, data: bytes | _Kept) -> bytes:
+    if isinstance(data, _Kept):
+        leaves = [data.leaves[start : start + 32] for start in range(0, len(data.leaves), 32)]
+    else:
+        leaves = leaf_hashes(unpack(data, segment.digest))
+    if root_of_leaves(leaves) != segment.root or len(leaves) != segment.count:
         raise SegmentTampered(
             "the segment's records do not have the root that was signed",
             where=f"segment {segment.digest}",
             hint="keep the staging store and the ledger for investigation",
         )
     return b"".join(leaves)
+
+
+def _index(root: str, rows: Sequence[bytes]) -> bytes:
+    if root_over(rows) != root:
+        raise SegmentTampered(
+            "the key index does not have the root that was signed",
+            where=f"key index {root}",
+            hint="keep the staging store and the ledger for investigation",
+        )
+    return b"".join(row[:STUB] for row in rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +201,7 @@ class _Documents:
     exchange: str
     run: str
     given: Mapping[str, bytes]
+    format: str
 
     def find(self, name: str, digests: set[str]) -> bytes:
         """Return the bytes of a bound document."""
@@ -171,10 +226,11 @@ class _Documents:
     def _made(self, name: str, digests: set[str]) -> bytes | None:
         del digests
         if name == DELIVERIES:
-            return deliveries_document(self.journal.deliveries(run=self.run, exchange=self.exchange))
+            states = self.journal.deliveries(run=self.run, exchange=self.exchange)
+            return deliveries_document(states, format_=self.format)
         if name == QUARANTINE:
-            found = self.quarantine.list(exchange=self.exchange, run=self.run, history=True)
-            return quarantine_document(found)
+            found = self.quarantine.met(self.exchange, self.run)
+            return quarantine_document(found, format_=self.format)
         return None
 
 

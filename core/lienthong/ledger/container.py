@@ -13,12 +13,14 @@ import struct
 import tempfile
 import zlib
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self
 
 from lienthong.errors import EvidenceTampered, Misconfigured
+from lienthong.faults import file_faults
 
 README: Final = "README.txt"
 _MIB: Final = 1024 * 1024
@@ -28,6 +30,7 @@ _GROUPS: Final = (
     (re.compile(r"statements/[0-9]{10}\.jws"), 32 * _MIB),
     (re.compile(rf"documents/(?:{_WORD}/)?{_WORD}"), 64 * _MIB),
     (re.compile(r"leaves/[0-9a-f]{64}\.bin"), 512 * _MIB),
+    (re.compile(r"indexes/[0-9a-f]{64}\.bin"), 512 * _MIB),
     (re.compile(r"segments/[0-9a-f]{64}\.ndjson\.zst"), 512 * _MIB),
 )
 _MOST_ENTRIES: Final = 1_000_000
@@ -67,8 +70,9 @@ class Writer:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        with self._kept():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         self._file, self._temporary = os.fdopen(handle, "wb"), Path(name)
         self._members: list[Member] = []
 
@@ -80,18 +84,23 @@ class Writer:
         if len(data) > _GROUPS[group_of(name)][1]:
             raise Misconfigured("too large for a bundle", where=name, hint="use a smaller delivery.batch")
         member = Member(name, len(data), zlib.crc32(data), self._file.tell())
-        self._file.write(_local_header(member) + data)
+        with self._kept():
+            self._file.write(_local_header(member) + data)
         self._members.append(member)
 
     def close(self) -> int:
         """Complete the file and return the number of entries."""
-        for piece in _directory(self._members, self._file.tell()):
-            self._file.write(piece)
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
-        self._temporary.replace(self._path)
+        with self._kept():
+            for piece in _directory(self._members, self._file.tell()):
+                self._file.write(piece)
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            self._temporary.replace(self._path)
         return len(self._members)
+
+    def _kept(self) -> AbstractContextManager[None]:
+        return file_faults("the bundle cannot be written", self._path, hint="name another file")
 
     def __enter__(self) -> Self:
         return self
@@ -99,8 +108,10 @@ class Writer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
-        self._temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # what could not be written is why we are here, or it was closed before
+            self._file.close()
+        with suppress(OSError):
+            self._temporary.unlink(missing_ok=True)
 
 
 class Reader:

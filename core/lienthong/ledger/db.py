@@ -7,35 +7,27 @@ every commit reaches the disk before it returns: an intent must survive a power 
 
 from __future__ import annotations
 
-import os
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import (
-    ArgumentError,
-    DBAPIError,
-    InterfaceError,
-    OperationalError,
-    ProgrammingError,
-)
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import OperationalError, ProgrammingError, SQLAlchemyError
 
-from lienthong.errors import Misconfigured, Unavailable
+from lienthong.errors import Misconfigured
+from lienthong.ledger.db_faults import is_missing_table, translate
+from lienthong.ledger.engine import Reading, is_absent, make_engine
 from lienthong.ledger.tables import HEAD, VERSION_TABLE
 
-_BUSY_SECONDS: Final = 60
 _LOCK: Final = "SELECT pg_advisory_xact_lock(:key)"
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _SCHEMA_LOCK: Final = 0x4C54_0001  # advisory lock keys: "LT" and a number
 APPEND_LOCK: Final = 0x4C54_0002
 """PostgreSQL advisory lock that appends to the log take, so that the chain has one writer."""
-
-_OPEN: weakref.WeakSet[Engine] = weakref.WeakSet()
 
 
 class Database:
@@ -49,16 +41,20 @@ class Database:
         weakref.finalize(self, engine.dispose)
 
     @classmethod
-    def open(cls, url: str) -> Self:
+    def open(cls, url: str, *, read_only: bool = False) -> Self:
         """Open a database and bring it to this code's version, whoever else does so at the same time.
 
-        ``url`` is ``sqlite:///<file>`` or ``postgresql+psycopg://<user>@<host>/<name>``. Raises
-        `Misconfigured` for another kind of database or one that a newer version has made, and
-        `Unavailable` where it does not answer.
+        ``url`` is ``sqlite:///<file>`` or ``postgresql+psycopg://<user>@<host>/<name>``. ``read_only``
+        changes nothing whatever: no table, no file, no folder; a database of another version, or none,
+        is then refused. Raises `Misconfigured` for another kind of database, one that a newer version
+        has made or that may not be opened, `Unavailable` where it does not answer, and
+        `EvidenceTampered` where it is damaged.
         """
-        database = cls(_engine(url))
+        database = cls(make_engine(url, read_only=read_only))
         try:
-            if database.revision() != HEAD:
+            if read_only:
+                database._require_head()
+            elif database.revision() != HEAD:
                 database._upgrade()
         except BaseException:
             database.close()
@@ -79,7 +75,12 @@ class Database:
     def read(self) -> Iterator[Connection]:
         """Give a connection for reading; what is read comes from one moment on SQLite."""
         with self._translated(), self._engine.connect() as connection, connection.begin():
-            yield connection
+            plain = connection.connection.driver_connection
+            try:
+                yield connection
+            finally:
+                if isinstance(plain, Reading):
+                    plain.check()  # comes before any fault that a file changed meanwhile may have caused
 
     @contextmanager
     def write(self, *, lock: int | None = None) -> Iterator[Connection]:
@@ -94,13 +95,21 @@ class Database:
                     connection.execute(text(_LOCK), {"key": lock})
                 yield connection
 
+    def clock(self) -> datetime | None:
+        """Return the time of the database's own clock, None on SQLite, whose clock is this machine's."""
+        if self.dialect != "postgresql":
+            return None
+        with self._translated(), self._engine.connect() as connection:
+            moment: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+        return moment
+
     def revision(self) -> str | None:
         """Return the migration that the database stands at, None where it is empty."""
         with self._translated(), self._engine.connect() as connection:
             try:
                 return connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608
             except (OperationalError, ProgrammingError) as error:
-                if _is_missing_table(error):
+                if is_missing_table(error):
                     return None
                 raise
 
@@ -128,92 +137,48 @@ class Database:
         try:
             ScriptDirectory.from_config(config).get_revision(current or HEAD)
         except CommandError:
-            raise Misconfigured(
-                f"the ledger database is of version {current}, this program knows versions up to {HEAD}",
-                where=self.where,
-                hint="upgrade this program; never downgrade a ledger",
-            ) from None
+            raise self._newer(current) from None
         with self.write(lock=_SCHEMA_LOCK) as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
+    def _require_head(self) -> None:
+        """Refuse a database that is not there, or of another version: who only reads migrates nothing."""
+        if is_absent(self._engine.url):
+            raise Misconfigured(
+                "there is no ledger yet",
+                where=self.where,
+                hint="the first run makes it, or: lienthong migrate; else check LIENTHONG_LEDGER",
+            )
+        found = self.revision()
+        if found is not None and found > HEAD:
+            raise self._newer(found)
+        if found != HEAD:
+            raise Misconfigured(
+                f"the ledger is of version {found or 'none'}, this program reads {HEAD}",
+                where=self.where,
+                hint="run: lienthong migrate",
+            )
+
+    def _newer(self, found: str | None) -> Misconfigured:
+        return Misconfigured(
+            f"the ledger database is of version {found}, this program knows versions up to {HEAD}",
+            where=self.where,
+            hint="upgrade this program; never downgrade a ledger",
+        )
+
     @contextmanager
     def _translated(self) -> Iterator[None]:
-        """Turn lost connections and busy databases into `Unavailable`, without SQL or values."""
+        """Turn what the database refuses into our errors, without SQL or values."""
         try:
             yield
-        except (OperationalError, InterfaceError) as error:
-            raise Unavailable(
-                f"the ledger database does not answer: {_first_line(error)}",
-                where=self.where,
-                hint="check that it runs, that its disk has room and that nothing holds it locked",
-            ) from None
+        except SQLAlchemyError as error:
+            ours = translate(error, self._engine.url)
+            if ours is None:
+                raise
+            raise ours from None
 
 
 def upgrade(url: str) -> None:
     """Bring a database to this code's version; what `Database.open` also does."""
     Database.open(url).close()
-
-
-def _engine(url: str) -> Engine:
-    parsed = _checked(url)
-    options: dict[str, Any] = {"hide_parameters": True, "pool_pre_ping": parsed.drivername != "sqlite"}
-    if parsed.drivername == "sqlite":
-        options["connect_args"] = {"timeout": _BUSY_SECONDS}
-        Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(parsed, **options)
-    if parsed.drivername == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-    _OPEN.add(engine)
-    return engine
-
-
-def _checked(url: str) -> URL:
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise _unusable("not a database address") from None
-    if parsed.drivername == "postgresql":
-        parsed = parsed.set(drivername="postgresql+psycopg")
-    if parsed.drivername not in {"sqlite", "postgresql+psycopg"}:
-        raise _unusable(f"{parsed.drivername} is not supported")
-    if parsed.drivername == "sqlite" and parsed.database in {None, "", ":memory:"}:
-        raise _unusable("a database in memory cannot be shared among processes")
-    return parsed
-
-
-def _unusable(message: str) -> Misconfigured:
-    return Misconfigured(
-        message,
-        where="ledger database",
-        hint="set LIENTHONG_LEDGER to sqlite:///<file> or postgresql+psycopg://<user>@<host>/<name>",
-    )
-
-
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # transactions are begun by _begin_sqlite, not by the driver
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    write = connection.get_execution_options().get("lienthong_write")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
-
-
-def _is_missing_table(error: DBAPIError) -> bool:
-    return "no such table" in str(error.orig) or getattr(error.orig, "sqlstate", None) == "42P01"
-
-
-def _first_line(error: DBAPIError) -> str:
-    return (str(error.orig).strip().splitlines() or ["no reason given"])[0]
-
-
-def _after_fork() -> None:
-    """Forget connections that belong to the parent process."""
-    for engine in list(_OPEN):
-        engine.dispose(close=False)
-
-
-os.register_at_fork(after_in_child=_after_fork)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Select, and_, bindparam, select, update
 
 from lienthong.errors import Reason, UnknownName
 from lienthong.ledger.clock import now
+from lienthong.ledger.ranges import Ranges, count_of
 from lienthong.ledger.states import DeliveryState, Intent
 from lienthong.ledger.store import load, upsert
 from lienthong.ledger.tables import DELIVERIES, PLANNED
@@ -17,6 +18,12 @@ from lienthong.segment import Segment
 ANSWERS: Final = ("acknowledged", "refused", "unknown")
 """The states that a target's answer leads to."""
 
+NOT_SENT: Final = ("unchanged", "superseded", "inherited")
+"""The columns that name the lines that were not sent."""
+
+_PLAIN: Final = (
+    "sent_count", "taken_count", "handovers", "scope", "owner", "fence", "free_at", "taken",
+)  # fmt: skip
 _PORTION: Final = 1000
 
 
@@ -38,6 +45,8 @@ def new_row(exchange: str, run: str, target: str, item: Intent) -> dict[str, Any
         "unknown": "[]",
         "receipts": "[]",
         "intended_at": now(),
+        "scope": item.scope,
+        "index_root": item.segment.index,
     }
 
 
@@ -69,6 +78,16 @@ def planned(connection: Connection, exchange: str, run: str, ids: Sequence[str])
     return found
 
 
+def existing(connection: Connection, ids: Sequence[str]) -> dict[str, DeliveryState]:
+    """Return those of some deliveries that are there, by id."""
+    found: dict[str, DeliveryState] = {}
+    for start in range(0, len(ids), _PORTION):
+        wanted = select_deliveries(by_run=False).where(DELIVERIES.c.id.in_(ids[start : start + _PORTION]))
+        for row in connection.execute(wanted):
+            found[row.id] = state_of(row._asdict())
+    return found
+
+
 # Built once: building a statement costs more than running it.
 _ONE: Final = select_deliveries(by_run=False).where(DELIVERIES.c.id == bindparam("the_id"))
 _ONE_LOCKED: Final = _ONE.with_for_update(of=DELIVERIES)
@@ -91,10 +110,12 @@ def change(connection: Connection, row: Mapping[str, Any], **values: Any) -> Del
 
 def state_of(row: Mapping[str, Any]) -> DeliveryState:
     """Return the delivery that a row with its place stands for."""
-    segment = Segment(row["segment"], row["root"], row["records"], row["size"])
+    segment = Segment(row["segment"], row["root"], row["records"], row["size"], row["index_root"])
     refused = {int(line): Reason(**reason) for line, reason in load(row["refused"]).items()}
     unknown = tuple(load(row["unknown"]))
     total = segment.count if row["state"] in ANSWERS else 0
+    unchanged, superseded, inherited = (_ranges(row[name]) for name in NOT_SENT)
+    skipped = count_of(unchanged) + count_of(superseded)
     return DeliveryState(
         id=row["id"],
         exchange=row["exchange"],
@@ -104,7 +125,7 @@ def state_of(row: Mapping[str, Any]) -> DeliveryState:
         state=row["state"],
         attempts=row["attempts"],
         total=total,
-        acknowledged=total - len(refused) - len(unknown) if total else 0,
+        acknowledged=total - len(refused) - len(unknown) - skipped if total else 0,
         refused=refused,
         unknown=unknown,
         receipts=load(row["receipts"]),
@@ -113,4 +134,12 @@ def state_of(row: Mapping[str, Any]) -> DeliveryState:
         answered_at=row["answered_at"],
         part=row["part"],
         order=row["position"],
+        unchanged=unchanged,
+        superseded=superseded,
+        inherited=inherited,
+        **{name: row[name] for name in _PLAIN},
     )
+
+
+def _ranges(text: str) -> Ranges:
+    return tuple((first, last) for first, last in load(text))

@@ -6,17 +6,18 @@ point. Deliveries are in `lienthong.ledger.deliveries`; the `Journal` offers bot
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, func, select, update
 
-from lienthong.errors import Misconfigured, Permanent, UnknownName
+from lienthong.errors import Misconfigured, Permanent, StaleRun, UnknownName
 from lienthong.ledger.clock import now
 from lienthong.ledger.deliveries import Deliveries
+from lienthong.ledger.fencing import stale
+from lienthong.ledger.leases import Lease, lock_of, require
+from lienthong.ledger.runs_admin import RunsAdmin
 from lienthong.ledger.store import dump, load, upsert
 from lienthong.ledger.tables import CURSORS, RUNS, STEPS
 from lienthong.records import digest as digest_of
@@ -42,6 +43,8 @@ class RunState:
     ``digest`` is the agreement's; ``epoch`` names the run that had settled before this one was
     opened ("" for none) and goes into idempotency keys; ``since`` is where the pull begins,
     ``explicit_since`` whether somebody asked for it. ``counts`` and ``cursor`` are set by `settle`.
+    ``number`` orders the openings of all runs: what a run with a higher number pulled is newer. ``kind``
+    is run, replay or staging; ``closed_at`` is set where a person closed a run that never settled.
     """
 
     exchange: str
@@ -58,9 +61,12 @@ class RunState:
     settled_at: str | None = None
     cursor: str | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
+    number: int = 0
+    kind: str = "run"
+    closed_at: str | None = None
 
 
-class Journal(Deliveries):
+class Journal(Deliveries, RunsAdmin):
     """Runs, cursors, step checkpoints and deliveries in the ledger's database."""
 
     def open_run(
@@ -72,6 +78,7 @@ class Journal(Deliveries):
         dry_run: bool = False,
         since: str | None = None,
         limit: int | None = None,
+        kind: str = "run",
     ) -> RunState:
         """Open a run, or return it as its first opening fixed it.
 
@@ -79,7 +86,7 @@ class Journal(Deliveries):
         validators out, so that a conditional request cannot answer "nothing new". Raises
         `Misconfigured` where the agreement has changed since the run was opened.
         """
-        with self._database.write() as connection:
+        with self._database.write(lock=lock_of("runs")) as connection:
             row = _run(connection, exchange, run)
             if row is None:
                 at = _cursor(connection, exchange)
@@ -95,6 +102,8 @@ class Journal(Deliveries):
                     "validators": dump({} if since is not None else dict(at.validators)),
                     "counts": dump({}),
                     "opened_at": now(),
+                    "number": _next_number(connection),
+                    "kind": kind,
                 }
                 # Two tasks of one run may open it at the same moment: the first one counts.
                 connection.execute(upsert(connection, RUNS, [values]))
@@ -106,6 +115,20 @@ class Journal(Deliveries):
                 where=f"exchange {exchange!r}, run {run!r}",
                 hint="start a new run; this one cannot go on under another agreement",
             )
+        return _run_state(row)
+
+    def renumber(self, exchange: str, run: str) -> RunState:
+        """Return a run whose pull goes on, with the highest number: what it reads now is the newest.
+
+        What it sealed before keeps the number that it had.
+        """
+        with self._database.write(lock=lock_of("runs")) as connection:
+            row = _found(_run(connection, exchange, run, lock=True), exchange, run)
+            latest = _next_number(connection)
+            if row.number != latest - 1:
+                mine = (RUNS.c.exchange == exchange, RUNS.c.run == run)
+                connection.execute(update(RUNS).where(*mine).values(number=latest))
+                row = _found(_run(connection, exchange, run), exchange, run)
         return _run_state(row)
 
     def run(self, exchange: str, run: str) -> RunState:
@@ -127,6 +150,33 @@ class Journal(Deliveries):
         with self._database.read() as connection:
             return _cursor(connection, exchange)
 
+    def cursors(self, exchange: str | None = None) -> dict[str, Cursor]:
+        """Return the cursors of one or all exchanges by id, where there is one."""
+        wanted = select(CURSORS).order_by(CURSORS.c.exchange)
+        if exchange is not None:
+            wanted = wanted.where(CURSORS.c.exchange == exchange)
+        with self._database.read() as connection:
+            rows = connection.execute(wanted).all()
+        return {row.exchange: Cursor(row.value, load(row.validators), row.run, row.epoch) for row in rows}
+
+    def set_cursor(self, exchange: str, value: str, *, expected: str | None) -> Cursor:
+        """Set a cursor that still has the ``expected`` value, and return it.
+
+        Its epoch changes, so that a run under way cannot settle over it, and the source's validators
+        are forgotten. Raises `Permanent` where the cursor has moved meanwhile.
+        """
+        with self._database.write() as connection:
+            at = _cursor(connection, exchange, lock=True)
+            epoch = digest_of({"exchange": exchange, "cursor": value, "previous": at.epoch})
+            fresh = {"value": value, "validators": dump({}), "run": at.run, "epoch": epoch}
+            if at.value != expected or not _replace_cursor(connection, exchange, at.epoch, fresh):
+                raise Permanent(
+                    "the cursor has moved since it was looked at",
+                    where=f"exchange {exchange!r}",
+                    hint="look again: lienthong cursor show",
+                )
+        return Cursor(value, {}, at.run, epoch)
+
     def settle(
         self,
         exchange: str,
@@ -136,21 +186,32 @@ class Journal(Deliveries):
         validators: Mapping[str, Any],
         counts: Mapping[str, int],
         advance: bool = True,
+        lease: Lease | None = None,
+        later: Callable[[str, str | None], bool] | None = None,
     ) -> bool:
         """Mark a run settled and move the exchange's cursor, both or neither.
 
         Returns False where the run has settled before. ``cursor`` None leaves the cursor where it
-        is; it never moves backwards unless the run was given an explicit ``since``. Without
+        is; it never moves backwards unless the run was given an explicit ``since``: ``later`` tells
+        whether the new one is at or after the old one, without it the new one counts. Without
         ``advance`` (a trial, a replay) the exchange stands where it stood, epoch included; a dry run
-        never advances. Raises `Permanent` where another run settled since this one was opened: its
-        deliveries may have been made again under other idempotency keys.
+        never advances. Raises `StaleRun` where another run settled since this one was opened, or a person
+        closed this one, and `LeaseLost` where the ``lease`` given is no longer held.
         """
         with self._database.write() as connection:
             row = _found(_run(connection, exchange, run, lock=True), exchange, run)
             if row.settled_at is not None:
                 return False
+            if lease is not None:
+                require(connection, lease)
+            if row.closed_at is not None:
+                raise StaleRun(
+                    "this run was closed by a person",
+                    where=f"exchange {exchange!r}, run {run!r}",
+                    hint="start a new run",
+                )
             if advance and not row.dry_run:
-                _move_cursor(connection, row, cursor, validators)
+                _move_cursor(connection, row, cursor, validators, later)
             connection.execute(
                 update(RUNS)
                 .where(RUNS.c.exchange == exchange, RUNS.c.run == run)
@@ -158,8 +219,21 @@ class Journal(Deliveries):
             )
         return True
 
-    def save_step(self, exchange: str, run: str, step: str, part: int, data: Mapping[str, Any]) -> None:
-        """Keep a small JSON checkpoint of a step, replacing the former one."""
+    def save_step(
+        self,
+        exchange: str,
+        run: str,
+        step: str,
+        part: int,
+        data: Mapping[str, Any],
+        *,
+        lease: Lease | None = None,
+    ) -> None:
+        """Keep a small JSON checkpoint of a step, replacing the former one.
+
+        With a ``lease`` it must still be held (`LeaseLost`): a process that slept through its lease
+        writes nothing over the work of the one that took it over.
+        """
         values = {
             "exchange": exchange,
             "run": run,
@@ -169,6 +243,8 @@ class Journal(Deliveries):
             "saved_at": now(),
         }
         with self._database.write() as connection:
+            if lease is not None:
+                require(connection, lease)
             connection.execute(upsert(connection, STEPS, [values], replace=("data", "saved_at")))
 
     def step(self, exchange: str, run: str, step: str, part: int) -> dict[str, Any] | None:
@@ -179,6 +255,11 @@ class Journal(Deliveries):
                 select(c.data).where(c.exchange == exchange, c.run == run, c.step == step, c.part == part)
             ).scalar_one_or_none()
         return None if found is None else load(found)
+
+
+def _next_number(connection: Connection) -> int:
+    """Return the next number in the order of openings."""
+    return int(connection.execute(select(func.coalesce(func.max(RUNS.c.number), 0))).scalar_one()) + 1
 
 
 def _run(connection: Connection, exchange: str, run: str, *, lock: bool = False) -> Row[Any] | None:
@@ -201,21 +282,22 @@ def _cursor(connection: Connection, exchange: str, *, lock: bool = False) -> Cur
 
 
 def _move_cursor(
-    connection: Connection, row: Row[Any], value: str | None, validators: Mapping[str, Any]
+    connection: Connection,
+    row: Row[Any],
+    value: str | None,
+    validators: Mapping[str, Any],
+    later: Callable[[str, str | None], bool] | None,
 ) -> None:
     at = _cursor(connection, row.exchange, lock=True)
+    forward = row.explicit_since or later is None or (value is not None and later(value, at.value))
     fresh = {
-        "value": value if value is not None and (row.explicit_since or _later(value, at.value)) else at.value,
+        "value": value if value is not None and forward else at.value,
         "validators": dump(dict(validators)),
         "run": row.run,
         "epoch": digest_of({"exchange": row.exchange, "run": row.run, "previous": row.epoch}),
     }
     if at.epoch != row.epoch or not _replace_cursor(connection, row.exchange, at.epoch, fresh):
-        raise Permanent(
-            f"run {at.run!r} of this exchange settled while this run was under way",
-            where=f"exchange {row.exchange!r}, run {row.run!r}",
-            hint="start a new run; let one exchange have one active run at a time",
-        )
+        raise stale(f"exchange {row.exchange!r}, run {row.run!r}", at.run)
 
 
 def _replace_cursor(connection: Connection, exchange: str, epoch: str, fresh: Mapping[str, Any]) -> bool:
@@ -227,20 +309,6 @@ def _replace_cursor(connection: Connection, exchange: str, epoch: str, fresh: Ma
         row = {"exchange": exchange, **fresh}
         changed = connection.execute(upsert(connection, CURSORS, [row]).returning(CURSORS.c.exchange))
     return changed.one_or_none() is not None
-
-
-def _later(new: str, old: str | None) -> bool:
-    """Tell whether a cursor is at or after another: as numbers, as times, else as text."""
-    if old is None:
-        return True
-    try:
-        return Decimal(new) >= Decimal(old)
-    except InvalidOperation:
-        pass
-    try:
-        return datetime.fromisoformat(new) >= datetime.fromisoformat(old)
-    except (ValueError, TypeError):
-        return new >= old
 
 
 def _run_state(row: Row[Any]) -> RunState:
@@ -259,4 +327,7 @@ def _run_state(row: Row[Any]) -> RunState:
         settled_at=row.settled_at,
         cursor=row.cursor,
         counts=load(row.counts),
+        number=row.number,
+        kind=row.kind,
+        closed_at=row.closed_at,
     )

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import struct
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from lienthong.ledger.container import Reader
 from lienthong.ledger.documents import DELIVERIES
+from lienthong.ledger.fields import FORMAT_1
 from lienthong.ledger.report import NotChecked
+from lienthong.ledger.verify_documents import BAD
+from lienthong.ledger.verify_indexes import Superseded, superseded
 from lienthong.ledger.view import RunView
 from lienthong.records import parse
+from lienthong.signing.trust import RevocationNotice
 
 _ALWAYS: Final = (
-    NotChecked(
-        "revocation",
-        "Certificates were checked at the time of signing; whether one has been revoked is known only "
-        "from a revocation list given with the trusted certificates.",
-        "Chứng thư được kiểm tra tại thời điểm ký; việc thu hồi chỉ biết được khi có danh sách thu hồi.",
-    ),
     NotChecked(
         "trusted-time",
         "Times are those of the signer's own clock, not of a time-stamping authority.",
@@ -49,8 +48,22 @@ _ALWAYS: Final = (
 )
 
 
-def limits(reader: Reader, view: RunView) -> Iterator[NotChecked]:
-    """Yield what was not checked: always the same few things, and what this bundle leaves out."""
+def limits(
+    reader: Reader, view: RunView, revocation: Iterable[RevocationNotice] = ()
+) -> Iterator[NotChecked]:
+    """Yield what was not checked: always the same few things, and what this bundle leaves out.
+
+    ``revocation`` are the authorities whose lists do not tell whether a signer had been revoked.
+    """
+    unknown = list(revocation)
+    if unknown:
+        yield NotChecked(
+            "revocation",
+            "Certificates were checked at the time of signing; whether one had been revoked is not known: "
+            f"{'; '.join(one.en for one in unknown)}.",
+            "Chứng thư được kiểm tra tại thời điểm ký; chưa biết chứng thư có bị thu hồi hay không: "
+            f"{'; '.join(one.vi for one in unknown)}.",
+        )
     yield from _ALWAYS
     wanted = view.segments()
     absent = [digest for digest in wanted if f"segments/{digest}.ndjson.zst" not in reader.members]
@@ -60,7 +73,8 @@ def limits(reader: Reader, view: RunView) -> Iterator[NotChecked]:
             f"{len(absent)} of {len(wanted)} segments are there as leaf hashes only, without records.",
             f"{len(absent)}/{len(wanted)} phân đoạn chỉ có giá trị băm: không xem được bản ghi.",
         )
-    taken_over = _taken_over(reader)
+    yield from _indexes(reader, view)
+    taken_over = _taken_over(reader, view)
     if taken_over:
         yield NotChecked(
             "taken-over",
@@ -69,9 +83,49 @@ def limits(reader: Reader, view: RunView) -> Iterator[NotChecked]:
         )
 
 
-def _taken_over(reader: Reader) -> int:
+def _indexes(reader: Reader, view: RunView) -> Iterator[NotChecked]:
+    """Yield what key indexes would show, where they are not there or cannot show it."""
+    if view.format == FORMAT_1:
+        return
+    wanted = view.indexes()
+    absent = [root for root in wanted if f"indexes/{root}.bin" not in reader.members]
+    if absent:
+        yield NotChecked(
+            "key-indexes",
+            f"{len(absent)} of {len(wanted)} key indexes are not there.",
+            f"Thiếu {len(absent)}/{len(wanted)} chỉ mục khóa.",
+        )
+    unchanged = sum(payload["counts"].get("unchanged", 0) for payload in view.steps["push"])
+    if unchanged:
+        yield NotChecked(
+            "unchanged",
+            f"{unchanged} records were not sent because the target had exactly these versions: what shows "
+            "that is the evidence of the earlier runs that delivered them.",
+            f"{unchanged} bản ghi không gửi vì bên nhận đã có: xem hồ sơ của các lượt chạy đã giao.",
+        )
+    found = _superseded(reader, view)
+    if found.total > found.shown:
+        yield NotChecked(
+            "superseded",
+            f"Of {found.total} superseded records a newer version of {found.shown} is in this run; that the "
+            f"target had a newer version of the other {found.total - found.shown} is not shown here.",
+            f"Trong {found.total} bản ghi đã bị thay thế, {found.shown} có bản mới hơn trong lượt chạy này.",
+        )
+
+
+def _superseded(reader: Reader, view: RunView) -> Superseded:
+    try:
+        return superseded(reader, view)
+    except (*BAD, struct.error):
+        return Superseded(0, 0)  # what cannot be read is told by the checks
+
+
+def _taken_over(reader: Reader, view: RunView) -> int:
     try:
         found = parse(reader.read(f"documents/{DELIVERIES}"))["deliveries"]
-        return sum(1 for item in found if item["state"] == "acknowledged" and not item["attempts"])
+        if view.format == FORMAT_1:
+            return sum(1 for item in found if item["state"] == "acknowledged" and not item["attempts"])
+        run = view.first["run"]
+        return sum(1 for item in found if item["acknowledged"] and (item["inherited"] or item["run"] != run))
     except (KeyError, ValueError, TypeError):
         return 0

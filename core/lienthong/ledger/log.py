@@ -8,21 +8,22 @@ a key of every later signer. Entry hashes are RFC 9162 leaf hashes: signed tree 
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from lienthong.errors import LienThongError
-from lienthong.ledger.clock import now, parse_time
+from lienthong.errors import EvidenceTampered, LienThongError, Misconfigured
+from lienthong.ledger.clock import SKEW, in_order, now
 from lienthong.ledger.db import APPEND_LOCK, Database
-from lienthong.ledger.statements import ALGORITHMS, FORMAT, TYP, Statement, entry_hash, payload_of
+from lienthong.ledger.fields import ACT, problem_in
+from lienthong.ledger.leases import Lease, require
+from lienthong.ledger.roles import verified
+from lienthong.ledger.statements import Statement, claimed, entry_hash, typ_of
 from lienthong.ledger.tables import DOCUMENTS, STATEMENTS
-from lienthong.records import canonical, parse, sha256
+from lienthong.records import canonical, sha256
 from lienthong.signing import Signer, TrustStore, jws
 
 _PAGE = 500
@@ -34,13 +35,25 @@ class Entry:
     """One entry of the log.
 
     ``sequence`` counts from 1, ``hash`` is SHA-256(0x00 || token) in hex, ``token`` the compact JWS
-    and ``payload`` what it says (not verified here: see `Ledger.check` and `verify_bundle`).
+    and ``payload`` what it says (not verified here: see `Ledger.check` and `verify_bundle`), empty
+    where the token is damaged.
     """
 
     sequence: int
     hash: str
     token: str
     payload: dict[str, Any]
+
+    @property
+    def damaged(self) -> bool:
+        """Whether the token holds no statement; a statement that is there may still be forged."""
+        return not self.payload or bool(problem_in(self.payload))
+
+    def intact(self) -> Entry:
+        """Return this entry; raise `EvidenceTampered`, with its number, for one that is damaged."""
+        if self.damaged:
+            raise _damaged(self.sequence)
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +72,26 @@ class Ledger:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def append(self, statement: Statement, signer: Signer) -> Entry:
+    def append(self, statement: Statement, signer: Signer, *, lease: Lease | None = None) -> Entry:
         """Sign a statement at the next place of the log and keep it.
 
         The very same statement again returns the entry it already has. Another statement for the
-        same run, step and part is appended and names the one it supersedes. Raises `Unavailable`
-        where the database does not answer; a repeat is then safe.
+        same run, step and part is appended and names the one it supersedes; an act supersedes none.
+        Raises `Unavailable` where the database does not answer; a repeat is then safe. Nothing is
+        signed that no verifier would accept: raises `Misconfigured` where this machine's clock is
+        behind the last entry's or behind the statement's own times by more than clocks may differ,
+        `EvidenceTampered` where the entry to follow on is damaged. With a ``lease`` it must still be held
+        (`LeaseLost`).
         """
         mark = statement.digest()
         with self._database.write(lock=APPEND_LOCK) as connection:
+            if lease is not None:
+                require(connection, lease)
             former = _latest(connection, statement)
             if former is not None and former.statement_digest == mark:
                 return _entry(former)
             payload = _placed(connection, statement, former)
-            token = jws.sign(canonical(payload), signer, typ=TYP)
+            token = jws.sign(canonical(payload), signer, typ=typ_of(payload))
             entry = Entry(payload["sequence"], entry_hash(token), token, payload)
             connection.execute(
                 insert(STATEMENTS).values(
@@ -89,17 +108,28 @@ class Ledger:
             )
         return entry
 
-    def entries(self, run: str | None = None, exchange: str | None = None, after: int = 0) -> Iterator[Entry]:
-        """Yield entries in order, those of a run or an exchange, with a sequence above ``after``."""
+    def entries(
+        self,
+        run: str | None = None,
+        exchange: str | None = None,
+        after: int = 0,
+        *,
+        step: str | None = None,
+    ) -> Iterator[Entry]:
+        """Yield entries in order, those of a run, an exchange or a step, with a sequence above ``after``."""
+        given = {"run": run, "exchange": exchange, "step": step}
+        yield from map(
+            _entry, self._rows({name: value for name, value in given.items() if value is not None}, after)
+        )
+
+    def _rows(self, given: Mapping[str, str], after: int = 0) -> Iterator[Row[Any]]:
         wanted = select(STATEMENTS).order_by(_C.sequence).limit(_PAGE)
-        if run is not None:
-            wanted = wanted.where(_C.run == run)
-        if exchange is not None:
-            wanted = wanted.where(_C.exchange == exchange)
+        for name, value in given.items():
+            wanted = wanted.where(_C[name] == value)
         while True:
             with self._database.read() as connection:
                 rows = connection.execute(wanted.where(_C.sequence > after)).all()
-            yield from map(_entry, rows)
+            yield from rows
             if len(rows) < _PAGE:
                 return
             after = rows[-1].sequence
@@ -109,6 +139,11 @@ class Ledger:
         with self._database.read() as connection:
             return _head(connection)
 
+    def recorded(self) -> str:
+        """Return when the last entry was recorded, empty where the log is empty."""
+        with self._database.read() as connection:
+            return _latest_time(connection)
+
     def check(self, trust: TrustStore) -> list[Finding]:
         """Verify the whole chain and return what is wrong, naming every entry concerned.
 
@@ -117,8 +152,10 @@ class Ledger:
         """
         findings: list[Finding] = []
         sequence, previous = 0, ""
-        for entry in self.entries():
+        for row in self._rows({}):
+            entry = _entry(row)
             findings += _check_place(entry, sequence, previous)
+            findings += _check_columns(row, entry.payload)
             findings += _check_signature(entry, trust)
             sequence, previous = entry.sequence, entry_hash(entry.token)
         return findings
@@ -160,6 +197,11 @@ def _latest(connection: Connection, statement: Statement) -> Row[Any] | None:
     ).one_or_none()
 
 
+def _latest_time(connection: Connection) -> str:
+    last = connection.execute(select(_C.recorded).order_by(_C.sequence.desc()).limit(1)).scalar()
+    return "" if last is None else str(last)
+
+
 def _head(connection: Connection) -> Entry | None:
     row = connection.execute(select(STATEMENTS).order_by(_C.sequence.desc()).limit(1)).one_or_none()
     return None if row is None else _entry(row)
@@ -168,38 +210,69 @@ def _head(connection: Connection) -> Entry | None:
 def _placed(connection: Connection, statement: Statement, former: Row[Any] | None) -> dict[str, Any]:
     """Return the payload: the statement and its place in the log and in its run."""
     head = connection.execute(
-        select(_C.sequence, _C.hash).order_by(_C.sequence.desc()).limit(1)
+        select(_C.sequence, _C.hash, _C.recorded).order_by(_C.sequence.desc()).limit(1)
     ).one_or_none()
     in_run = connection.execute(
-        select(_C.token, _C.hash)
+        select(_C.sequence, _C.token, _C.hash)
         .where(_C.exchange == statement.exchange, _C.run == statement.run)
         .order_by(_C.sequence.desc())
         .limit(1)
     ).one_or_none()
     return {
         **statement.as_dict(),
-        "format": FORMAT,
+        "format": statement.format,
         "sequence": head.sequence + 1 if head else 1,
         "previous": head.hash if head else "",
-        "run_sequence": _payload(in_run.token)["run_sequence"] + 1 if in_run else 0,
+        "run_sequence": _number_in_run(in_run) + 1 if in_run else 0,
         "run_previous": in_run.hash if in_run else "",
-        "supersedes": former.sequence if former else 0,
-        "recorded": now(),
+        "supersedes": former.sequence if former and statement.kind != ACT else 0,
+        "recorded": _recorded(statement, head),
     }
 
 
+def _number_in_run(row: Any) -> int:
+    number = claimed(row.token).get("run_sequence")
+    if type(number) is not int:
+        raise _damaged(row.sequence)
+    return number
+
+
+def _recorded(statement: Statement, head: Any) -> str:
+    """Return the present time, which must not be before what it is signed after."""
+    at = now()
+    earlier = {"the end of the step": statement.ended}
+    if head is not None:
+        earlier["the last entry of the ledger"] = head.recorded
+    for name, time in earlier.items():
+        try:
+            late = not in_order(time, at)
+        except ValueError:
+            raise _damaged(head.sequence if head else 0) from None
+        if late:
+            raise Misconfigured(
+                f"this machine's clock says {at}, which is before {name} ({time})",
+                where="ledger",
+                hint="set the clock (NTP) and try again; nothing was signed",
+            )
+    if not in_order(statement.started, statement.ended):
+        raise Misconfigured(
+            f"this machine's clock ran back by more than {SKEW.seconds} s during the step",
+            where=f"run {statement.run!r}, step {statement.step!r}",
+            hint="set the clock (NTP) and try the step again; nothing was signed",
+        )
+    return at
+
+
+def _damaged(sequence: int) -> EvidenceTampered:
+    return EvidenceTampered(
+        "the entry is damaged: it holds no statement",
+        where=f"ledger entry {sequence}",
+        hint="keep the database for investigation; see: lienthong evidence check-ledger",
+    )
+
+
 def _entry(row: Row[Any]) -> Entry:
-    return Entry(row.sequence, row.hash, row.token, _payload(row.token))
-
-
-def _payload(token: str) -> dict[str, Any]:
-    """Return a token's payload unverified, an empty one where the token is damaged."""
-    try:
-        body = token.split(".")[1]
-        found = parse(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-    except (ValueError, IndexError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    return Entry(row.sequence, row.hash, row.token, claimed(row.token))
 
 
 def _check_place(entry: Entry, sequence: int, previous: str) -> Iterator[Finding]:
@@ -230,25 +303,43 @@ def _check_place(entry: Entry, sequence: int, previous: str) -> Iterator[Finding
         )
 
 
+def _check_columns(row: Row[Any], payload: Mapping[str, Any]) -> Iterator[Finding]:
+    """Compare the columns by which entries are found with what was signed."""
+    part = payload.get("part")
+    signed = {
+        **{name: payload.get(name) for name in ("exchange", "run", "step", "recorded")},
+        "part": part.get("index") if isinstance(part, dict) else None,
+    }
+    for name, value in signed.items():
+        if payload and getattr(row, name) != value:
+            yield Finding(
+                row.sequence,
+                "columns",
+                f"entry {row.sequence} is filed under another {name} than was signed",
+                f"mục {row.sequence} được xếp vào {name} khác với nội dung đã ký",
+            )
+
+
 def _check_signature(entry: Entry, trust: TrustStore) -> Iterator[Finding]:
     number = entry.sequence
     try:
-        signed_at: datetime = parse_time(entry.payload.get("recorded", ""))
-        verified = jws.verify(entry.token, trust=trust, algorithms=ALGORITHMS, typ=TYP, at=signed_at)
-        agency = payload_of(verified.payload)["agency"]
-    except (LienThongError, ValueError) as error:
-        reason = error.message if isinstance(error, LienThongError) else str(error)
-        yield Finding(
-            number,
-            "signature",
-            f"the signature of entry {number} does not hold: {reason}",
-            f"chữ ký của mục {number} không hợp lệ",
-        )
-        return
-    if agency != verified.agency:
-        yield Finding(
-            number,
-            "agency",
-            f"entry {number} speaks for {agency} but was signed by {verified.agency}",
-            f"mục {number} ghi cơ quan {agency} nhưng do {verified.agency} ký",
-        )
+        verified(entry.token, entry.payload, trust)
+    except LienThongError as error:
+        rule = str(error.details.get("reason", ""))
+        if rule in _REFUSED:
+            en, vi = _REFUSED[rule]
+            yield Finding(number, rule, f"entry {number} {en}: {error.message}", f"mục {number} {vi}")
+        else:
+            yield Finding(
+                number,
+                "signature",
+                f"the signature of entry {number} does not hold: {error.message}",
+                f"chữ ký của mục {number} không hợp lệ",
+            )
+
+
+_REFUSED = {
+    "agency": ("was signed by somebody else", "do bên khác ký thay cho bên được ghi"),
+    "role": ("was signed by a key that may not sign it", "được ký bằng khóa không có quyền ký nội dung này"),
+}
+# What is wrong with a signature that holds, in English and Vietnamese.

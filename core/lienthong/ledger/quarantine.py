@@ -8,19 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Final
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import or_, select
 
-from lienthong.errors import Permanent, Reason, UnknownName
+from lienthong.errors import Permanent
 from lienthong.ledger.clock import now
 from lienthong.ledger.db import Database
-from lienthong.ledger.states import QuarantineItem, normal_id
-from lienthong.ledger.store import dump, load, upsert
+from lienthong.ledger.quarantine_rows import enter, find, item_of, met_by, move, row_of, seen_by
+from lienthong.ledger.states import Occurrence, QuarantineItem
+from lienthong.ledger.store import upsert
 from lienthong.ledger.tables import QUARANTINE
 
 _C = QUARANTINE.c
 _NEWER = QUARANTINE.alias("newer")
+_LOCK: Final = 0x4C54_0003  # PostgreSQL: two parts of a run that meet the same bytes make one item of them
+_PORTION: Final = 500
 
 
 class Quarantine:
@@ -30,12 +33,32 @@ class Quarantine:
         self._database = database
 
     def add(self, items: Sequence[QuarantineItem]) -> None:
-        """Enter refused records in one transaction; those that are there already stay as they are."""
+        """Enter refused records in one transaction; the same again, as a retry does, changes nothing.
+
+        A record whose ``fingerprint`` is in quarantine already is the same item met once more: it counts
+        on an item that waits or was repaired, and on one that a person released, which stays released.
+        One that was replayed and is refused again is a new item.
+        """
         if not items:
             return
-        rows = sorted((_row(item) for item in items), key=lambda row: str(row["id"]))
-        with self._database.write() as connection:
-            connection.execute(upsert(connection, QUARANTINE, rows), rows)
+        with self._database.write(lock=_LOCK) as connection:
+            for start in range(0, len(items), _PORTION):
+                enter(connection, items[start : start + _PORTION])
+
+    def met(self, exchange: str, run: str) -> list[Occurrence]:
+        """Return every record that a run refused, by place, with the item (its first version) it is.
+
+        What a run met does not change when an item is repaired, released or met again later.
+        """
+        with self._database.read() as connection:
+            return met_by(connection, exchange, run)
+
+    def refused_in(self, exchange: str, run: str) -> list[QuarantineItem]:
+        """Return what `met` returns as items of that run: each at the place where that run met it."""
+        return [
+            replace(one.item, run=run, step=one.step, segment=one.segment, line=one.line)
+            for one in self.met(exchange, run)
+        ]
 
     def list(
         self,
@@ -49,22 +72,25 @@ class Quarantine:
     ) -> list[QuarantineItem]:
         """Return items by exchange, run, state or person (keyed hash), oldest first.
 
-        Only the latest version of each; ``history`` adds the versions that were repaired.
+        Those of a run are all that it met, whichever run met them first. Only the latest version of each;
+        ``history`` adds the versions that were repaired.
         """
         wanted = select(QUARANTINE).order_by(_C.added_at, _C.step, _C.segment, _C.line).limit(limit)
-        given = {"exchange": exchange, "run": run, "state": state, "key_hash": key_hash}
+        if run is not None:
+            wanted = wanted.where(or_(_C.run == run, _C.id.in_(seen_by(run))))
+        given = {"exchange": exchange, "state": state, "key_hash": key_hash}
         for name, value in given.items():
             if value is not None:
                 wanted = wanted.where(_C[name] == value)
         if not history:
             wanted = wanted.where(~select(_NEWER.c.id).where(_NEWER.c.previous == _C.id).exists())
         with self._database.read() as connection:
-            return [_item(row) for row in connection.execute(wanted)]
+            return [item_of(row) for row in connection.execute(wanted)]
 
     def get(self, id: str) -> QuarantineItem:  # noqa: A002 - the item's own word
         """Return an item by its id as a person types it; raise `UnknownName` where there is none."""
         with self._database.read() as connection:
-            return _item(_find(connection, id))
+            return item_of(find(connection, id))
 
     def versions(self, id: str) -> tuple[QuarantineItem, ...]:  # noqa: A002 - the item's own word
         """Return an item and the versions that it repairs, the given one first."""
@@ -80,8 +106,8 @@ class Quarantine:
         repaired otherwise, replayed or released.
         """
         with self._database.write() as connection:
-            row = _find(connection, id, lock=True)
-            old = _item(row)
+            row = find(connection, id, lock=True)
+            old = item_of(row)
             fresh = replace(
                 old,
                 segment=new_segment,
@@ -93,12 +119,12 @@ class Quarantine:
             )
             newer = connection.execute(select(_C.id).where(_C.previous == old.id)).scalar_one_or_none()
             if newer == fresh.id:
-                return _item(_find(connection, newer))
+                return item_of(find(connection, newer))
             if newer is not None or old.state not in {"quarantined", "repaired"} or fresh.id == old.id:
                 raise _illegal(old, "repaired")
-            connection.execute(upsert(connection, QUARANTINE, [_row(fresh)]))
-            _move(connection, old.id, "repaired")
-            return _item(_find(connection, fresh.id))
+            connection.execute(upsert(connection, QUARANTINE, [row_of(fresh)]))
+            move(connection, old.id, "repaired")
+            return item_of(find(connection, fresh.id))
 
     def replayed(self, id: str, run: str) -> QuarantineItem:  # noqa: A002 - the item's own word
         """Note that a run took the repaired record; the same run again changes nothing."""
@@ -111,75 +137,18 @@ class Quarantine:
     def _end(self, id_: str, state: str, run: str | None) -> QuarantineItem:
         allowed = {"repaired"} if state == "replayed" else {"quarantined", "repaired"}
         with self._database.write() as connection:
-            item = _item(_find(connection, id_, lock=True))
+            item = item_of(find(connection, id_, lock=True))
             if (item.state, item.replay_run) == (state, run):
                 return item
             newer = connection.execute(select(_C.id).where(_C.previous == item.id)).scalar_one_or_none()
             if item.state not in allowed or newer is not None:
                 raise _illegal(item, state, newer)
-            _move(connection, item.id, state, run)
-            return _item(_find(connection, item.id))
+            move(connection, item.id, state, run)
+            return item_of(find(connection, item.id))
 
 
 def _illegal(item: QuarantineItem, wanted: str, newer: str | None = None) -> Permanent:
     hint = f"use its later version {newer}" if newer else f"see: lienthong quarantine show {item.id}"
     return Permanent(
         f"a record that is {item.state} cannot become {wanted}", where=f"quarantine {item.id}", hint=hint
-    )
-
-
-def _find(connection: Connection, id_: str, *, lock: bool = False) -> Row[Any]:
-    wanted = select(QUARANTINE).where(_C.id == normal_id(id_))
-    row = connection.execute(wanted.with_for_update() if lock else wanted).one_or_none()
-    if row is None:
-        raise UnknownName(
-            "no such record in quarantine",
-            where=f"quarantine {normal_id(id_)[:40]}",
-            hint="see: lienthong quarantine list",
-        )
-    return row
-
-
-def _move(connection: Connection, id_: str, state: str, run: str | None = None) -> None:
-    connection.execute(
-        update(QUARANTINE).where(_C.id == id_).values(state=state, replay_run=run, changed_at=now())
-    )
-
-
-def _row(item: QuarantineItem) -> dict[str, Any]:
-    at = now()
-    return {
-        "id": item.id,
-        "exchange": item.exchange,
-        "run": item.run,
-        "step": item.step,
-        "segment": item.segment,
-        "line": item.line,
-        "key_hash": item.key_hash,
-        "reasons": dump([reason.as_dict() for reason in item.reasons]),
-        "dataset": item.dataset,
-        "state": item.state,
-        "version": item.version,
-        "previous": item.previous,
-        "added_at": item.added_at or at,
-        "changed_at": at,
-    }
-
-
-def _item(row: Row[Any]) -> QuarantineItem:
-    return QuarantineItem(
-        exchange=row.exchange,
-        run=row.run,
-        step=row.step,
-        segment=row.segment,
-        line=row.line,
-        key_hash=row.key_hash,
-        reasons=tuple(Reason(**reason) for reason in load(row.reasons)),
-        dataset=row.dataset,
-        state=row.state,
-        version=row.version,
-        previous=row.previous,
-        replay_run=row.replay_run,
-        added_at=row.added_at,
-        changed_at=row.changed_at,
     )

@@ -1,4 +1,4 @@
-"""Statements: what one step of a run did, in the form that is signed and chained.
+"""Statements: what one step of a run did, or what a person did, in the form that is signed and chained.
 
 A statement's payload is canonical JSON (RFC 8785) inside a compact JWS (RFC 7515). The ledger puts
 the entry's place into the payload before it is signed, so that the order itself is under
@@ -7,37 +7,30 @@ signature; see docs/evidence.md for every field.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+import base64
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
 from lienthong.errors import EvidenceTampered, LienThongError, Misconfigured
-from lienthong.ledger.clock import parse_time
+from lienthong.ledger.fields import ACT, ACTS, FORMAT, FORMAT_1, STEPS, fields_of, problem_in
 from lienthong.merkle import leaf_hash
 from lienthong.records import canonical, digest, parse
 from lienthong.segment import Segment, root_of
 
-STEPS: Final = ("pull", "validate", "transform", "push", "settle")
-"""The steps of a run, in order."""
+__all__ = [
+    "ACT", "ACTS", "ACT_TYP", "ALGORITHMS", "FORMAT", "FORMAT_1", "STEPS", "TYP",
+    "Statement", "claimed", "entry_hash", "flow", "payload_of", "typ_of",
+]  # fmt: skip
 
 TYP: Final = "lienthong-statement+jws"
-"""The ``typ`` header of a statement's token."""
+"""The ``typ`` header of a step's token."""
+
+ACT_TYP: Final = "lienthong-act+jws"
+"""The ``typ`` header of an act's token, so that neither passes for the other."""
 
 ALGORITHMS: Final = frozenset({"ES256", "PS256"})
 """The signature algorithms accepted for statements (JOSE names)."""
-
-FORMAT: Final = "lienthong-statement/1"
-_HEX = re.compile(r"[0-9a-f]{64}")
-_PLACE: Final = {
-    "format": str,
-    "sequence": int,
-    "previous": str,
-    "run_sequence": int,
-    "run_previous": str,
-    "supersedes": int,
-    "recorded": str,
-}
 
 
 def flow(segments: Sequence[Segment]) -> dict[str, Any]:
@@ -57,12 +50,16 @@ _NOTHING: Final = flow(())
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """What one step did to one part of a run.
+    """What one step did to one part of a run, or what a person did.
 
     ``part`` is ``{"index", "of"}``, counted from 0; ``started`` and ``ended`` are RFC 3339 in UTC
     with microseconds. ``datasets`` and ``mapping`` give SHA-256 (hex) by versioned name, ``code`` is
     ``{"lienthong": version, "digest": SHA-256}``. ``inputs``, ``outputs`` and ``quarantined`` are
     `flow` objects. ``documents`` binds files of the bundle by SHA-256 (hex).
+
+    ``kind`` is "step", or "act" with ``step`` "act", the ``operator`` whose key signs and ``act``
+    ``{"name", "who", "why", "subject"}``; an act has no agency, and no run or no exchange (empty
+    texts) where it concerns none. ``format`` is the latest; `FORMAT_1` is what former releases wrote.
 
     Raises `Misconfigured`, naming the field, for a statement that no verifier would accept.
     """
@@ -71,7 +68,7 @@ class Statement:
     exchange_digest: str
     run: str
     step: str
-    agency: str
+    agency: str = ""
     started: str
     ended: str
     part: Mapping[str, int] = field(default_factory=lambda: {"index": 0, "of": 1})
@@ -85,9 +82,13 @@ class Statement:
     receipts: Sequence[Mapping[str, Any]] = ()
     documents: Mapping[str, str] = field(default_factory=dict)
     notes: Mapping[str, Any] = field(default_factory=dict)
+    kind: str = "step"
+    act: Mapping[str, Any] = field(default_factory=dict)
+    operator: str = ""
+    format: str = FORMAT
 
     def __post_init__(self) -> None:
-        wrong = problem_in(self.as_dict())
+        wrong = problem_in(self.as_dict(), self.format)
         if wrong:
             raise Misconfigured(
                 f"a statement's field {wrong!r} is missing or malformed",
@@ -98,13 +99,13 @@ class Statement:
     def as_dict(self) -> dict[str, Any]:
         """Return the statement as a JSON-ready object, without its place in the log."""
         found: dict[str, Any] = {}
-        for item in fields(self):
-            value = getattr(self, item.name)
+        for name in fields_of(self.format, frozenset(item.name for item in fields(self))):
+            value = getattr(self, name)
             if isinstance(value, Mapping):
                 value = dict(value)
             elif isinstance(value, Sequence) and not isinstance(value, str):
                 value = [dict(one) for one in value]
-            found[item.name] = value
+            found[name] = value
         return found
 
     def digest(self) -> str:
@@ -112,109 +113,19 @@ class Statement:
         return digest(self.as_dict())
 
 
-def problem_in(payload: Mapping[str, Any], *, placed: bool = False) -> str:
-    """Return the first field that is missing, unknown or malformed, empty text where none is.
-
-    ``placed`` asks for the fields that the ledger adds (``sequence``, ``previous``, ...) as well.
-    """
-    names = {item.name for item in fields(Statement)} | (set(_PLACE) if placed else set())
-    for name in sorted(set(payload) ^ names):
-        return str(name)
-    for name, holds in _RULES.items():
-        if not holds(payload[name]):
-            return name
-    if not payload["part"]["index"] < payload["part"]["of"]:
-        return "part"
-    return _problem_in_place(payload) if placed else ""
-
-
-def _problem_in_place(payload: Mapping[str, Any]) -> str:
-    for name, kind in _PLACE.items():
-        if type(payload[name]) is not kind:
-            return name
-    for name in ("previous", "run_previous"):
-        if payload[name] and not _is_digest(payload[name]):
-            return name
-    if payload["format"] != FORMAT:
-        return "format"
-    numbers = payload["sequence"] >= 1 and payload["run_sequence"] >= 0
-    if not numbers or not 0 <= payload["supersedes"] < payload["sequence"]:
-        return "sequence"
-    return "" if _is_time(payload["recorded"]) else "recorded"
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= 1000
-
-
-def _is_digest(value: object) -> bool:
-    return isinstance(value, str) and bool(_HEX.fullmatch(value))
-
-
-def _is_time(value: object) -> bool:
+def claimed(token: str) -> dict[str, Any]:
+    """Return a token's payload unverified, an empty one where the token is damaged."""
     try:
-        parse_time(value)  # type: ignore[arg-type]  # other kinds raise ValueError
-    except ValueError:
-        return False
-    return True
+        body = token.split(".")[1]
+        found = parse(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    except (ValueError, IndexError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
-def _is_count(value: object) -> bool:
-    return type(value) is int and value >= 0
-
-
-def _are_digests(value: object) -> bool:
-    return isinstance(value, dict) and all(_is_text(k) and _is_digest(v) for k, v in value.items())
-
-
-def _are_texts(value: object) -> bool:
-    return isinstance(value, dict) and all(_is_text(k) and isinstance(v, str) for k, v in value.items())
-
-
-def _are_counts(value: object) -> bool:
-    return isinstance(value, dict) and all(_is_text(k) and _is_count(v) for k, v in value.items())
-
-
-def _is_part(value: object) -> bool:
-    return isinstance(value, dict) and set(value) == {"index", "of"} and _are_counts(value)
-
-
-def _is_flow(value: object) -> bool:
-    if not isinstance(value, dict) or set(value) != {"root", "count", "segments"}:
-        return False
-    segments = value["segments"]
-    return (
-        _is_digest(value["root"])
-        and _is_count(value["count"])
-        and isinstance(segments, list)
-        and all(_is_segment(item) for item in segments)
-    )
-
-
-def _is_segment(value: object) -> bool:
-    if not isinstance(value, dict) or set(value) != {"digest", "root", "count", "size"}:
-        return False
-    digests = all(map(_is_digest, (value["digest"], value["root"])))
-    return digests and _is_count(value["count"]) and _is_count(value["size"])
-
-
-def _are_objects(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
-
-
-_RULES: Final[dict[str, Callable[[Any], bool]]] = {
-    **dict.fromkeys(("exchange", "run", "agency"), _is_text),
-    "step": STEPS.__contains__,
-    "exchange_digest": _is_digest,
-    **dict.fromkeys(("started", "ended"), _is_time),
-    "part": _is_part,
-    **dict.fromkeys(("datasets", "mapping", "documents"), _are_digests),
-    "code": _are_texts,
-    **dict.fromkeys(("inputs", "outputs", "quarantined"), _is_flow),
-    "counts": _are_counts,
-    "receipts": _are_objects,
-    "notes": lambda value: isinstance(value, dict),
-}
+def typ_of(payload: Mapping[str, Any]) -> str:
+    """Return the ``typ`` header that the token of a payload must have."""
+    return ACT_TYP if payload.get("kind") == ACT else TYP
 
 
 def payload_of(data: bytes) -> dict[str, Any]:
@@ -225,7 +136,7 @@ def payload_of(data: bytes) -> dict[str, Any]:
     """
     try:
         payload = parse(data)
-        wrong = "format" if not isinstance(payload, dict) else problem_in(payload, placed=True)
+        wrong = "format" if not isinstance(payload, dict) else problem_in(payload)
         same = canonical(payload) == data
     except (ValueError, LienThongError):
         raise EvidenceTampered("a statement's payload is not canonical JSON", where="statement") from None

@@ -142,11 +142,13 @@ DELIVERIES: Final = Table(
     Column("fence", BigInteger, nullable=False, server_default="0"),
     Column("owner", Text, nullable=False, server_default=""),
     Column("free_at", Float, nullable=False, server_default="0"),
+    Column("deadline", Float, nullable=False, server_default="0"),
     Column("handovers", Integer, nullable=False, server_default="0"),
     Column("sent_count", Integer, nullable=False, server_default="0"),
     Column("taken_count", Integer, nullable=False, server_default="0"),
     Column("unchanged", Text, nullable=False, server_default="[]"),
     Column("superseded", Text, nullable=False, server_default="[]"),
+    Column("inherited", Text, nullable=False, server_default="[]"),
     Column("taken", BigInteger),
     ForeignKeyConstraint(["exchange", "run"], ["lt_run.exchange", "lt_run.run"]),
     Index(None, "exchange", "state"),
@@ -156,14 +158,15 @@ DELIVERIES: Final = Table(
 )
 """The life of one segment towards one target; ``run`` is the run that intended it first.
 
-``before`` is the state to go back to where the last request is known not to have been taken.
-``scope`` names the place at the target whose keys are compared (`lienthong.pipeline.versions`),
-``index_root`` the segment's key index. ``fence`` and ``owner`` say under which lease the request left,
-``free_at`` (seconds since 1970 by the database's clock) when it certainly is no longer under way,
-``handovers`` how often another process took it over. ``sent_count`` and ``taken_count`` are the
-records that were sent and that the target acknowledged; ``unchanged`` and ``superseded`` the lines
-(ranges) that were not sent, because the target has them or something newer. ``taken`` orders final
-answers: the version of a key with the highest ``taken`` is what the target has.
+``before`` is the state to go back to where the last request is known not to have been taken. ``scope``
+names the place at the target whose keys are compared (`lienthong.pipeline.versions`), ``index_root`` the
+segment's key index. ``owner`` and ``fence`` say under which run and lease the last request left,
+``deadline`` how many seconds it may be under way, ``free_at`` (seconds since 1970 by the database's clock)
+when it certainly is not any more, ``handovers`` how often its process was lost with a request under way.
+``sent_count`` and ``taken_count`` are the records that were sent and that the target acknowledged;
+``unchanged`` and ``superseded`` the lines (ranges) that were not sent, because the target has them or
+there is something newer; ``inherited`` those that an earlier run, which never settled, had delivered.
+``taken`` orders final answers: the version of a key with the highest ``taken`` is what the target has.
 """
 
 PLANNED: Final = Table(
@@ -210,10 +213,15 @@ KEY_LEVELS: Final = Table(
     Column("first_taken", BigInteger, nullable=False),
     Column("last_taken", BigInteger, nullable=False),
     Column("entries", BigInteger, nullable=False),
+    Column("key_id", Text, nullable=False),
     Column("made_at", Text, nullable=False),
+    UniqueConstraint("scope", "first_taken"),
     Index(None, "scope", "last_taken"),
 )
-"""Compacted key indexes of a scope: which version of each key the target took, by delivery order."""
+"""Compacted key indexes of a scope: which version of each key the target took, by delivery order.
+
+``key_id`` (hex) names the hash key. No two rows of a scope stand for the same deliveries.
+"""
 
 HOLDS: Final = Table(
     "lt_hold",

@@ -13,16 +13,15 @@ from typing import Any, Final
 
 from lienthong.errors import EvidenceTampered, LienThongError
 from lienthong.ledger.container import README, Reader
+from lienthong.ledger.fields import FORMAT_1
 from lienthong.ledger.limits import limits
-from lienthong.ledger.readme import README_TEXT
+from lienthong.ledger.readme import README_TEXT, README_TEXT_2, text_of
 from lienthong.ledger.report import Check, Problem, Report, settle
-from lienthong.ledger.verify_documents import (
-    agreement_problems,
-    delivery_problems,
-    document_problems,
-    quarantine_problems,
-)
+from lienthong.ledger.terms import LAW_EN, LAW_VI
+from lienthong.ledger.verify_deliveries import delivery_problems
+from lienthong.ledger.verify_documents import agreement_problems, document_problems, quarantine_problems
 from lienthong.ledger.verify_flow import count_problems, flow_problems, step_problems, time_problems
+from lienthong.ledger.verify_indexes import index_problems
 from lienthong.ledger.verify_records import record_problems
 from lienthong.ledger.verify_statements import Signed, chain_problems, read_statements
 from lienthong.ledger.view import RunView
@@ -32,10 +31,7 @@ _HOLDS: Final = {
     "chain": ("no statement is missing, added or moved", "không thiếu, thừa hay đổi chỗ tuyên bố nào"),
     "steps": ("all steps are there, complete and in order", "đủ các bước, đúng thứ tự"),
     "flow": ("each step took exactly what the step before gave", "mỗi bước nhận đúng đầu ra bước trước"),
-    "counts": (
-        "pulled = acknowledged + quarantined + refused + pending",
-        "kéo về = đã nhận + cách ly + bị từ chối + đang chờ",
-    ),
+    "counts": (LAW_EN, LAW_VI),
     "timestamps": ("no time goes backwards", "thời gian không đi lùi"),
     "documents": ("every document is the one that was signed", "mọi tài liệu đúng bản đã ký"),
     "agreement": (
@@ -54,8 +50,20 @@ _HOLDS: Final = {
         "every record has the signed leaf, segment and step root",
         "mọi bản ghi khớp gốc Merkle đã ký",
     ),
+    "indexes": (
+        "every key index here has the signed root and names each record of its segment once",
+        "mọi chỉ mục khóa khớp gốc đã ký và ghi mỗi bản ghi đúng một lần",
+    ),
 }
 # What each check of a run says when it holds, in English and Vietnamese.
+
+_HELD_1: Final = {
+    "counts": (
+        "pulled = acknowledged + quarantined + refused + pending",
+        "kéo về = đã nhận + cách ly + bị từ chối + đang chờ",
+    ),
+}
+# The same for a run that settled under format 1, where it says something else.
 
 Progress = Callable[[int, int], Any]
 """Told how many of how many entries of the file are checked."""
@@ -78,29 +86,37 @@ def verify_bundle(path: Path, *, trust: TrustStore, progress: Progress | None = 
 
 
 def _verify(reader: Reader, trust: TrustStore, progress: Progress) -> Report:
+    signed = read_statements(reader, trust, progress)
     checks = settle(
         "container",
         "the whole file",
         f"every byte belongs to one of {len(reader.members)} entries or follows from them",
         f"mọi byte của tệp đều thuộc {len(reader.members)} mục hoặc suy ra từ chúng",
-        _readme_problems(reader),
+        _readme_problems(reader, {payload["format"] for _, payload in signed.statements}),
     )
-    signed = read_statements(reader, trust, progress)
-    checks += settle(
-        "signatures",
-        "statements",
-        f"{len(signed.statements)} statements are signed by a trusted key of their agency",
-        f"{len(signed.statements)} tuyên bố có chữ ký hợp lệ của cơ quan",
-        signed.problems,
-    )
+    checks += settle("signatures", "statements", *_signed_sentences(signed), signed.problems)
     if signed.statements:
         checks += _check_run(reader, signed, progress)
     return _report(reader, signed, checks)
 
 
+def _signed_sentences(signed: Signed) -> tuple[str, str]:
+    acts = len(signed.view.acts) if signed.statements else 0
+    steps = len(signed.statements) - acts
+    en, vi = (
+        f"{steps} statements are signed by a trusted key of their agency",
+        f"{steps} tuyên bố có chữ ký hợp lệ của cơ quan",
+    )
+    if acts:
+        en += f", {acts} acts by one of an operator who may"
+        vi += f", {acts} việc có chữ ký hợp lệ của người vận hành"
+    return en, vi
+
+
 def _check_run(reader: Reader, signed: Signed, progress: Progress) -> list[Check]:
     view = signed.view
-    run = f"run {view.payloads[0]['run']}"
+    run = f"run {view.first['run']}"
+    held = _HOLDS | (_HELD_1 if view.format == FORMAT_1 else {})
     found: dict[str, Iterator[Problem]] = {
         "chain": chain_problems(signed),
         "steps": step_problems(view),
@@ -113,9 +129,11 @@ def _check_run(reader: Reader, signed: Signed, progress: Progress) -> list[Check
         "quarantine": quarantine_problems(reader, view),
         "records": record_problems(reader, view, progress),
     }
+    if reader.names("indexes"):
+        found["indexes"] = index_problems(reader, view)
     checks: list[Check] = []
     for name, problems in found.items():
-        checks += settle(name, run, *_HOLDS[name], _closed(problems))
+        checks += settle(name, run, *held[name], _closed(problems))
     return checks
 
 
@@ -127,10 +145,12 @@ def _closed(problems: Iterator[Problem]) -> Iterator[Problem]:
         yield Problem("the whole run", f"it cannot be checked: {type(error).__name__}", "không kiểm tra được")
 
 
-def _readme_problems(reader: Reader) -> Iterator[Problem]:
+def _readme_problems(reader: Reader, formats: set[str]) -> Iterator[Problem]:
+    """Yield what is wrong with the fixed text; where no statement could be verified any version will do."""
+    texts = {text_of(formats)} if formats else {README_TEXT, README_TEXT_2}
     if README not in reader.members:
         yield Problem(README, "it is missing", "thiếu tệp này")
-    elif reader.read(README) != README_TEXT:
+    elif reader.read(README) not in texts:
         yield Problem(README, "it is not the text of this format", "nội dung khác văn bản của định dạng")
 
 
@@ -147,14 +167,14 @@ def _report(reader: Reader, signed: Signed, checks: list[Check]) -> Report:
     if not signed.statements:
         return Report(ok, "", "", tuple(checks))
     view: RunView = signed.view
-    first, settled = view.payloads[0], view.settled
+    first, settled = view.first, view.settled
     return Report(
         ok,
         first["exchange"],
         first["run"],
         tuple(checks),
         dict(settled["counts"]) if settled else {},
-        tuple(limits(reader, view)),
+        tuple(limits(reader, view, signed.revocation)),
         first["agency"],
     )
 

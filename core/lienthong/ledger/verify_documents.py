@@ -8,15 +8,22 @@ from typing import Any, Final
 
 from lienthong.errors import LienThongError
 from lienthong.ledger.container import Reader
-from lienthong.ledger.documents import AGREEMENT, DELIVERIES, MAPPING, QUARANTINE, dataset_document
+from lienthong.ledger.documents import (
+    AGREEMENT,
+    DELIVERIES,
+    MAPPING,
+    QUARANTINE,
+    QUARANTINE_FORMAT,
+    dataset_document,
+)
+from lienthong.ledger.fields import FORMAT_1
 from lienthong.ledger.report import Problem
-from lienthong.ledger.states import QuarantineItem
-from lienthong.ledger.verify_flow import in_order, named
+from lienthong.ledger.states import quarantine_id
+from lienthong.ledger.verify_flow import named
 from lienthong.ledger.view import Payload, RunView
 from lienthong.records import canonical, parse, sha256
 
-_FATES: Final = ("acknowledged", "refused", "pending")
-_BAD: Final = (KeyError, TypeError, ValueError, AttributeError, LienThongError)
+BAD: Final = (KeyError, TypeError, ValueError, AttributeError, LienThongError)
 
 
 def document_problems(reader: Reader, view: RunView) -> Iterator[Problem]:
@@ -53,8 +60,8 @@ def agreement_problems(reader: Reader, view: RunView) -> Iterator[Problem]:
             if bound.get(MAPPING) != digest:
                 yield _other(MAPPING, named(payload))
     try:
-        yield from _content_problems(_document(reader, AGREEMENT), settled)
-    except _BAD:
+        yield from _content_problems(read_document(reader, AGREEMENT), settled)
+    except BAD:
         yield Problem(
             f"documents/{AGREEMENT}", "it cannot be read as an agreement", "không đọc được thỏa thuận"
         )
@@ -77,119 +84,31 @@ def _content_problems(agreement: Mapping[str, Any], settled: Payload) -> Iterato
             )
 
 
-def delivery_problems(reader: Reader, view: RunView) -> Iterator[Problem]:
-    """Yield deliveries that contradict themselves or what the push statements signed."""
-    if DELIVERIES not in view.documents():
-        return
-    try:
-        found = _document(reader, DELIVERIES)["deliveries"]
-        by_place = {(item["part"], item["order"]): item for item in found}
-        if len({item["id"] for item in found}) != len(found) or len(by_place) != len(found):
-            yield Problem(f"documents/{DELIVERIES}", "a delivery is listed twice", "giao nhận bị lặp")
-        for item in found:
-            yield from _delivery_problems(item)
-        for payload in view.steps["push"]:
-            yield from _push_problems(payload, by_place)
-        yield from _stray_problems(view, found)
-    except _BAD:
-        yield Problem(f"documents/{DELIVERIES}", "it cannot be read", "không đọc được tài liệu giao nhận")
-
-
-def _delivery_problems(item: Mapping[str, Any]) -> Iterator[Problem]:
-    """Check one delivery in itself."""
-    subject, count = f"delivery {item['id']}", item["segment"]["count"]
-    refused, unknown = [int(line) for line in item["refused"]], item["unknown"]
-    lines = [*refused, *unknown]
-    answered = item["state"] in ("acknowledged", "refused", "unknown")
-    total = count if answered else 0
-    if len(set(lines)) != len(lines) or not all(0 <= line < count for line in lines):
-        yield Problem(subject, "a line is named twice or does not exist", "dòng bị lặp hoặc không tồn tại")
-    if answered and (item["total"], item["acknowledged"]) != (total, total - len(lines)):
-        yield Problem(subject, "its counts do not add up", "số lượng không khớp")
-    state = "unknown" if unknown else "refused" if refused and len(refused) == count else "acknowledged"
-    if answered and item["state"] != state:
-        yield Problem(subject, f"it is {state}, not {item['state']}", "trạng thái không khớp")
-    times = [item[name] for name in ("intended_at", "sent_at", "answered_at") if item[name]]
-    if not in_order(*times):
-        yield Problem(subject, "its times go backwards", "thời gian đi lùi")
-
-
-def _push_problems(payload: Payload, by_place: Mapping[tuple[int, int], Any]) -> Iterator[Problem]:
-    """Check a push statement's counts and receipts against the deliveries of its segments."""
-    sums = dict.fromkeys(_FATES, 0)
-    used: dict[str, Any] = {}
-    for order, segment in enumerate(payload["inputs"]["segments"]):
-        item = by_place.get((payload["part"]["index"], order))
-        if item and item["segment"]["root"] != segment["root"]:
-            yield Problem(f"delivery {item['id']}", "it is of other records", "giao nhận của bản ghi khác")
-        taken = item["acknowledged"] if item else 0
-        refused = len(item["refused"]) if item else 0
-        for name, count in zip(_FATES, (taken, refused, segment["count"] - taken - refused), strict=True):
-            sums[name] += count
-        if item:
-            used[item["id"]] = item
-    for name in _FATES:
-        if payload["counts"].get(name, 0) != sums[name]:
-            yield Problem(
-                f"count {name!r} of {named(payload)}",
-                f"{payload['counts'].get(name, 0)} is written, the deliveries give {sums[name]}",
-                f"ghi {payload['counts'].get(name, 0)}, giao nhận cho {sums[name]}",
-            )
-    signed = {receipt["delivery"]: receipt for receipt in payload["receipts"]}
-    for name in sorted(set(signed) ^ set(used)):
-        yield Problem(
-            f"delivery {name}", f"{named(payload)} and the deliveries differ in it", "giao nhận không khớp"
-        )
-    for name in sorted(set(signed) & set(used)):
-        yield from _receipt_problems(signed[name], used[name])
-
-
-def _receipt_problems(signed: Mapping[str, Any], item: Mapping[str, Any]) -> Iterator[Problem]:
-    wanted = {
-        "segment": item["segment"]["digest"],
-        "state": item["state"],
-        "acknowledged": item["acknowledged"],
-        "refused": len(item["refused"]),
-        "receipts": item["receipts"],
-    }
-    for name, value in wanted.items():
-        if signed.get(name) != value:
-            yield Problem(
-                f"delivery {item['id']}",
-                f"its {name} is not what push signed",
-                f"{name} khác bản đã ký ở bước push",
-            )
-
-
-def _stray_problems(view: RunView, found: list[Mapping[str, Any]]) -> Iterator[Problem]:
-    pushed = {
-        item["root"]
-        for payload in view.payloads
-        if payload["step"] == "push"
-        for item in payload["inputs"]["segments"]
-    }
-    for item in found:
-        if item["segment"]["root"] not in pushed:
-            yield Problem(
-                f"delivery {item['id']}", "no push statement covers it", "không thuộc bước push nào"
-            )
-
-
 def quarantine_problems(reader: Reader, view: RunView) -> Iterator[Problem]:
     """Yield quarantined records without an entry with reasons, and entries without a record."""
     if QUARANTINE not in view.documents() or view.settled is None:
         return
     try:
-        items = _document(reader, QUARANTINE)["quarantined"]
+        document = read_document(reader, QUARANTINE)
+        items = document["quarantined"]
+        second = view.format != FORMAT_1
+        if document.get("format") != (QUARANTINE_FORMAT if second else None):
+            yield Problem(f"documents/{QUARANTINE}", "it is of another format", "khác định dạng")
         found = Counter((item["step"], item["segment"], item["line"]) for item in items)
         for item in items:
-            if not item["reasons"] or item["id"] != _quarantine_id(item, view.settled):
+            if not item["reasons"] or item["id"] != _quarantine_id(item, view.settled, second=second):
                 yield Problem(
                     f"quarantine {item['id']}", "it has no reason or another id", "thiếu lý do hoặc sai mã"
                 )
+            if second and not _met_before(item, view.settled, found):
+                yield Problem(
+                    f"quarantine {item['id']}",
+                    "it was first met in this run at a place that is not listed",
+                    "lần gặp đầu trong lượt chạy này không có trong danh sách",
+                )
         most = len(items) + 1
         wanted, allowed = _quarantined(view.in_force, most), _quarantined(view.payloads, most)
-        deliveries = _document(reader, DELIVERIES)["deliveries"]
+        deliveries = read_document(reader, DELIVERIES)["deliveries"]
         refused = {
             ("push", item["segment"]["digest"], int(line)) for item in deliveries for line in item["refused"]
         }
@@ -206,7 +125,7 @@ def quarantine_problems(reader: Reader, view: RunView) -> Iterator[Problem]:
                 f"it is listed, {step} did not refuse it",
                 "thừa trong cách ly",
             )
-    except _BAD:
+    except BAD:
         yield Problem(f"documents/{QUARANTINE}", "it cannot be read", "không đọc được tài liệu cách ly")
 
 
@@ -220,12 +139,19 @@ def _quarantined(payloads: Sequence[Payload], most: int) -> set[tuple[str, str, 
     }
 
 
-def _quarantine_id(item: Mapping[str, Any], settled: Payload) -> str:
-    place = (settled["exchange"], settled["run"], item["step"], item["segment"], item["line"])
-    return QuarantineItem(*place, key_hash="", reasons=(), dataset="").id
+def _quarantine_id(item: Mapping[str, Any], settled: Payload, *, second: bool) -> str:
+    """Return the id that follows from where a record was first met; in format 1 that is this run."""
+    first = item["first"] if second else {**item, "run": settled["run"]}
+    return quarantine_id(settled["exchange"], first["run"], first["step"], first["segment"], first["line"])
 
 
-def _document(reader: Reader, name: str) -> dict[str, Any]:
+def _met_before(item: Mapping[str, Any], settled: Payload, found: Mapping[tuple[str, str, int], int]) -> bool:
+    """Tell whether a record was first met by an earlier run, or at a listed place of this one."""
+    first = item["first"]
+    return first["run"] != settled["run"] or (first["step"], first["segment"], first["line"]) in found
+
+
+def read_document(reader: Reader, name: str) -> dict[str, Any]:
     """Return a document's content; `ValueError` where its bytes are not canonical JSON."""
     data = reader.read(f"documents/{name}")
     content = parse(data)

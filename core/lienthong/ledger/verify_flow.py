@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import timedelta
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Final
 
-from lienthong.ledger.clock import parse_time
+from lienthong.ledger.clock import in_order
+from lienthong.ledger.fields import ACT, FORMAT_1, STEPS
 from lienthong.ledger.report import Problem
-from lienthong.ledger.statements import STEPS
+from lienthong.ledger.tally import PUSHED
+from lienthong.ledger.terms import COUNTS, FATES, FORMER
 from lienthong.ledger.view import Payload, RunView, segments_of
 from lienthong.segment import root_of
 
-SKEW: Final = timedelta(seconds=5)
-"""How far the clocks of two machines of one installation may be apart."""
-
 _FLOWS: Final = ("inputs", "outputs", "quarantined")
 _MOVING: Final = STEPS[:-1]
-_FINAL: Final = ("pulled", "acknowledged", "quarantined", "refused", "pending")
 
 
 def named(payload: Payload) -> str:
     """Return how a statement is named in findings."""
+    if payload["step"] == ACT:
+        return f"act {payload['act']['name']}, entry {payload['sequence']}"
     part = payload["part"]
     return f"step {payload['step']}, part {part['index'] + 1} of {part['of']}, entry {payload['sequence']}"
 
@@ -59,7 +59,8 @@ def _order_problems(view: RunView) -> Iterator[Problem]:
             )
     settled = view.settled
     for payload in view.payloads if settled else ():
-        if settled is not None and payload["sequence"] > settled["sequence"]:
+        late = settled is not None and payload["sequence"] > settled["sequence"]
+        if late and payload["step"] != ACT:  # people may act on a run that has settled
             yield Problem(named(payload), "it was signed after the run was settled", "ký sau khi đã chốt")
 
 
@@ -89,7 +90,7 @@ def flow_problems(view: RunView) -> Iterator[Problem]:
                     f"root or count of its {name} does not follow from the segments",
                     f"gốc hoặc số lượng của {name} không khớp các phân đoạn",
                 )
-            for item in segments:
+            for item in (replace(one, index="") for one in segments):
                 if known.setdefault(item.digest, item) != item:
                     yield Problem(
                         f"segment {item.digest}",
@@ -131,14 +132,17 @@ def count_problems(view: RunView) -> Iterator[Problem]:
                 found = payload["counts"].get(name, wanted)
                 if found != wanted:
                     yield _wrong_count(f"count {name!r} of {named(payload)}", found, wanted)
+            if step == "push" and payload["format"] != FORMAT_1:
+                yield from _pushed_problems(payload)
     settled = view.settled
     if settled is None:
         return
     counts, totals = settled["counts"], run_totals(view)
-    for name in _FINAL:
+    terms = FORMER if settled["format"] == FORMAT_1 else COUNTS
+    for name in terms:
         if counts.get(name) != totals[name]:
             yield _wrong_count(f"count {name!r} of {named(settled)}", counts.get(name), totals[name])
-    accounted = sum(totals[name] for name in _FINAL[1:])
+    accounted = sum(totals[name] for name in terms[1:])
     if totals["pulled"] != accounted:
         yield _wrong_count("records accounted for", accounted, totals["pulled"])
 
@@ -150,10 +154,34 @@ def _expected(step: str, payload: Payload) -> dict[str, int]:
     if step == "pull":
         return {"pulled": given + refused, "quarantined": refused}
     if step == "push":
-        fates = [payload["counts"].get(name, 0) for name in ("acknowledged", "refused")]
+        others = ("acknowledged", "refused") if payload["format"] == FORMAT_1 else set(FATES) - {"pending"}
+        fates = [payload["counts"].get(name, 0) for name in others]
         return {"pending": taken - sum(fates), "quarantined": refused}
     kept = "valid" if step == "validate" else "transformed"
     return {kept: taken - refused, "quarantined": taken - given}
+
+
+def _pushed_problems(payload: Payload) -> Iterator[Problem]:
+    """Check what a push says was sent and answered against what it says became of the records."""
+    counts, subject = payload["counts"], named(payload)
+    for name in PUSHED:
+        if name not in counts:
+            yield Problem(f"count {name!r} of {subject}", "it is missing", "thiếu số này")
+            return
+    here = counts["acknowledged"] - counts["inherited"]
+    without_verdict = counts["answered"] - counts["refused"] - here
+    if here < 0 or not 0 <= without_verdict <= counts["pending"]:
+        yield Problem(
+            f"count 'answered' of {subject}",
+            "acknowledged - inherited + refused + unknown is another number, unknown being pending",
+            "đã nhận - thừa hưởng + bị từ chối + chưa rõ ra số khác",
+        )
+    if not 0 <= counts["sent"] - counts["answered"] <= counts["pending"] - without_verdict:
+        yield Problem(
+            f"count 'sent' of {subject}",
+            "it is not answered + what is under way, which is pending",
+            "không bằng số đã trả lời cộng số đang gửi",
+        )
 
 
 def _wrong_count(subject: str, found: object, wanted: int) -> Problem:
@@ -179,6 +207,8 @@ def run_totals(view: RunView) -> dict[str, int]:
         "quarantined": sum(total(step, "quarantined") for step in ("pull", "validate", "transform")),
         "refused": pushed("refused"),
         "pending": pushed("pending"),
+        "superseded": pushed("superseded"),
+        "unchanged": pushed("unchanged"),
     }
 
 
@@ -199,8 +229,3 @@ def time_problems(view: RunView) -> Iterator[Problem]:
             yield Problem(
                 named(after), f"it ended before what it builds on ({named(before)})", "kết thúc trước đầu vào"
             )
-
-
-def in_order(*times: str) -> bool:
-    """Tell whether times follow one another, clocks being allowed to differ by `SKEW`."""
-    return all(parse_time(one) <= parse_time(next_one) + SKEW for one, next_one in pairwise(times))

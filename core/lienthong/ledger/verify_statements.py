@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from lienthong.errors import LienThongError, SignatureInvalid
-from lienthong.ledger.clock import parse_time
 from lienthong.ledger.container import Reader
+from lienthong.ledger.fields import ACT
 from lienthong.ledger.report import Problem
-from lienthong.ledger.statements import ALGORITHMS, TYP, entry_hash, payload_of
+from lienthong.ledger.roles import verified
+from lienthong.ledger.statements import claimed, entry_hash
 from lienthong.ledger.view import Payload, RunView
-from lienthong.records import parse
-from lienthong.signing import TrustStore, jws
+from lienthong.signing import TrustStore
+from lienthong.signing.trust import RevocationNotice
+
+_SAME: Final = ("exchange", "run", "exchange_digest", "agency")
+_SAME_IN_ACTS: Final = ("exchange", "run")
 
 
 @dataclass(frozen=True)
 class Signed:
-    """The statements whose signature holds, as (hash, payload) in order of their files."""
+    """The statements whose signature holds, as (hash, payload) in order of their files.
+
+    ``revocation`` holds why it is not known whether a signer's certificate had been revoked.
+    """
 
     statements: list[tuple[str, Payload]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    revocation: dict[RevocationNotice, None] = field(default_factory=dict)
 
     @cached_property
     def view(self) -> RunView:
@@ -41,7 +47,10 @@ def read_statements(reader: Reader, trust: TrustStore, progress: Callable[[int, 
     for done, name in enumerate(names, 1):
         try:
             token = reader.read(name).decode("ascii")
-            signed.statements.append((entry_hash(token), _verified(token, trust, name)))
+            found = verified(token, claimed(token), trust)
+            _check_name(name, found.payload)
+            signed.statements.append((entry_hash(token), found.payload))
+            signed.revocation.update(dict.fromkeys(trust.revocation_notices(found.at, found.path)))
         except LienThongError as error:
             signed.problems.append(
                 Problem(name, f"the signature does not hold: {error.message}", "chữ ký không hợp lệ")
@@ -52,34 +61,20 @@ def read_statements(reader: Reader, trust: TrustStore, progress: Callable[[int, 
     return signed
 
 
-def _verified(token: str, trust: TrustStore, name: str) -> Payload:
-    verified = jws.verify(token, trust=trust, algorithms=ALGORITHMS, typ=TYP, at=_claimed_time(token))
-    payload = payload_of(verified.payload)
-    if verified.agency != payload["agency"]:
-        raise SignatureInvalid(f"it speaks for {payload['agency']} but {verified.agency} signed it")
+def _check_name(name: str, payload: Payload) -> None:
     if name != f"statements/{payload['sequence']:010d}.jws":
         raise SignatureInvalid(f"it was signed as entry {payload['sequence']} of the ledger")
-    return payload
-
-
-def _claimed_time(token: str) -> datetime:
-    """Return the time inside a token; what it says counts only once the signature holds."""
-    try:
-        body = token.split(".")[1]
-        return parse_time(parse(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))["recorded"])
-    except (ValueError, KeyError, IndexError, TypeError):
-        raise SignatureInvalid("the token holds no statement with a time") from None
 
 
 def chain_problems(signed: Signed) -> Iterator[Problem]:
     """Yield statements that are missing, moved or of another run, and wrong supersessions."""
-    first = signed.statements[0][1]
+    first = signed.view.first
     before: tuple[str, Payload] | None = None
     latest: dict[tuple[str, int], int] = {}
     for place, (digest, payload) in enumerate(signed.statements):
         number = payload["sequence"]
         subject = f"statements/{number:010d}.jws"
-        for name in ("exchange", "run", "exchange_digest", "agency"):
+        for name in _SAME_IN_ACTS if payload["step"] == ACT else _SAME:
             if payload[name] != first[name]:
                 yield Problem(
                     subject, f"it has another {name} than the first", f"khác {name} với tuyên bố đầu"
@@ -91,7 +86,14 @@ def chain_problems(signed: Signed) -> Iterator[Problem]:
                 f"{place - 1} as it is here: a statement was removed, added or replaced",
                 "không nối tiếp tuyên bố trước trong lượt chạy: có tuyên bố bị bỏ, thêm hoặc thay",
             )
+        if before is not None and payload["format"] < before[1]["format"]:
+            yield Problem(
+                subject, "its format is older than the one before", "định dạng cũ hơn tuyên bố trước"
+            )
         part = (payload["step"], payload["part"]["index"])
+        if payload["step"] == ACT:
+            before = (digest, payload)
+            continue
         if payload["supersedes"] != latest.get(part, 0):
             yield Problem(
                 subject,

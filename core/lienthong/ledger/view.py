@@ -1,7 +1,8 @@
 """One run's statements seen together: which are in force and what they refer to.
 
 A step that was repeated has several statements for one part: the latest is in force. A step that
-was repeated with another number of parts counts with the number its latest statement names.
+was repeated with another number of parts counts with the number its latest statement names. Acts,
+which tell what people did about the run, stand among the statements and are no steps.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lienthong.ledger.statements import STEPS
+from lienthong.ledger.fields import ACT, STEPS
 from lienthong.segment import Segment
 
 Payload = Mapping[str, Any]
@@ -18,7 +19,7 @@ Payload = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """A run's payloads in order of sequence, and the ones in force by step, in order of parts."""
+    """A run's payloads in order of sequence, acts among them, and the steps in force, in order of parts."""
 
     payloads: Sequence[Payload]
     steps: Mapping[str, Sequence[Payload]]
@@ -28,6 +29,21 @@ class RunView:
         """Sort payloads (each passed `statements.payload_of`) into the view."""
         ordered = sorted(payloads, key=lambda payload: int(payload["sequence"]))
         return cls(ordered, {step: _in_force(ordered, step) for step in STEPS})
+
+    @property
+    def first(self) -> Payload:
+        """The first statement of a step, which says whose run it is; the first act where there is none."""
+        return next((payload for payload in self.payloads if payload["step"] != ACT), self.payloads[0])
+
+    @property
+    def acts(self) -> list[Payload]:
+        """What people did about the run, in order."""
+        return [payload for payload in self.payloads if payload["step"] == ACT]
+
+    @property
+    def format(self) -> str:
+        """The format by which the run as a whole is judged: that of its settle statement, or its last."""
+        return str((self.settled or self.payloads[-1])["format"])
 
     @property
     def in_force(self) -> list[Payload]:
@@ -46,6 +62,14 @@ class RunView:
             for name in ("inputs", "outputs", "quarantined"):
                 found |= {item.digest: item for item in segments_of(payload[name])}
         return {digest: found[digest] for digest in sorted(found)}
+
+    def indexes(self) -> dict[str, Segment]:
+        """Return the segments whose key index a statement in force names, by its root, sorted."""
+        found: dict[str, Segment] = {}
+        for payload in self.in_force:
+            for name in ("inputs", "outputs", "quarantined"):
+                found |= {item.index: item for item in segments_of(payload[name]) if item.index}
+        return {root: found[root] for root in sorted(found)}
 
     def documents(self) -> dict[str, set[str]]:
         """Return the SHA-256 digests that statements in force bind, by document name, sorted."""

@@ -53,16 +53,26 @@ class CompiledMapping:
         self, records: Sequence[bytes]
     ) -> tuple[list[bytes], list[tuple[int, tuple[Reason, ...]]]]:
         """Return the canonical bytes made of a segment's records, and (index, reasons) of the refused."""
+        made, _, refused = self.apply_all(records)
+        return made, refused
+
+    def apply_all(
+        self, records: Sequence[bytes]
+    ) -> tuple[list[bytes], list[Record], list[tuple[int, tuple[Reason, ...]]]]:
+        """Return what `apply_many` does and, between, what was made as decoded records."""
         made: list[bytes] = []
+        decoded: list[Record] = []
         refused: list[tuple[int, tuple[Reason, ...]]] = []
         run, loads = self._program.run, orjson.loads
         for index, data in enumerate(records):
             try:
                 record = loads(data)
-                made.append(canonical(run(record, record)))
+                mapped = run(record, record)
+                made.append(canonical(mapped))
+                decoded.append(mapped)
             except (Fault, Refused, ProtocolViolation, orjson.JSONDecodeError, AttributeError) as error:
                 refused.append((index, self._why(data, error)))
-        return made, refused
+        return made, decoded, refused
 
     def as_dict(self) -> dict[str, Any]:
         """Return the mapping as its file says it; `Mapping.compile` takes it back."""

@@ -14,6 +14,7 @@ from typing import Any
 from lienthong import __version__
 from lienthong.ledger import Statement, flow
 from lienthong.pipeline.bus import Bus
+from lienthong.pipeline.hold import lease_of
 from lienthong.pipeline.parts import RunRequest
 from lienthong.pipeline.plan import Plan
 from lienthong.segment import Segment
@@ -64,7 +65,7 @@ def attest(bus: Bus, plan: Plan, request: RunRequest, work: Work) -> dict[str, A
         documents=dict(work.documents),
         notes=dict(work.notes),
     )
-    entry = bus.ledger.append(statement, bus.signer(plan))
+    entry = bus.ledger.append(statement, bus.signer(plan), lease=lease_of(bus))
     bus.audit(
         work.step,
         f"signed by {exchange.signer}, ledger entry {entry.sequence}, hash {entry.hash}",

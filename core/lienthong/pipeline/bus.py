@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import copy
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-from lienthong.config import Config, load_config
+from lienthong.config import Config, HashKeys, load_config
 from lienthong.connector import Connection, Context, Spoken
+from lienthong.errors import SegmentTampered
+from lienthong.faults import file_faults
+from lienthong.keyindex import KeyHasher
 from lienthong.ledger import Database, Journal, Ledger, Quarantine
+from lienthong.ledger.leases import Leases
 from lienthong.pipeline.plan import Plan
 from lienthong.records import keyed_hash
 from lienthong.signing import KeyRing, Signer, TrustStore
-from lienthong.staging import BlobStore, SegmentStore
+from lienthong.staging import BlobStore, LevelStore, SegmentStore
+
+if TYPE_CHECKING:
+    from lienthong.pipeline.hold import Hold
+    from lienthong.pipeline.parts import RunRequest
 
 Progress = Callable[[str, int, int | None], None]
 
@@ -29,13 +39,31 @@ class Bus:
     """Everything the steps share.
 
     ``connections`` resolves a connection id; ``progress`` is told (step, done, total or None);
-    ``tap`` listens in on connections where a run is recorded.
+    ``tap`` listens in on connections where a run is recorded; ``read_only`` opens the ledger as it is.
+    ``hold`` is the lease under which the step that was given this bus works.
     """
 
     config: Config
     connections: Callable[[str], Connection]
     progress: Progress = field(default=_silent)
     tap: Callable[[Connection], Callable[[Spoken], None]] | None = None
+    read_only: bool = False
+    hold: Hold | None = None
+
+    def under(self, hold: Hold) -> Bus:
+        """Return this bus, stores and connections shared, as a step under a lease has it."""
+        for shared in ("store", "levels", "ledger", "journal", "quarantine", "leases", "keys", "hash_keys"):
+            getattr(self, shared)
+        other = copy.copy(self)
+        other.hold = hold
+        return other
+
+    def checkpoint(
+        self, plan: Plan, request: RunRequest, step: str, part: int, data: Mapping[str, Any]
+    ) -> None:
+        """Keep a step's checkpoint; raise `LeaseLost` where another process has the step by now."""
+        lease = self.hold.lease if self.hold else None
+        self.journal.save_step(plan.exchange.id, request.run, step, part, data, lease=lease)
 
     @classmethod
     def open(
@@ -44,14 +72,36 @@ class Bus:
         connections: Callable[[str], Connection],
         config: Config | None = None,
         progress: Progress | None = None,
+        read_only: bool = False,
     ) -> Bus:
-        """Return the bus of this deployment."""
-        return cls(config or load_config(), connections, progress or _silent)
+        """Return the bus of this deployment; one that is ``read_only`` makes and migrates nothing."""
+        return cls(config or load_config(), connections, progress or _silent, read_only=read_only)
+
+    def close(self) -> None:
+        """Give back the ledger's connections, where there are any; the bus may be used again."""
+        if "database" in self.__dict__:
+            self.database.close()
 
     @cached_property
     def store(self) -> SegmentStore:
         """The segment store."""
         return SegmentStore.open(self.config.staging)
+
+    def index_rows(self, root: str) -> Sequence[bytes] | None:
+        """Return the entries of the key index with this root (hex), None where it is gone or torn.
+
+        An index may be torn by a power failure and made again; evidence without it says that it is not there.
+        """
+        try:
+            return self.store.index(root).rows
+        except SegmentTampered as error:
+            self.audit("evidence", f"key index {root}: {error.message}")
+            return None
+
+    @cached_property
+    def levels(self) -> LevelStore:
+        """Compacted key indexes, beside the segments; from remote stores they are fetched into the home."""
+        return LevelStore(self.config.staging, self.config.home / "cache" / "levels")
 
     @cached_property
     def blobs(self) -> BlobStore:
@@ -60,9 +110,11 @@ class Bus:
 
     @cached_property
     def database(self) -> Database:
-        """The ledger's database, migrated to this code's version."""
-        self.config.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return Database.open(self.config.ledger)
+        """The ledger's database, migrated to this code's version unless it is only read."""
+        if not self.read_only:
+            with file_faults("the home cannot be made", self.config.home, hint="set LIENTHONG_HOME"):
+                self.config.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return Database.open(self.config.ledger, read_only=self.read_only)
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -75,16 +127,28 @@ class Bus:
         return Journal(self.database)
 
     @cached_property
+    def leases(self) -> Leases:
+        """Who works on which step of which run."""
+        return Leases(self.database)
+
+    @cached_property
     def quarantine(self) -> Quarantine:
         """The index of refused records."""
         return Quarantine(self.database)
 
     @cached_property
     def keys(self) -> KeyRing:
-        """The agencies' signing keys."""
-        if self.config.keys:
-            return KeyRing.from_config(self.config.keys, trust=self.config.trust)
-        return KeyRing.for_home(self.config.home)
+        """The agencies' and operators' signing keys."""
+        config = self.config
+        further: dict[str, Any] = {
+            "trust": config.trust,
+            "operators": config.operators,
+            "crls": config.crls,
+            "authorities": config.authorities,
+        }
+        if config.keys:
+            return KeyRing.from_config(config.keys, **further)
+        return KeyRing.for_home(config.home, **further)
 
     def signer(self, plan: Plan) -> Signer:
         """Return the signer of an exchange's evidence."""
@@ -96,8 +160,17 @@ class Bus:
         return self.keys.trust()
 
     @cached_property
+    def hash_keys(self) -> HashKeys:
+        """The secrets of keyed hashes: the present one, former ones, and the ids of lost ones."""
+        return self.config.hash_keys()
+
+    @property
     def _hash_key(self) -> bytes:
-        return self.config.hash_key()
+        return self.hash_keys.current
+
+    def hasher(self, dataset: str) -> KeyHasher:
+        """Return what hashes the keys of a dataset (its name, without a version)."""
+        return KeyHasher(self._hash_key, dataset)
 
     def key_hash(self, dataset: str, key: str) -> str:
         """Return the keyed hash under which a record is found without naming its person."""
@@ -114,6 +187,7 @@ class Bus:
             attachments=self.blobs,
             tap=self.tap,
             log=_LOG.info,
+            **({"before_write": self.hold.check} if self.hold else {}),
         )
 
     def audit(self, step: str, line: str) -> None:

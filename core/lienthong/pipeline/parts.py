@@ -18,7 +18,10 @@ class RunRequest:
 
     ``run``: the DAG run's id. ``since``: begin here instead of at the exchange's cursor.
     ``dry_run``: everything but the delivery. ``limit``: pull at most so many records. ``replay``:
-    the records come from the quarantine. Only a run with none of these three moves the cursor.
+    the records come from the quarantine. Only a run with none of these three moves the cursor, and only
+    one that does not take its records from ``staging`` (an earlier run's name). ``resend``: what the
+    target has by our index is sent all the same (it was restored from a backup, say). ``back``: a person
+    wants old versions to go over newer ones.
     """
 
     run: str
@@ -26,18 +29,27 @@ class RunRequest:
     dry_run: bool = False
     limit: int | None = None
     replay: bool = False
+    staging: str | None = None
+    resend: bool = False
+    back: bool = False
 
     @property
     def advances(self) -> bool:
         """Whether settling this run moves the exchange's cursor."""
-        return not self.dry_run and not self.replay and self.limit is None
+        return self.kind == "run" and not self.dry_run and self.limit is None
+
+    @property
+    def kind(self) -> str:
+        """Where the records come from: the source (run), quarantine (replay) or an earlier run (staging)."""
+        return "replay" if self.replay else "staging" if self.staging else "run"
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
     """A group of segments on its way through the steps (small and JSON-ready).
 
-    ``counts`` holds what has been decided so far: quarantined, acknowledged, refused, pending.
+    ``counts`` holds what has been decided so far: quarantined, acknowledged, refused, pending,
+    superseded, unchanged.
     ``evidence`` names the ledger entry of the last step: sequence and hash.
     """
 
@@ -82,7 +94,12 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A settled run: its counts, its last ledger entry and where the next run begins."""
+    """A settled run: its counts, its last ledger entry and where the next run begins.
+
+    ``cursor`` is None where the run left it as it was; ``since`` is where it stood before. ``odd``
+    counts what was wrong with cursor values (`lienthong.pipeline.moved.ODD`). ``notices`` are what will need
+    somebody's hand soon (`lienthong.pipeline.health.Notice`).
+    """
 
     exchange: str
     run: str
@@ -90,6 +107,9 @@ class Settled:
     evidence: Mapping[str, Any]
     cursor: str | None
     nothing_new: bool
+    since: str | None = None
+    odd: Mapping[str, int] = field(default_factory=dict)
+    notices: Sequence[Mapping[str, str]] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the result as a JSON-ready object."""
@@ -100,11 +120,27 @@ class Settled:
             "evidence": dict(self.evidence),
             "cursor": self.cursor,
             "nothing_new": self.nothing_new,
+            "since": self.since,
+            "odd": dict(self.odd),
+            "notices": [dict(one) for one in self.notices],
         }
 
 
-def grouped(segments: Sequence[Segment], parallel: int, evidence: Mapping[str, Any]) -> list[Part]:
+def grouped(
+    segments: Sequence[Segment],
+    parallel: int,
+    evidence: Mapping[str, Any],
+    buckets: Sequence[int] = (),
+) -> list[Part]:
     """Split segments into at most ``parallel`` contiguous parts of like size."""
+    if buckets:
+        several = [
+            [one for one, at in zip(segments, buckets, strict=True) if at == name]
+            for name in sorted(set(buckets))
+        ]
+        return [
+            Part(index, len(several), tuple(some), {}, dict(evidence)) for index, some in enumerate(several)
+        ]
     of = min(parallel, len(segments))
     bounds = [len(segments) * index // of for index in range(of + 1)] if of else [0]
     return [

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lienthong.connector.protocols import describe_settings
 from lienthong.datasets import Catalogue, Dataset, check_flow
+from lienthong.datasets.cursor import CursorOrder
 from lienthong.errors import InvalidExchange
 from lienthong.exchange import Exchange
 from lienthong.ledger.documents import AGREEMENT, MAPPING, dataset_document
@@ -16,17 +17,19 @@ from lienthong.records import canonical
 
 if TYPE_CHECKING:
     from lienthong.datasets import Validator
+    from lienthong.datasets.cursor_survey import CursorSurvey
 
 
 @dataclass(frozen=True)
 class Plan:
-    """An exchange with its datasets and mapping resolved."""
+    """An exchange with its datasets and mapping resolved; ``order`` is its cursor's, None without one."""
 
     exchange: Exchange
     dataset: Dataset
     produces: Dataset
     mapping: CompiledMapping | None
     catalogue: Catalogue
+    order: CursorOrder | None = None
 
     @cached_property
     def digest(self) -> str:
@@ -37,6 +40,13 @@ class Plan:
     def validator(self) -> Validator:
         """The validator of what is pulled."""
         return self.dataset.validator(self.catalogue)
+
+    @cached_property
+    def survey(self) -> CursorSurvey | None:
+        """What looks at pulled records for the cursor, None without a cursor."""
+        from lienthong.datasets.cursor_survey import CursorSurvey  # DAG files never pay for it
+
+        return None if self.order is None else CursorSurvey(self.order, self.dataset, self.catalogue)
 
     def dataset_digests(self) -> dict[str, str]:
         """Return the digest of each dataset version in play."""
@@ -81,9 +91,9 @@ def compile_plan(exchange: Exchange, catalogue: Catalogue | None = None) -> Plan
             f"field 'produces': {exchange.mapping} produces {produces.ref}, not {exchange.produces}",
             where=where,
         )
-    _check_cursor(exchange, dataset)
+    order = _check_cursor(exchange, dataset)
     check_flow(exchange, dataset, produces, lookup_into=mapping.lookup_into if mapping else "")
-    return Plan(exchange, dataset, produces, mapping, catalogue)
+    return Plan(exchange, dataset, produces, mapping, catalogue, order)
 
 
 def _check_role(exchange: Exchange, role: str, settings: Any, method: str) -> None:
@@ -95,11 +105,22 @@ def _check_role(exchange: Exchange, role: str, settings: Any, method: str) -> No
         )
 
 
-def _check_cursor(exchange: Exchange, dataset: Dataset) -> None:
-    cursor = exchange.source.cursor
-    if cursor is not None and cursor not in dataset.fields():
-        raise InvalidExchange(
-            f"field 'source.cursor': dataset {dataset.ref} has no field {cursor!r}",
-            where=f"exchange {exchange.id!r}",
-            hint=f"it has {', '.join(sorted(dataset.fields()))}",
-        )
+def _check_cursor(exchange: Exchange, dataset: Dataset) -> CursorOrder | None:
+    """Return the order of the exchange's cursor; `InvalidExchange` where the field can have none."""
+    source, where = exchange.source, f"exchange {exchange.id!r}"
+    if source.cursor is None:
+        if source.overlap is not None:
+            raise InvalidExchange(
+                "field 'source.overlap': there is no cursor to reach back from",
+                where=where,
+                hint="name the field in source.cursor, or leave overlap out",
+            )
+        return None
+    try:
+        order = CursorOrder.of(dataset, source.cursor)
+    except InvalidExchange as error:
+        raise InvalidExchange(error.message, where=where, hint=error.hint) from None
+    fault = "" if source.overlap is None else order.misfit(source.overlap)
+    if fault:
+        raise InvalidExchange(f"field 'source.overlap': {fault}", where=where)
+    return order

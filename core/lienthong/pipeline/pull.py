@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lienthong.connector import Malformed, Page, ReadRequest, RecordSource
-from lienthong.errors import LienThongError, ProtocolViolation, Reason
+from lienthong.connector import Page, RecordSource
+from lienthong.errors import Permanent, ProtocolViolation
+from lienthong.ledger import RunState
+from lienthong.pipeline.again import ReadAgain, read_again
 from lienthong.pipeline.attest import Work, attest, now
+from lienthong.pipeline.beginning import Begun, begin, stand
 from lienthong.pipeline.bus import Bus
 from lienthong.pipeline.calm import calm
+from lienthong.pipeline.cutting import SEGMENT_BYTES
+from lienthong.pipeline.health import check_health, clock_notices, heed
+from lienthong.pipeline.hold import held
+from lienthong.pipeline.keys import key_texts, write_by_key, write_keyed
+from lienthong.pipeline.odd import RECORD_BYTES, too_large, unreadable, wrapped
 from lienthong.pipeline.parts import Part, RunRequest, grouped
 from lienthong.pipeline.plan import Plan
 from lienthong.pipeline.refusals import Refusal, keep_refusals
-from lienthong.records import Record, canonical
+from lienthong.records import canonical
 from lienthong.segment import Segment
-
-_UNREADABLE = Reason(
-    "",
-    "record.not-json",
-    "Bản ghi chứa giá trị mà JSON không biểu diễn chính xác được (số quá lớn, ký tự hỏng)",
-    "The record holds a value that JSON cannot carry exactly (number too large, broken character)",
-)
 
 
 @dataclass
@@ -31,9 +31,10 @@ class _Progress:
     """What has been sealed so far; one checkpoint is written per sealing."""
 
     segments: list[Segment] = field(default_factory=list)
+    buckets: list[int] = field(default_factory=list)
     malformed: list[Segment] = field(default_factory=list)
     position: Any = None
-    cursor: str | int | None = None
+    cursor: str | None = None
     notes: dict[str, Any] = field(default_factory=dict)
     validators: dict[str, Any] = field(default_factory=dict)
     sealings: int = 0
@@ -46,16 +47,45 @@ class _Progress:
     def take(self, saved: Mapping[str, Any]) -> None:
         """Add one checkpoint."""
         self.segments += [Segment.from_dict(item) for item in saved["segments"]]
+        self.buckets += saved.get("buckets", ())
         self.malformed += [Segment.from_dict(item) for item in saved["malformed"]]
-        self.position, self.cursor = saved["position"], saved["cursor"]
+        cursor = saved["cursor"]
+        self.position, self.cursor = saved["position"], None if cursor is None else str(cursor)
         self.notes, self.validators = dict(saved["notes"]), dict(saved["validators"])
         self.complete = saved["complete"]
         self.sealings += 1
 
 
+@dataclass
+class _Buffer:
+    """What has been read and not been sealed: records with the texts of their keys, and what is set aside."""
+
+    records: list[bytes] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+    broken: list[Refusal] = field(default_factory=list)
+    size: int = 0
+    again: ReadAgain | None = None
+
+    def full(self, batch: int) -> bool:
+        """Tell whether there is enough for a segment."""
+        return len(self.records) >= batch or self.size >= SEGMENT_BYTES
+
+    def clear(self) -> None:
+        """Forget what has been sealed."""
+        self.records.clear()
+        self.keys.clear()
+        self.numbers.clear()
+        self.broken.clear()
+        self.size = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """What a pull step found, as `settle` needs it."""
+    """What a pull step found, as `settle` needs it.
+
+    ``cursor`` is the largest value that counts, None where none does.
+    """
 
     count: int
     malformed: int
@@ -65,6 +95,7 @@ class Pulled:
 
 
 @calm
+@held("pull")
 def pull(bus: Bus, plan: Plan, request: RunRequest, source: RecordSource | None = None) -> list[Part]:
     """Read what is new and return the run's parts; an empty list where nothing is new.
 
@@ -79,8 +110,15 @@ def pull(bus: Bus, plan: Plan, request: RunRequest, source: RecordSource | None 
         dry_run=request.dry_run,
         since=request.since,
         limit=request.limit,
+        kind=request.kind,
     )
     progress = load_progress(bus, plan, request)
+    if state.settled and not progress.sealings:
+        raise Permanent(
+            "the run settled long ago, and housekeeping removed its checkpoints",
+            where=f"exchange {exchange.id!r}, run {request.run}",
+            hint="start a new run",
+        )
     if progress.sealings and not progress.complete:
         bus.audit("pull", f"resuming after {progress.sealings} sealings, {progress.pulled} records")
     if not progress.complete:
@@ -88,88 +126,104 @@ def pull(bus: Bus, plan: Plan, request: RunRequest, source: RecordSource | None 
             bus.connections(exchange.source.connection), bus.context(plan, request.run)
         )
         try:
-            ask = ReadRequest(
-                state.since, progress.position, _left(request, progress), dict(state.validators)
-            )
-            _read(bus, plan, request, progress, opened.read(ask))
+            role, end = ("source", opened) if source is None else ("", None)
+            heed(progress.notes, check_health(bus, plan, request, role=role, opened=end))
+            if request.kind == "run":
+                state = bus.journal.renumber(exchange.id, request.run)
+            _read(bus, plan, request, progress, state, opened)
         finally:
             opened.close()
     evidence = _attest(bus, plan, request, progress, started)
     if not progress.pulled:
         bus.audit("pull", f"nothing new since {state.since or 'the beginning'}")
-    return grouped(progress.segments, exchange.delivery.parallel, evidence)
+    return grouped(progress.segments, exchange.delivery.parallel, evidence, progress.buckets)
 
 
 def _left(request: RunRequest, progress: _Progress) -> int | None:
     return None if request.limit is None else max(request.limit - progress.pulled, 0)
 
 
-def _read(bus: Bus, plan: Plan, request: RunRequest, progress: _Progress, pages: Iterator[Page]) -> None:
-    batch = plan.exchange.delivery.batch
-    buffer: list[bytes] = []
-    broken: list[Refusal] = []
-    for page in pages:
-        _take_page(plan, progress, page, buffer, broken)
-        progress.position = page.position
-        if len(buffer) >= batch:
-            _seal(bus, plan, request, progress, buffer, broken)
-        bus.progress("pull", progress.pulled + len(buffer), None)
-    progress.complete = True
-    _seal(bus, plan, request, progress, buffer, broken)
-
-
-def _take_page(
-    plan: Plan, progress: _Progress, page: Page, buffer: list[bytes], broken: list[Refusal]
+def _read(
+    bus: Bus, plan: Plan, request: RunRequest, progress: _Progress, state: RunState, opened: RecordSource
 ) -> None:
-    cursor = plan.exchange.source.cursor
-    for record in page.records:
+    begun = begin(bus, plan, state, inclusive=getattr(opened.capabilities, "inclusive", False))
+    progress.notes.update(begun.notes)
+    batch, buffer = plan.exchange.delivery.batch, _Buffer(again=read_again(bus, plan, request, state))
+    for page in opened.read(begun.asks(plan, state, progress.position, _left(request, progress))):
+        begun = stand(bus, state, begun, page.stand)
+        _take_page(plan, progress, page, buffer)
+        if request.kind == "run":
+            _move_cursor(plan, progress, page, begun)
+        progress.position = page.position
+        if buffer.full(batch):
+            _seal(bus, plan, request, progress, state, buffer)
+        bus.progress("pull", progress.pulled + len(buffer.records), None)
+    if request.kind == "run":
+        heed(progress.notes, clock_notices(bus, plan, "source", opened))
+    if buffer.again is not None and buffer.again.met:
+        progress.notes["read_again"] = len(buffer.again.met)
+        bus.audit("pull", f"{len(buffer.again.met)} records came again as the last run had read them")
+    progress.complete = True
+    _seal(bus, plan, request, progress, state, buffer)
+
+
+def _take_page(plan: Plan, progress: _Progress, page: Page, buffer: _Buffer) -> None:
+    odd: dict[int, Refusal] = {}
+    made: list[bytes] = []
+    for place, record in enumerate(page.records):
         try:
-            buffer.append(canonical(record))
+            made.append(canonical(record))
         except ProtocolViolation:
-            broken.append(_wrapped(Malformed(repr(record).encode("utf-8", "backslashreplace"), _UNREADABLE)))
-    if cursor is not None:
-        progress.cursor = _largest(progress.cursor, page.records, cursor)
-    broken += map(_wrapped, page.malformed)
+            made.append(b"")
+            odd[place] = unreadable(record)
+    sizes = list(map(len, made))
+    if max(sizes, default=0) > RECORD_BYTES:
+        odd |= {place: too_large(made[place]) for place, size in enumerate(sizes) if size > RECORD_BYTES}
+    records, numbers = page.records, getattr(page, "numbers", ())
+    if odd:
+        kept = [place for place in range(len(made)) if place not in odd]
+        made, records = [made[place] for place in kept], [records[place] for place in kept]
+        numbers = [numbers[place] for place in kept] if numbers else ()
+        buffer.broken += [odd[place] for place in sorted(odd)]
+    keys = key_texts(records, plan.dataset)
+    known = buffer.again.sift(records, made, keys) if buffer.again is not None else set()
+    if known:
+        fresh = [place for place in range(len(made)) if place not in known]
+        made, keys = [made[place] for place in fresh], [keys[place] for place in fresh]
+    buffer.records += made
+    buffer.keys += keys
+    buffer.numbers += numbers
+    buffer.size += sum(map(len, made))
+    buffer.broken += map(wrapped, page.malformed)
     for name, value in page.notes.items():
         counted = isinstance(value, bool) and value
         progress.notes[name] = progress.notes.get(name, 0) + 1 if counted else value
     progress.validators.update(page.validators)
 
 
-def _largest(known: Any, records: Sequence[Record], path: str) -> Any:
-    parts = path.split(".")
-    for record in records:
-        value: Any = record
-        for part in parts:
-            value = value.get(part) if isinstance(value, dict) else None
-        if isinstance(value, (str, int)) and value != "":
-            try:
-                known = value if known is None or value > known else known
-            except TypeError:
-                continue  # a malformed cursor value; validation will refuse the record
-    return known
-
-
-def _wrapped(piece: Malformed) -> Refusal:
-    """Keep bytes that are no record inside one, so that quarantine can hold them."""
-    data = canonical({"$malformed": base64.b64encode(piece.data).decode()})
-    return Refusal(data, (piece.reason,))
+def _move_cursor(plan: Plan, progress: _Progress, page: Page, begun: Begun) -> None:
+    """Take a page's cursor values into account; what has no place is counted, to be said aloud."""
+    survey = plan.survey
+    if survey is None or not page.records:
+        return
+    order = survey.order
+    found = survey.page(page.records, progress.cursor, begun.bound(order), begun.future(order))
+    progress.cursor = found.largest
+    for name, count in (("cursor_unplaced", found.unplaced), ("cursor_ahead", found.ahead)):
+        if count:
+            progress.notes[name] = progress.notes.get(name, 0) + count
 
 
 def _seal(
-    bus: Bus,
-    plan: Plan,
-    request: RunRequest,
-    progress: _Progress,
-    buffer: list[bytes],
-    broken: list[Refusal],
+    bus: Bus, plan: Plan, request: RunRequest, progress: _Progress, state: RunState, buffer: _Buffer
 ) -> None:
     """Write the buffered records as segments and the checkpoint that names them."""
-    batch = plan.exchange.delivery.batch
-    fresh = [bus.store.write(buffer[start : start + batch]) for start in range(0, len(buffer), batch)]
-    refused = keep_refusals(bus, plan, request, "pull", plan.dataset, broken)
+    fresh, buckets = _write(bus, plan, state, buffer)
+    refused = keep_refusals(bus, plan, request, "pull", plan.dataset, buffer.broken)
     saved = {
         "segments": [item.as_dict() for item in fresh],
+        "buckets": buckets,
+        "again": buffer.again.keep(bus) if buffer.again is not None and progress.complete else {},
         "malformed": [item.as_dict() for item in refused],
         "position": progress.position,
         "cursor": progress.cursor,
@@ -177,12 +231,19 @@ def _seal(
         "validators": progress.validators,
         "complete": progress.complete,
     }
-    bus.journal.save_step(plan.exchange.id, request.run, "pull.sealed", progress.sealings, saved)
+    bus.checkpoint(plan, request, "pull.sealed", progress.sealings, saved)
     for segment in fresh:
         bus.audit("pull", f"sealed segment {segment.digest}: {segment.count} records, root {segment.root}")
     progress.take(saved)
     buffer.clear()
-    broken.clear()
+
+
+def _write(bus: Bus, plan: Plan, state: RunState, buffer: _Buffer) -> tuple[list[Segment], list[int]]:
+    """Seal what is buffered; return the segments and, where parts are cut by key, the part of each."""
+    delivery, numbers = plan.exchange.delivery, buffer.numbers or state.number
+    if delivery.versions == "all":
+        return write_by_key(bus, plan.dataset, buffer.records, buffer.keys, numbers, delivery)
+    return write_keyed(bus, plan.dataset, buffer.records, buffer.keys, numbers, delivery.batch), []
 
 
 def load_progress(bus: Bus, plan: Plan, request: RunRequest) -> _Progress:
@@ -208,12 +269,11 @@ def _attest(bus: Bus, plan: Plan, request: RunRequest, progress: _Progress, star
 
 
 def pulled(bus: Bus, plan: Plan, request: RunRequest) -> Pulled:
-    """Return the completed pull of a run; `LienThongError` where it is not complete."""
+    """Return the completed pull of a run; `Permanent` where it is not complete."""
     progress = load_progress(bus, plan, request)
     if not progress.complete:
-        raise LienThongError(
+        raise Permanent(
             "the pull of this run is not complete", where=f"run {request.run}", hint="retry the pull task"
         )
     malformed = sum(item.count for item in progress.malformed)
-    cursor = None if progress.cursor is None else str(progress.cursor)
-    return Pulled(progress.pulled, malformed, cursor, progress.validators, progress.notes)
+    return Pulled(progress.pulled, malformed, progress.cursor, progress.validators, progress.notes)

@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from lienthong.connector import RecordTarget
 from lienthong.errors import Misconfigured, OutcomeUnknown
-from lienthong.ledger import DeliveryState, Intent
+from lienthong.ledger import DeliveryState
+from lienthong.ledger.scopes import Scopes
+from lienthong.ledger.tally import fates, tally
+from lienthong.ledger.terms import FATES
 from lienthong.pipeline.attest import Work, attest, now
 from lienthong.pipeline.bus import Bus
 from lienthong.pipeline.calm import calm
-from lienthong.pipeline.delivering import Delivering, delivery_id
+from lienthong.pipeline.delivering import Delivering
+from lienthong.pipeline.health import check_health
+from lienthong.pipeline.hold import held
+from lienthong.pipeline.intents import intend
 from lienthong.pipeline.parts import Part, RunRequest
 from lienthong.pipeline.plan import Plan
 from lienthong.pipeline.pull import pulled
 from lienthong.pipeline.refusals import Refusal, check_share, index_refusals
+from lienthong.pipeline.repeats import repeats_in
 from lienthong.pipeline.transform import earlier
+from lienthong.pipeline.versions import Versions, scope_of
 from lienthong.pipeline.waiting import Patience, Pause, Waiting, pause_here
-from lienthong.segment import Segment
 
 _HERE = pause_here(time.sleep)
 
 
 @calm
+@held("push")
 def push(
     bus: Bus,
     plan: Plan,
@@ -47,26 +55,20 @@ def push(
     check_share(plan, found.malformed + earlier(bus, plan, request, "transform", part.of), found.count)
     patience = Patience(bus, pause, waited)
     states = [] if request.dry_run else _deliver(bus, plan, request, part, patience)
-    refused = sum(len(state.refused) for state in states)
-    acknowledged = sum(state.acknowledged for state in states)
-    counts = {
-        "acknowledged": acknowledged,
-        "refused": refused,
-        "pending": part.records - acknowledged - refused,
-    }
+    counts = tally(states, part.records)
     work = Work(
         "push", started, counts, part.index, part.of, part.segments, part.segments, receipts=_receipts(states)
     )
     bus.audit("push", _sentence(request, counts))
     evidence = attest(bus, plan, request, work)
-    moved = part.moved(part.segments, evidence, **counts)
-    bus.journal.save_step(plan.exchange.id, request.run, "push", part.index, moved.as_dict())
+    moved = part.moved(part.segments, evidence, **{name: counts[name] for name in FATES})
+    bus.checkpoint(plan, request, "push", part.index, moved.as_dict())
     return moved
 
 
 def _sentence(request: RunRequest, counts: Mapping[str, int]) -> str:
     dry = "dry run, nothing sent: " if request.dry_run else ""
-    return dry + ", ".join(f"{count} {name}" for name, count in counts.items())
+    return dry + ", ".join(f"{counts[name]} {name}" for name in FATES)
 
 
 def _deliver(
@@ -79,9 +81,14 @@ def _deliver(
         bus.connections(exchange.target.connection), bus.context(plan, request.run)
     )
     try:
+        check_health(bus, plan, request, role="target", opened=target)
         _check_batch(plan, target, part)
-        work = Delivering(bus, target, plan.produces.key, plan.produces.ref)
-        states = _intend(bus, plan, request, part)
+        number = bus.journal.run(exchange.id, request.run).number
+        scope = scope_of(exchange, plan.produces.name)
+        versions = Versions(bus, plan, request, scope, number)
+        repeats = repeats_in(bus, plan, request, part)
+        work = Delivering(bus, target, plan.produces.key, plan.produces.ref, versions, repeats)
+        states = intend(bus, plan, request, part, work)
         while True:
             states = _deliver_all(bus, plan, request, part, work, states)
             if not work.doubts:
@@ -121,6 +128,7 @@ def _deliver_all(
     _settle_earlier(bus, plan, request, work, {state.id for state in states})
     if work.doubts:
         return list(states)  # what an earlier run sent may be the very same records
+    work.versions.look()
     ended: list[DeliveryState] = []
     done = 0
     for state in states:
@@ -142,35 +150,41 @@ def _check_batch(plan: Plan, target: RecordTarget, part: Part) -> None:
         )
 
 
-def _intend(bus: Bus, plan: Plan, request: RunRequest, part: Part) -> list[DeliveryState]:
-    exchange = plan.exchange
-    state = bus.journal.run(exchange.id, request.run)
-    target = exchange.target.connection
-    seen = Counter(segment.root for segment in _segments_before(bus, plan, request, part))
-    intents: list[Intent] = []
-    for order, segment in enumerate(part.segments):
-        key = delivery_id(exchange.id, target, state.epoch, segment, seen[segment.root])
-        intents.append(Intent(key, segment, part.index, order))
-        seen[segment.root] += 1
-    states = bus.journal.intend(exchange.id, request.run, target, intents)
-    bus.audit("push", f"intended {len(states)} deliveries of {part.records} records to {target}")
-    return states
-
-
-def _segments_before(bus: Bus, plan: Plan, request: RunRequest, part: Part) -> list[Segment]:
-    """Return the segments of the parts before this one."""
-    saved = (
-        bus.journal.step(plan.exchange.id, request.run, "transform", index) for index in range(part.index)
-    )
-    return [segment for item in saved if item for segment in Part.from_dict(item).segments]
-
-
 def _settle_earlier(bus: Bus, plan: Plan, request: RunRequest, work: Delivering, ours: set[str]) -> None:
-    """Settle what earlier runs since the last settled one left behind under other keys."""
+    """Settle what earlier runs of the exchange left in doubt under other keys.
+
+    What unsettled runs delivered before there were key indexes, or under another name of the target, is
+    remembered too.
+    """
+    found = {item.id: item for state in ("sent", "unknown") for item in _others(bus, plan, request, state)}
     epoch = bus.journal.run(plan.exchange.id, request.run).epoch
-    for state in bus.journal.deliveries(exchange=plan.exchange.id, epoch=epoch):
-        if state.run != request.run and state.id not in ours and state.state != "intended":
-            work.settle_outstanding(state)
+    unsettled = Scopes(bus.database).unsettled(plan.exchange.id, request.run)
+    for item in bus.journal.deliveries(exchange=plan.exchange.id, epoch=epoch, state="acknowledged"):
+        if item.run != request.run and _same_place(plan, item, work.versions.scope, unsettled):
+            found[item.id] = item
+    for item in found.values():
+        if item.id not in ours:
+            work.settle_outstanding(item)
+
+
+def _same_place(plan: Plan, item: DeliveryState, scope: str, unsettled: frozenset[str]) -> bool:
+    """Tell whether a delivery that no key index knows here may have gone to the very same place.
+
+    It did before there were scopes, or where only the connection has another name since. Another
+    destination is another place, and what a settled trial delivered elsewhere says nothing of this one.
+    """
+    if not item.scope:
+        return True
+    if item.scope == scope or item.owner not in unsettled:
+        return False
+    renamed = replace(plan.exchange, target=replace(plan.exchange.target, connection=item.target))
+    return item.scope == scope_of(renamed, plan.produces.name)
+
+
+def _others(bus: Bus, plan: Plan, request: RunRequest, state: str) -> list[DeliveryState]:
+    """Return the deliveries in a state that are not this run's own."""
+    found = bus.journal.deliveries(exchange=plan.exchange.id, state=state)
+    return [item for item in found if request.run not in (item.run, item.owner)]
 
 
 def _quarantine_refused(bus: Bus, plan: Plan, request: RunRequest, state: DeliveryState) -> None:
@@ -187,7 +201,7 @@ def _receipts(states: Sequence[DeliveryState]) -> list[dict[str, Any]]:
             "delivery": state.id,
             "segment": state.segment.digest,
             "state": state.state,
-            "acknowledged": state.acknowledged,
+            "acknowledged": fates(state)["acknowledged"],
             "refused": len(state.refused),
             "receipts": list(state.receipts),
         }

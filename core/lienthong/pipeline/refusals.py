@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from lienthong.datasets import Dataset
 from lienthong.errors import Reason, TooManyQuarantined
 from lienthong.ledger import QuarantineItem
+from lienthong.ledger.states import fingerprint_of
+from lienthong.merkle import leaf_hash
 from lienthong.pipeline.bus import Bus
+from lienthong.pipeline.cutting import cut
 from lienthong.pipeline.parts import RunRequest
 from lienthong.pipeline.plan import Plan
 from lienthong.records import key_of, parse
@@ -27,15 +30,19 @@ class Refusal:
 def keep_refusals(
     bus: Bus, plan: Plan, request: RunRequest, step: str, dataset: Dataset, refusals: Sequence[Refusal]
 ) -> list[Segment]:
-    """Seal refused records into a segment, enter them in the quarantine and return the segment."""
-    if not refusals:
-        return []
-    segment = bus.store.write([item.data for item in refusals])
-    index_refusals(bus, plan, request, step, dataset, segment, enumerate(refusals))
-    rules = Counter(reason.rule for item in refusals for reason in item.reasons)
-    named = ", ".join(f"{rule} x{count}" for rule, count in rules.most_common(5))
-    bus.audit(step, f"quarantined {len(refusals)} records in segment {segment.digest}: {named}")
-    return [segment]
+    """Seal refused records into segments, enter them in the quarantine and return the segments."""
+    segments: list[Segment] = []
+    for piece in cut([item.data for item in refusals]):
+        kept = refusals[piece]
+        segment = bus.store.write([item.data for item in kept])
+        index_refusals(bus, plan, request, step, dataset, segment, enumerate(kept))
+        segments.append(segment)
+    if refusals:
+        rules = Counter(reason.rule for item in refusals for reason in item.reasons)
+        named = ", ".join(f"{rule} x{count}" for rule, count in rules.most_common(5))
+        into = " ".join(segment.digest for segment in segments)
+        bus.audit(step, f"quarantined {len(refusals)} records in segment {into}: {named}")
+    return segments
 
 
 def index_refusals(
@@ -47,7 +54,10 @@ def index_refusals(
     segment: Segment,
     refusals: Iterable[tuple[int, Refusal]],
 ) -> None:
-    """Enter refused records, given by their line in a sealed segment, in the quarantine's index."""
+    """Enter refused records, given by their line in a sealed segment, in the quarantine's index.
+
+    The same bytes refused for the same rules by an earlier run are that run's item, met once more.
+    """
     bus.quarantine.add(
         [
             QuarantineItem(
@@ -59,6 +69,9 @@ def index_refusals(
                 key_hash=bus.key_hash(dataset.name, _key(refusal.data, dataset)),
                 reasons=refusal.reasons,
                 dataset=dataset.ref,
+                fingerprint=fingerprint_of(
+                    plan.exchange.id, step, dataset.ref, leaf_hash(refusal.data), refusal.reasons
+                ),
             )
             for line, refusal in refusals
         ]

@@ -1,36 +1,61 @@
-"""Replay: repaired records go through validation to delivery, in a run of their own."""
+"""Replay: repaired records go through validation to delivery, in runs of their own.
+
+A replay knows which version of each key the target has. A record that is older than that is left where it
+is, unless a person says by name, and why, that it shall go back. What is replayed together is delivered in
+the order of its versions, not of its repairs. A replay's name follows from its items, so that one which was
+killed goes on when it is asked for again.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any
 
 from lienthong.connector import Finding, Page, ReadRequest, SourceCapabilities
 from lienthong.datasets import Catalogue
-from lienthong.errors import Misconfigured, Reason, SegmentTampered
+from lienthong.errors import (
+    InvalidExchange,
+    LienThongError,
+    Misconfigured,
+    Reason,
+    Refused,
+    SegmentTampered,
+    UnknownName,
+)
+from lienthong.keyindex.levels import SHORT
 from lienthong.ledger import QuarantineItem
+from lienthong.merkle import leaf_hash
 from lienthong.pipeline.bus import Bus
 from lienthong.pipeline.parts import RunRequest, Settled
 from lienthong.pipeline.plan import Plan, compile_plan
 from lienthong.pipeline.runner import run_exchange
-from lienthong.records import Record, canonical, parse
+from lienthong.pipeline.versions import Versions, scope_of
+from lienthong.records import Record, canonical, key_of, parse, sha256
 from lienthong.segment import unpack
 
 
+@dataclass(frozen=True)
+class NumberedPage(Page):
+    """A page whose records were pulled by earlier runs; ``numbers`` are those runs' numbers."""
+
+    numbers: Sequence[int] = ()
+
+
 class ReplaySource:
-    """A source whose records are the repaired ones of a quarantine."""
+    """A source whose records were pulled before: the repaired ones of a quarantine, or a run's."""
 
     capabilities = SourceCapabilities(incremental=False, resumable=True)
 
-    def __init__(self, records: Sequence[Record]) -> None:
-        self._records = list(records)
+    def __init__(self, records: Sequence[Record], numbers: Sequence[int]) -> None:
+        self._records, self._numbers = list(records), list(numbers)
 
     def read(self, request: ReadRequest) -> Iterator[Page]:
         """Yield the records as one page, nothing where a former try has read them."""
         if request.position is None:
-            yield Page(self._records[: request.limit], position="read")
+            some = slice(None, request.limit)
+            yield NumberedPage(self._records[some], position="read", numbers=self._numbers[some])
 
     def check(self) -> list[Finding]:
         """Return nothing: there is no other side."""
@@ -38,6 +63,14 @@ class ReplaySource:
 
     def close(self) -> None:
         """Release nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What became of the repaired records: runs that settled, and items that are older than what is there."""
+
+    settled: tuple[Settled, ...]
+    older: tuple[QuarantineItem, ...]
 
 
 def record_of(bus: Bus, item_id: str) -> bytes:
@@ -64,39 +97,129 @@ def repair(bus: Bus, item_id: str, record: Record) -> tuple[QuarantineItem, tupl
     return repaired, catalogue.dataset(item.dataset).validator(catalogue).reasons(record)
 
 
-def replay(bus: Bus, plan: Plan) -> list[Settled]:
-    """Run an exchange's repaired records, those refused by the target apart from those we refused."""
+def replay(bus: Bus, plan: Plan, *, back: bool = False) -> list[Settled]:
+    """Run an exchange's repaired records; see `replay_items`."""
+    return list(replay_items(bus, plan, back=back).settled)
+
+
+def replay_items(bus: Bus, plan: Plan, *, back: bool = False) -> Replayed:
+    """Run an exchange's repaired records, those refused by the target apart from those we refused.
+
+    Each is validated against the dataset version that its item names. Records that are older than what the
+    target has of their key are not sent and stay repaired, unless ``back`` says that old ones shall go over
+    newer ones.
+    """
     waiting = bus.quarantine.list(exchange=plan.exchange.id, state="repaired")
-    before = [item for item in waiting if item.step != "push"]
-    after = [item for item in waiting if item.step == "push"]
-    stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H%M%S.%fZ")
-    done: list[Settled] = []
-    for name, items, way in (("source", before, plan), ("target", after, _delivery_only(plan))):
-        if items:
-            done.append(_replay(bus, way, f"replay_{name}__{stamp}", items))
-    return done
+    settled: list[Settled] = []
+    older: list[QuarantineItem] = []
+    for (delivered, dataset), items in sorted(_grouped(waiting).items()):
+        way = _way(plan, dataset, delivered=delivered)
+        fresh, stale = (items, []) if back else _split(bus, way, items)
+        older += stale
+        if fresh:
+            settled.append(_replay(bus, way, "target" if delivered else "source", fresh, back=back))
+    return Replayed(tuple(settled), tuple(older))
 
 
-def _delivery_only(plan: Plan) -> Plan:
-    """Return the plan for records that were mapped before the target refused them."""
-    if plan.mapping is None:
+def _grouped(items: Sequence[QuarantineItem]) -> dict[tuple[bool, str], list[QuarantineItem]]:
+    """Group items by whether the target refused them, and by the dataset version that they follow."""
+    found: dict[tuple[bool, str], list[QuarantineItem]] = {}
+    for item in items:
+        found.setdefault((item.step == "push", item.dataset), []).append(item)
+    return found
+
+
+def _way(plan: Plan, dataset: str, *, delivered: bool) -> Plan:
+    """Return the plan for records of a dataset version, mapped already where the target refused them."""
+    if (delivered and plan.mapping is None and dataset == plan.produces.ref) or (
+        not delivered and dataset == plan.dataset.ref
+    ):
         return plan
     source = replace(plan.exchange.source, cursor=None)
-    exchange = replace(
-        plan.exchange, source=source, dataset=plan.produces.ref, mapping=None, produces=None, lookup=None
+    fields: dict[str, Any] = {"source": source, "dataset": dataset}
+    if delivered or plan.mapping is None:
+        fields |= {"mapping": None, "produces": None, "lookup": None}
+    try:
+        return compile_plan(replace(plan.exchange, **fields), plan.catalogue)
+    except InvalidExchange as error:
+        raise Misconfigured(
+            f"records of {dataset} are in quarantine, and this exchange cannot take them any more",
+            where=f"exchange {plan.exchange.id!r}",
+            hint=f"{error.message}; release them, or keep a mapping from that version",
+        ) from None
+
+
+def _numbers(bus: Bus, items: Sequence[QuarantineItem]) -> list[int]:
+    """Return the numbers of the runs that pulled some records: of a replayed one, where it was first met."""
+    return [bus.journal.run(item.exchange, item.last_run or item.run).number for item in items]
+
+
+def _split(
+    bus: Bus, plan: Plan, items: Sequence[QuarantineItem]
+) -> tuple[list[QuarantineItem], list[QuarantineItem]]:
+    """Part items into those that may go and those that are older than what the target has."""
+    versions = Versions(
+        bus, plan, RunRequest("", replay=True), scope_of(plan.exchange, plan.produces.name), 0
     )
-    return compile_plan(exchange, plan.catalogue)
+    versions.look()
+    fresh: list[QuarantineItem] = []
+    older: list[QuarantineItem] = []
+    for item, number in zip(items, _numbers(bus, items), strict=True):
+        record = _as_delivered(plan, parse(record_of(bus, item.id)))
+        key = key_of(record, plan.produces.key) if record is not None else ""
+        version = next(iter(versions.newest(versions.names_of([key])).values()), None)
+        same = version is not None and version.leaf == leaf_hash(canonical(record))[:SHORT]
+        newer = version is not None and version.number > number
+        (older if newer and not same else fresh).append(item)
+    return fresh, older
 
 
-def _replay(bus: Bus, plan: Plan, run: str, items: Sequence[QuarantineItem]) -> Settled:
-    records: list[Any] = [parse(record_of(bus, item.id)) for item in items]
-    broken = [item.id for item, record in zip(items, records, strict=True) if "$malformed" in record]
+def _as_delivered(plan: Plan, record: Record) -> Record | None:
+    """Return what the mapping makes of a record, None where that cannot be said here."""
+    if plan.mapping is None:
+        return record
+    try:
+        return plan.mapping.apply(record)
+    except (Refused, LienThongError):
+        return None
+
+
+def _replay(bus: Bus, plan: Plan, name: str, items: Sequence[QuarantineItem], *, back: bool) -> Settled:
+    numbered = sorted(zip(_numbers(bus, items), items, strict=True), key=lambda pair: _place(bus, *pair))
+    records: list[Any] = [parse(record_of(bus, item.id)) for _, item in numbered]
+    broken = [item.id for (_, item), record in zip(numbered, records, strict=True) if "$malformed" in record]
     if broken:
         raise Misconfigured(
             f"{len(broken)} repaired records are still no records", where=f"quarantine {broken[0]}"
         )
-    request = RunRequest(run, replay=True)
-    settled = run_exchange(bus, plan, request, source=ReplaySource(records))
-    for item in items:
+    # under another agreement it is another run: the former one cannot go on
+    ids = "\n".join([*sorted(item.id for _, item in numbered), plan.digest])
+    run = f"replay_{name}__{sha256(ids.encode())[:24]}{'_back' if back else ''}"
+    run = open_name(bus, plan.exchange.id, run)
+    source = ReplaySource(records, [number for number, _ in numbered])
+    settled = run_exchange(bus, plan, RunRequest(run, replay=True, back=back), source=source)
+    for _, item in numbered:
         bus.quarantine.replayed(item.id, run)
     return settled
+
+
+def open_name(bus: Bus, exchange: str, name: str, *, settled: bool = True) -> str:
+    """Return a run's name, with a number where the run of that name was closed by a person.
+
+    ``settled``: whether one that has settled is the run that is meant, too.
+    """
+    for again in count(1):
+        found = f"{name}_{again}" if again > 1 else name
+        try:
+            state = bus.journal.run(exchange, found)
+        except UnknownName:
+            return found
+        if state.closed_at is None and (settled or not state.settled):
+            return found
+    raise AssertionError("unreachable")  # pragma: no cover
+
+
+def _place(bus: Bus, number: int, item: QuarantineItem) -> tuple[int, str, int]:
+    """Order versions as they were pulled, whenever they were repaired."""
+    first = bus.quarantine.versions(item.id)[-1]
+    return number, first.added_at, first.line

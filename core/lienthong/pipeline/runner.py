@@ -15,16 +15,13 @@ from lienthong.pipeline.parts import Part, RunRequest, Settled
 from lienthong.pipeline.plan import Plan
 from lienthong.pipeline.pull import pull
 from lienthong.pipeline.push import push
+from lienthong.pipeline.retry import given_up, schedule
 from lienthong.pipeline.settle import settle
 from lienthong.pipeline.transform import transform
 from lienthong.pipeline.validate import validate
 from lienthong.pipeline.waiting import pause_here
 
 _T = TypeVar("_T")
-
-#: Seconds before the first repeat; doubled each time, at most `MAX_PAUSE`.
-FIRST_PAUSE = 1.0
-MAX_PAUSE = 300.0
 
 
 def run_exchange(
@@ -35,7 +32,10 @@ def run_exchange(
     source: RecordSource | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Settled:
-    """Run an exchange from pull to settle; `Transient` errors are retried ``delivery.attempts`` times."""
+    """Run an exchange from pull to settle; `Transient` errors are retried ``delivery.attempts`` times.
+
+    The waits are those of `lienthong.pipeline.retry.schedule`; ``sleep`` lets the time pass.
+    """
     attempts, pause = plan.exchange.delivery.attempts, pause_here(sleep)
 
     def steadily(step: Callable[[], _T]) -> _T:
@@ -58,15 +58,18 @@ def _push_all(parts: Sequence[Part], push_part: Callable[[Part], Part]) -> None:
 
 
 def _retried(bus: Bus, step: Callable[[], _T], attempts: int, sleep: Callable[[float], None]) -> _T:
-    pause = FIRST_PAUSE
-    for attempt in range(1, attempts + 1):
+    """Do a step until it succeeds, as the schedule says; raise what the last try raised."""
+    attempt = 0
+    while True:
+        attempt += 1
         try:
             return step()
         except Transient as error:
-            if attempt == attempts:
+            waits = schedule()
+            found = waits.verdict(error, attempt, more=attempt < attempts)
+            if found.wait is None:
+                if waits.too_long(error.retry_after):
+                    raise given_up(error, waits.later(error.retry_after)) from error
                 raise
-            wait = error.retry_after if error.retry_after is not None else pause
-            bus.audit("retry", f"{error.code}, attempt {attempt} of {attempts}, next in {wait:.0f} s")
-            sleep(min(wait, MAX_PAUSE))
-            pause = min(pause * 2, MAX_PAUSE)
-    raise AssertionError("unreachable")  # pragma: no cover
+            bus.audit("retry", f"{found.reason}, attempt {attempt} of {attempts}")
+            sleep(found.wait)

@@ -2,58 +2,97 @@
 
 from __future__ import annotations
 
-from lienthong.errors import LienThongError, Unbalanced
+from typing import Any
+
+from lienthong.errors import Permanent, Unbalanced
 from lienthong.ledger.documents import (
     DELIVERIES,
     QUARANTINE,
     deliveries_document,
     quarantine_document,
 )
+from lienthong.ledger.terms import FATES, missing
+from lienthong.pipeline.accounting import ask_again, check_journal
 from lienthong.pipeline.attest import Work, attest, now
 from lienthong.pipeline.bus import Bus
+from lienthong.pipeline.compacting import compact_quietly
+from lienthong.pipeline.hold import held, lease_of
+from lienthong.pipeline.moved import moved_cursor
 from lienthong.pipeline.parts import Part, RunRequest, Settled, grouped
 from lienthong.pipeline.plan import Plan
 from lienthong.pipeline.pull import Pulled, load_progress, pulled
+from lienthong.pipeline.versions import scope_of
 from lienthong.records import sha256
 
 
+@held("settle")
 def settle(bus: Bus, plan: Plan, request: RunRequest) -> Settled:
     """Close a run whose parts have all been pushed.
 
-    Raises `Unbalanced` where pulled differs from acknowledged + quarantined + refused + pending.
-    The cursor moves only here, and never in a trial (dry run, limit) or a replay.
+    Raises `Unbalanced` where pulled differs from the sum of its terms (`lienthong.ledger.terms`), or where
+    what was sent, what was answered and the journal do not agree. The cursor moves only here, and never in
+    a trial (dry run, limit) or a replay.
     """
-    started = now()
+    started, lease = now(), lease_of(bus)
+    if request.advances and lease is not None:
+        bus.journal.check_sending(lease)  # before anything is signed
     found = pulled(bus, plan, request)
-    counts = _counts(found, _pushed_parts(bus, plan, request))
-    _check_balance(plan, request, counts)
+    counts = _checked(bus, plan, request, found)
     documents = _documents(bus, plan, request)
-    nothing_new = found.count == 0
-    notes = {"nothing_new": nothing_new, "dry_run": request.dry_run, "replay": request.replay}
-    work = Work("settle", started, counts, documents=documents, notes=notes)
+    state = bus.journal.run(plan.exchange.id, request.run)
+    moved = moved_cursor(plan, state, found, advances=request.advances)
+    notes: dict[str, Any] = {
+        "nothing_new": not found.count,
+        "dry_run": request.dry_run,
+        "replay": request.replay,
+    }
+    work = Work("settle", started, counts, documents=documents, notes=notes | moved.noted(plan))
     evidence = attest(bus, plan, request, work)
-    cursor = found.cursor if request.advances else None
-    known = bus.journal.run(plan.exchange.id, request.run).validators
     bus.journal.settle(
         plan.exchange.id,
         request.run,
-        cursor=cursor,
-        validators={**known, **found.validators},
+        cursor=moved.to,
+        validators={**state.validators, **found.validators},
         counts=counts,
         advance=request.advances,
+        lease=lease,
+        later=plan.order.later if plan.order is not None else None,
     )
-    bus.audit("settle", ", ".join(f"{name} {count}" for name, count in counts.items()))
-    return Settled(plan.exchange.id, request.run, counts, evidence, cursor, nothing_new)
+    compact_quietly(bus, scope_of(plan.exchange, plan.produces.name))
+    for line in (", ".join(f"{name} {count}" for name, count in counts.items()), *moved.lines()):
+        bus.audit("settle", line)
+    return Settled(
+        plan.exchange.id,
+        request.run,
+        counts,
+        evidence,
+        moved.to,
+        not found.count,
+        moved.since,
+        moved.odd,
+        found.notes.get("notices", ()),
+    )
+
+
+def _checked(bus: Bus, plan: Plan, request: RunRequest, found: Pulled) -> dict[str, int]:
+    """Return the run's counts, which must add up, and agree with the journal's."""
+    counts = _counts(found, _pushed_parts(bus, plan, request))
+    _check_balance(plan, request, counts)
+    if not request.dry_run:
+        states = bus.journal.deliveries(exchange=plan.exchange.id, run=request.run)
+        check_journal(plan, request, counts, states)
+        ask_again(bus, plan, request, states)
+    return counts
 
 
 def _pushed_parts(bus: Bus, plan: Plan, request: RunRequest) -> list[Part]:
     """Return every part as the push step left it."""
     progress = load_progress(bus, plan, request)
     parts: list[Part] = []
-    for part in grouped(progress.segments, plan.exchange.delivery.parallel, {}):
+    for part in grouped(progress.segments, plan.exchange.delivery.parallel, {}, progress.buckets):
         saved = bus.journal.step(plan.exchange.id, request.run, "push", part.index)
         if saved is None:
-            raise LienThongError(
+            raise Permanent(
                 f"part {part.index + 1} of {part.of} has not been pushed",
                 where=f"run {request.run}",
                 hint="retry the push task",
@@ -70,16 +109,16 @@ def _counts(found: Pulled, parts: list[Part]) -> dict[str, int]:
         "pulled": found.count,
         "acknowledged": total("acknowledged"),
         "quarantined": found.malformed + total("quarantined"),
-        "refused": total("refused"),
-        "pending": total("pending"),
+        **{name: total(name) for name in FATES[1:]},
     }
 
 
 def _check_balance(plan: Plan, request: RunRequest, counts: dict[str, int]) -> None:
-    accounted = counts["acknowledged"] + counts["quarantined"] + counts["refused"] + counts["pending"]
-    if counts["pulled"] != accounted:
+    lost = missing(counts)
+    if lost:
+        kept = counts["pulled"] - lost
         raise Unbalanced(
-            f"{counts['pulled']} records were pulled but {accounted} are accounted for ({counts})",
+            f"{counts['pulled']} records were pulled but {kept} are accounted for ({counts})",
             where=f"exchange {plan.exchange.id!r}, run {request.run}",
             hint="keep the staging store and the ledger, and report this as a defect of the bus",
         )
@@ -92,7 +131,7 @@ def _documents(bus: Bus, plan: Plan, request: RunRequest) -> dict[str, str]:
         bus.ledger.keep(data)
     states = bus.journal.deliveries(exchange=plan.exchange.id, run=request.run)
     documents[DELIVERIES] = deliveries_document(states)
-    documents[QUARANTINE] = quarantine_document(
-        bus.quarantine.list(exchange=plan.exchange.id, run=request.run, history=True)
-    )
+    if any(state.state not in ("acknowledged", "refused") for state in states):
+        bus.ledger.keep(documents[DELIVERIES])  # what is open now ends otherwise: it cannot be made again
+    documents[QUARANTINE] = quarantine_document(bus.quarantine.met(plan.exchange.id, request.run))
     return {name: sha256(data) for name, data in documents.items()}

@@ -8,9 +8,14 @@ from typing import Any
 from lienthong.connector import Question, RecordLookup
 from lienthong.errors import ProtocolViolation, Reason, Refused
 from lienthong.exchange import Lookup
+from lienthong.keyindex import Sidecar
 from lienthong.pipeline.attest import Work, attest, now
 from lienthong.pipeline.bus import Bus
 from lienthong.pipeline.calm import calm
+from lienthong.pipeline.cutting import write_cut
+from lienthong.pipeline.hold import held
+from lienthong.pipeline.keys import index_of, keep_lines, key_texts, write_keyed
+from lienthong.pipeline.odd import RECORD_BYTES, TOO_LARGE
 from lienthong.pipeline.parts import Part, RunRequest
 from lienthong.pipeline.plan import Plan
 from lienthong.pipeline.pull import pulled
@@ -30,6 +35,7 @@ _NOT_EXACT = Reason(
 
 
 @calm
+@held("transform")
 def transform(bus: Bus, plan: Plan, request: RunRequest, part: Part) -> Part:
     """Turn a part's records into the dataset that is delivered; unchanged where nothing is to do."""
     started = now()
@@ -50,7 +56,7 @@ def transform(bus: Bus, plan: Plan, request: RunRequest, part: Part) -> Part:
     bus.audit("transform", _sentence(plan, counts))
     evidence = attest(bus, plan, request, work)
     moved = part.moved(outputs, evidence, quarantined=len(refusals))
-    bus.journal.save_step(plan.exchange.id, request.run, "transform", part.index, moved.as_dict())
+    bus.checkpoint(plan, request, "transform", part.index, moved.as_dict())
     return moved
 
 
@@ -72,24 +78,53 @@ def _transform_all(
     outputs: list[Segment] = []
     refusals: list[Refusal] = []
     asked = done = 0
+    number = bus.journal.run(plan.exchange.id, request.run).number
     service = _open_lookup(bus, plan, request)
     try:
         for segment in part.segments:
+            sidecar = index_of(bus, segment, plan.dataset, number)
             records: Sequence[bytes] = bus.store.read(segment)
+            lines: Sequence[int] = range(len(records))
             if service is not None:
                 records, refused, count = _ask_segment(bus, plan, request, service, segment, records)
-                refusals += refused
+                lines = [line for line in lines if line not in refused]
+                refusals += refused.values()
                 asked += count
-            mapped, failed = plan.mapping.apply_many(records) if plan.mapping else (list(records), [])
+            mapped, failed = _map(bus, plan, sidecar, records, lines)
             refusals += [Refusal(_source_of(plan, records[line]), reasons) for line, reasons in failed]
-            if mapped:
-                outputs.append(bus.store.write(mapped))
+            outputs += mapped
             done += segment.count
             bus.progress(part.label("transform"), done, part.records)
     finally:
         if service is not None:
             service.close()
     return outputs, refusals, asked
+
+
+def _map(
+    bus: Bus, plan: Plan, sidecar: Sidecar, records: Sequence[bytes], lines: Sequence[int]
+) -> tuple[list[Segment], list[tuple[int, tuple[Reason, ...]]]]:
+    """Map records, which are some lines of a segment, and seal them under the keys that they then have.
+
+    Those that cannot be mapped, or that become too large by it, are returned by line with the reasons.
+    """
+    if plan.mapping is None:
+        return keep_lines(bus, sidecar, records, lines), []
+    mapped, decoded, failed = plan.mapping.apply_all(records)
+    keys, numbers = key_texts(decoded, plan.produces), sidecar.numbers()
+    lost = {line for line, _ in failed}
+    places = [place for place in range(len(records)) if place not in lost]
+    large = {at for at, size in enumerate(map(len, mapped)) if size > RECORD_BYTES}
+    failed += [(places[at], (TOO_LARGE,)) for at in sorted(large)]
+    kept = [at for at in range(len(mapped)) if at not in large]
+    written = write_keyed(
+        bus,
+        plan.produces,
+        [mapped[at] for at in kept],
+        [keys[at] for at in kept],
+        [numbers[lines[places[at]]] for at in kept],
+    )
+    return written, sorted(failed)
 
 
 def _source_of(plan: Plan, data: bytes) -> bytes:
@@ -118,18 +153,19 @@ def _ask_segment(
     service: RecordLookup,
     segment: Segment,
     records: Sequence[bytes],
-) -> tuple[list[bytes], list[Refusal], int]:
+) -> tuple[list[bytes], dict[int, Refusal], int]:
     """Ask for every record of a segment, or take the answers a former try has sealed."""
     step = f"lookup.{segment.digest}"
     saved = bus.journal.step(plan.exchange.id, request.run, step, 0)
     if saved is None:
         saved = _ask_all(bus, plan, request, service, records)
-        bus.journal.save_step(plan.exchange.id, request.run, step, 0, saved)
-    answered = bus.store.read(Segment.from_dict(saved["answered"]))
-    refused = [
-        Refusal(records[int(line)], tuple(Reason(**reason) for reason in reasons))
+        bus.checkpoint(plan, request, step, 0, saved)
+    pieces = saved["answered"] if isinstance(saved["answered"], list) else [saved["answered"]]
+    answered = [data for piece in pieces for data in bus.store.read(Segment.from_dict(piece))]
+    refused = {
+        int(line): Refusal(records[int(line)], tuple(Reason(**reason) for reason in reasons))
         for line, reasons in saved["refused"].items()
-    ]
+    }
     return answered, refused, len(records)
 
 
@@ -148,12 +184,17 @@ def _ask_all(
             refused[str(line)] = [item.as_dict() for item in error.reasons or (_NOT_ANSWERED,)]
             continue
         try:
-            answered.append(canonical({**record, lookup.into: answer}))
+            whole = canonical({**record, lookup.into: answer})
         except ProtocolViolation:
             refused[str(line)] = [_NOT_EXACT.as_dict()]
-    segment = bus.store.write(answered)
+            continue
+        if len(whole) > RECORD_BYTES:
+            refused[str(line)] = [TOO_LARGE.as_dict()]
+        else:
+            answered.append(whole)
+    segments = write_cut(bus, answered)
     bus.audit("transform", f"looked up {len(records)} records for {_accountable(lookup)}")
-    return {"answered": segment.as_dict(), "refused": refused}
+    return {"answered": [segment.as_dict() for segment in segments], "refused": refused}
 
 
 def _accountable(lookup: Lookup) -> str:

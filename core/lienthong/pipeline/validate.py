@@ -7,6 +7,8 @@ from collections.abc import Container
 from lienthong.pipeline.attest import Work, attest, now
 from lienthong.pipeline.bus import Bus
 from lienthong.pipeline.calm import calm
+from lienthong.pipeline.hold import held
+from lienthong.pipeline.keys import index_of, keep_lines
 from lienthong.pipeline.parts import Part, RunRequest
 from lienthong.pipeline.plan import Plan
 from lienthong.pipeline.refusals import Refusal, keep_refusals
@@ -14,6 +16,7 @@ from lienthong.segment import Segment
 
 
 @calm
+@held("validate")
 def validate(bus: Bus, plan: Plan, request: RunRequest, part: Part) -> Part:
     """Check every record of a part; a segment without refusals passes on as it is."""
     started, validator = now(), plan.validator
@@ -24,7 +27,7 @@ def validate(bus: Bus, plan: Plan, request: RunRequest, part: Part) -> Part:
         records = bus.store.read(segment)
         refused = dict(validator.validate(records))
         refusals += [Refusal(records[line], reasons) for line, reasons in refused.items()]
-        kept.append(_without(bus, records, refused) if refused else segment)
+        kept += _without(bus, plan, request, segment, records, refused) if refused else [segment]
         done += segment.count
         bus.progress(part.label("validate"), done, part.records)
     kept = [segment for segment in kept if segment.count]
@@ -34,9 +37,19 @@ def validate(bus: Bus, plan: Plan, request: RunRequest, part: Part) -> Part:
     bus.audit("validate", f"{counts['valid']} valid, {len(refusals)} quarantined against {plan.dataset.ref}")
     evidence = attest(bus, plan, request, work)
     moved = part.moved(kept, evidence, quarantined=len(refusals))
-    bus.journal.save_step(plan.exchange.id, request.run, "validate", part.index, moved.as_dict())
+    bus.checkpoint(plan, request, "validate", part.index, moved.as_dict())
     return moved
 
 
-def _without(bus: Bus, records: list[bytes], refused: Container[int]) -> Segment:
-    return bus.store.write([data for line, data in enumerate(records) if line not in refused])
+def _without(
+    bus: Bus,
+    plan: Plan,
+    request: RunRequest,
+    segment: Segment,
+    records: list[bytes],
+    refused: Container[int],
+) -> list[Segment]:
+    lines = [line for line in range(len(records)) if line not in refused]
+    number = bus.journal.run(plan.exchange.id, request.run).number
+    sidecar = index_of(bus, segment, plan.dataset, number)
+    return keep_lines(bus, sidecar, [records[line] for line in lines], lines)

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from lienthong.connector import Connection, Spoken, connector
 from lienthong.errors import LienThongError, Misconfigured
+from lienthong.faults import os_fault
 from lienthong.recording.bodies import masked_body, masked_pairs
 from lienthong.recording.masks import Masks
 
@@ -52,6 +53,8 @@ class Recorder:
         self.masks, self.count, self.left_out = masks, 0, 0
         self._lock = threading.Lock()
         self._known: set[str] = set()
+        self._fault: OSError | None = None
+        self._path = path
         try:
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except OSError as error:
@@ -66,7 +69,12 @@ class Recorder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        try:
+            self._file.close()
+        except OSError as close_error:
+            self._fault = self._fault or close_error
+        if self._fault is not None and error is None:
+            raise os_fault(self._fault, "the recording is not whole", str(self._path))
 
     def tap(self, connection: Connection) -> Callable[[Spoken], None]:
         """Return the listener of a connection; what is secret about it will stand nowhere."""
@@ -107,8 +115,13 @@ class Recorder:
 
     def _write(self, value: dict[str, Any], origin: str = "") -> None:
         line = json.dumps(value, ensure_ascii=False)
-        self._file.write((line.replace(origin, ORIGIN) if origin else line) + "\n")
-        self._file.flush()
+        if self._fault is not None:
+            return
+        try:
+            self._file.write((line.replace(origin, ORIGIN) if origin else line) + "\n")
+            self._file.flush()
+        except OSError as error:  # told at the end: who listens in must not disturb what is said
+            self._fault = error
 
 
 def _secret_fields(connection: Connection) -> frozenset[str]:

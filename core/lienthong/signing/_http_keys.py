@@ -104,17 +104,18 @@ def resolve(
 
     A certificate must be valid at ``created`` (Unix seconds; now when ``None``).
     """
+    at = datetime.fromtimestamp(created, UTC) if created is not None else None
     found: VerificationKey | None
     if isinstance(source, TrustStore):
-        found = source.find(key_id)
+        stored = source.find_all(key_id)  # a renewed certificate stands beside the old one
+        found = source.current(stored, at) if stored else None
     else:
         found = source.get(key_id) if isinstance(source, Mapping) else source(key_id)
     if found is None:
         _refuse("the key that the signature names is not known", "key")
     if not isinstance(found, x509.Certificate):
         return found, None
-    at = datetime.fromtimestamp(created, UTC) if created is not None else None
-    (source if isinstance(source, TrustStore) else TrustStore([found])).check(found, at=at)
+    (source if isinstance(source, TrustStore) else TrustStore([found])).check_message(found, at=at)
     return found.public_key(), found  # type: ignore[return-value]  # other kinds fit no algorithm and are refused
 
 

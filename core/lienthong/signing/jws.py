@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from lienthong.errors import Misconfigured, SignatureInvalid
 from lienthong.signing import _algorithms
 from lienthong.signing.signers import Signer
-from lienthong.signing.trust import TrustStore, read_der
+from lienthong.signing.trust import Role, TrustStore, read_der
 
 ALGORITHMS: Final = frozenset({"ES256", "PS256"})
 """The algorithms that :func:`verify` accepts unless told otherwise."""
@@ -43,13 +43,18 @@ _ALPHABET: Final = re.compile(r"[A-Za-z0-9_-]*")
 class Verified:
     """What a token proved: the payload that was signed, the protected header, and who signed it.
 
-    ``agency`` is the agency code of the certificate, see :meth:`TrustStore.agency_of`.
+    ``agency`` is the agency code of the certificate, see :meth:`TrustStore.agency_of`; for an
+    operator it is ``operator:NAME``, which is no agency's code. ``role`` tells the two apart and
+    which acts an operator may sign; ``path`` is that by which the certificate is believed, see
+    :meth:`TrustStore.path`.
     """
 
     payload: bytes
     header: Mapping[str, Any]
     certificate: x509.Certificate
     agency: str
+    role: Role
+    path: tuple[x509.Certificate, ...] = ()
 
 
 class KeyHolder(Protocol):
@@ -118,10 +123,11 @@ def verify(
     certificate, *intermediates = _chain(header)
     if header.get("kid") != _algorithms.key_id(certificate.public_key()):
         _refuse("the key id does not belong to the certificate", "certificate")
-    trust.check(certificate, intermediates, at)
+    path = trust.path(certificate, intermediates, at)
     signature, signing_input = _decode(tail), token[: len(head) + 1 + len(body)].encode()
     _algorithms.verify(certificate.public_key(), algorithm, signature, signing_input, where="JWS")
-    return Verified(_decode(body), header, certificate, trust.agency_of(certificate))
+    role = trust.role_on(path)
+    return Verified(_decode(body), header, certificate, role.speaker, role, path)
 
 
 def _signed(payload: bytes, key: KeyHolder, header: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Keys for development: an authority of our own, and a P-256 key and certificate per agency.
+"""Keys for development: an authority of our own, and a P-256 key and certificate per agency and operator.
 
 Production keys come from a licensed certification authority and never from here.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,9 +21,9 @@ from cryptography.x509.oid import NameOID
 
 from lienthong.errors import Misconfigured
 from lienthong.signing._algorithms import PrivateKey, key_id
-from lienthong.signing.keyring import check_agency
+from lienthong.signing.keyring import OPERATORS, check_agency, check_operator
+from lienthong.signing.roles import ACT_URN, AGENCY_URN, OPERATOR, OPERATOR_URN
 from lienthong.signing.signers import LocalSigner, load_private_key, read_certificates
-from lienthong.signing.trust import AGENCY_URN
 
 AUTHORITY_NAME: Final = "Liên Thông development CA - not for production"
 """Common name of the development authority."""
@@ -34,9 +35,10 @@ _SKEW: Final = timedelta(minutes=5)  # so that a peer whose clock is behind acce
 
 @dataclass(frozen=True, slots=True)
 class CreatedKeys:
-    """Where an agency's development keys are, and whether they are new.
+    """Where the development keys of an agency or operator are, and whether they are new.
 
-    ``created`` and ``authority_created`` are false when existing files were kept.
+    ``agency`` is the agency's code, or ``operator:NAME``. ``created`` and ``authority_created`` are
+    false when existing files were kept.
     """
 
     agency: str
@@ -56,20 +58,37 @@ def create_development_keys(home: Path, agency: str) -> CreatedKeys:
     end with the same files. Raises :class:`Misconfigured` for a bad agency code, when a file
     cannot be written, or when existing files do not belong together.
     """
-    keys = Path(home) / "keys"
-    folder = keys / check_agency(agency)
+    if check_agency(agency) == OPERATORS:
+        raise Misconfigured(
+            f"{OPERATORS!r} is where operators' keys are", where="keys", hint="name an agency by its code"
+        )
+    return _create(Path(home) / "keys", agency, agency, [f"{AGENCY_URN}{agency}"])
+
+
+def create_operator_key(home: Path, name: str, *, acts: Iterable[str] = ()) -> CreatedKeys:
+    """Create ``<home>/keys/operators/<name>/key.pem`` and ``cert.pem``, for what a person does.
+
+    The certificate names the operator and, where ``acts`` are given, the acts that it may sign
+    (patterns such as ``quarantine.*``). Otherwise as `create_development_keys`.
+    """
+    uris = [f"{OPERATOR_URN}{check_operator(name)}", *(f"{ACT_URN}{act}" for act in acts)]
+    return _create(Path(home) / "keys", f"{OPERATORS}/{name}", f"{OPERATOR}{name}", uris)
+
+
+def _create(keys: Path, place: str, speaker: str, uris: Sequence[str]) -> CreatedKeys:
+    folder = keys / place
     try:
-        for directory in (keys, folder):
+        for directory in (keys, folder.parent, folder):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         authority_created = _create_authority(keys)
-        created = _create_leaf(keys, folder, agency)
+        created = _create_leaf(keys, folder, folder.name, uris)
     except OSError as error:
         raise Misconfigured(
             f"the keys cannot be written: {error.strerror}", where=str(keys), hint="check the folder's owner"
         ) from None
-    signer = LocalSigner.from_pem(folder / "key.pem", agency=agency, certificate=folder / "cert.pem")
+    signer = LocalSigner.from_pem(folder / "key.pem", agency=speaker, certificate=folder / "cert.pem")
     return CreatedKeys(
-        agency=agency,
+        agency=speaker,
         key=folder / "key.pem",
         certificate=folder / "cert.pem",
         authority=keys / "ca.pem",
@@ -92,17 +111,17 @@ def _create_authority(keys: Path) -> bool:
     return created
 
 
-def _create_leaf(keys: Path, folder: Path, agency: str) -> bool:
+def _create_leaf(keys: Path, folder: Path, name: str, uris: Sequence[str]) -> bool:
     created = _create_key(folder / "key.pem")
     if not (folder / "cert.pem").exists():
         key = load_private_key(folder / "key.pem")
         authority_key = load_private_key(keys / "ca-key.pem")
         authority = read_certificates(keys / "ca.pem")[0]
-        builder = _builder(_named(agency), authority.subject, key, _LEAF_DAYS)
-        uri = x509.UniformResourceIdentifier(f"{AGENCY_URN}{agency}")
+        builder = _builder(_named(name), authority.subject, key, _LEAF_DAYS)
+        names = x509.SubjectAlternativeName([x509.UniformResourceIdentifier(uri) for uri in uris])
         builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         builder = builder.add_extension(_usage(authority=False), critical=True)
-        builder = builder.add_extension(x509.SubjectAlternativeName([uri]), critical=False)
+        builder = builder.add_extension(names, critical=False)
         identifier = authority.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
         issuer = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
         builder = builder.add_extension(issuer, critical=False)

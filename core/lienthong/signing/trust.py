@@ -1,67 +1,60 @@
 """Whom we believe: :class:`TrustStore` checks a certificate against pinned CAs and certificates.
 
-The checks are those of RFC 5280 section 6 that a bus among known agencies needs: names and
-signatures along the path, validity at the time of signing, basic constraints, path length, key
-usage, no unknown critical extension, no weak key or hash. Name constraints and policies are not
-evaluated (a critical one is refused). Revocation is by removal from the store, or by a CRL given to it.
+The checks are those of RFC 5280 section 6 that a bus among known agencies needs: every path to a
+trusted certificate is tried, and the first that holds at the time of signing counts, whatever the
+order of files (`_paths`); names within the constraints of every authority (`_constraints`); nobody
+revoked, as far as the lists tell (`_revocation`); and the signer's authority was given the agency or
+the operator that the certificate names (`roles`). Policies are not evaluated; a critical extension for
+them is refused.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
-from itertools import pairwise
-from pathlib import Path
-from typing import Final, NoReturn, Self, TypeVar
+from pathlib import Path as File
+from typing import Any, Final, Self
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.utils import CryptographyDeprecationWarning
-from cryptography.x509.oid import ExtensionOID, NameOID
 
 from lienthong.errors import Misconfigured, SignatureInvalid
-from lienthong.signing._algorithms import MIN_RSA_BITS, key_id
+from lienthong.signing._algorithms import key_id
+from lienthong.signing._certificates import UNREADABLE, Path, described, read_der, refuse
+from lienthong.signing._paths import Search
+from lienthong.signing._revocation import RevocationLists, RevocationNotice, read_crls
+from lienthong.signing.roles import AGENCY_URN, Authority, Role, agency_of, common, covered, role_of
 from lienthong.signing.signers import read_certificates
 
-AGENCY_URN: Final = "urn:lienthong:agency:"
-"""Prefix of the subjectAltName URI that names the agency a certificate was issued to."""
+__all__ = [
+    "AGENCY_URN",
+    "Authority",
+    "CertificatePath",
+    "RevocationNotice",
+    "Role",
+    "TrustStore",
+    "agency_of",
+    "key_id",
+    "read_crls",
+    "read_der",
+]
 
-_MAX_PATH: Final = 6
+CertificatePath = Path
+"""A certificate and those above it up to a trusted one, as `TrustStore.path` returns them."""
+
 _MAX_CACHED: Final = 2048
-_MAX_DER: Final = 32 * 1024
-_KNOWN_CRITICAL: Final = frozenset(
-    {
-        ExtensionOID.BASIC_CONSTRAINTS,
-        ExtensionOID.KEY_USAGE,
-        ExtensionOID.EXTENDED_KEY_USAGE,
-        ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
-        ExtensionOID.SUBJECT_KEY_IDENTIFIER,
-        ExtensionOID.AUTHORITY_KEY_IDENTIFIER,
-    }
-)
-_WEAK_HASHES: Final = (hashes.MD5, hashes.SHA1)
-
-_UNREADABLE: Final = (
-    ValueError,
-    TypeError,
-    UnsupportedAlgorithm,
-    x509.DuplicateExtension,
-    x509.InvalidVersion,
-    x509.UnsupportedGeneralNameType,
-)
-_Path = tuple[x509.Certificate, ...]
-_Extension = TypeVar("_Extension", bound=x509.ExtensionType)
+_MAX_WINDOWS: Final = 4
+_Checked = tuple[datetime, datetime, Path]
 
 
 class TrustStore:
     """Certificates that we trust: authorities (whatever they issue) and pinned single certificates.
 
-    ``names`` gives the agency code of a key id, for certificates that do not name an agency
-    themselves; ``crls`` are revocation lists of the authorities. Immutable and safe among threads.
+    ``names`` gives the agency code of a key id and ``operators`` the role of one, for certificates
+    that do not name them themselves; ``crls`` are revocation lists of the authorities.
+    ``authorities``, where there are any, say whom each authority may speak for: a certificate below
+    an authority that none of them gives anything speaks for nobody then. An authority is known by
+    its key, so that its renewed certificate has what the old one had. Immutable and safe among
+    threads. Raises `Misconfigured` for a revocation list of a kind that cannot be used.
     """
 
     def __init__(
@@ -70,38 +63,125 @@ class TrustStore:
         *,
         names: Mapping[str, str] | None = None,
         crls: Iterable[x509.CertificateRevocationList] = (),
+        authorities: Iterable[Authority] = (),
+        operators: Mapping[str, Role] | None = None,
     ) -> None:
-        self._certificates = tuple(dict.fromkeys(certificates))
-        self._names = dict(names or {})
-        self._crls = tuple(crls)
-        self._pinned = frozenset(self._certificates)
-        self._checked: dict[_Path, tuple[datetime, datetime]] = {}
+        self._authorities = tuple(authorities)
+        given = [one for authority in self._authorities for one in authority.certificates]
+        self._certificates = tuple(dict.fromkeys((*certificates, *given)))
+        self._names, self._operators = dict(names or {}), dict(operators or {})
+        self._lists = RevocationLists(crls, self._certificates)
+        self._given: dict[str, list[Authority]] = {}
+        for authority in self._authorities:
+            for one in authority.certificates:
+                self._given.setdefault(key_id(one.public_key()), []).append(authority)
+        self._checked: dict[Path, tuple[_Checked, ...]] = {}
 
     @classmethod
-    def from_pem(cls, paths: Iterable[Path], *, names: Mapping[str, str] | None = None) -> Self:
+    def from_pem(
+        cls,
+        paths: Iterable[File],
+        *,
+        names: Mapping[str, str] | None = None,
+        crls: Iterable[File] = (),
+        authorities: Iterable[Authority] = (),
+    ) -> Self:
         """Read certificates from PEM files, or from all ``*.pem``, ``*.crt``, ``*.cer`` of folders.
 
-        Raises :class:`Misconfigured` when a path is missing, or when nothing is found at all.
+        Revocation lists are read from the files and folders of ``crls`` and from the ``*.crl`` of
+        the folders. Raises :class:`Misconfigured` when a path is missing, or when nothing is found.
         """
-        files = [file for path in paths for file in _files(Path(path))]
-        found = [certificate for file in files for certificate in read_certificates(file)]
-        if not found:
+        places, authorities = [File(path) for path in paths], tuple(authorities)
+        found = [one for place in places for one in certificates_in(place)]
+        if not found and not authorities:
             raise Misconfigured("no trusted certificate found", hint="add the authority's PEM certificate")
-        return cls(found, names=names)
+        lists = [*map(File, crls), *(place for place in places if place.is_dir())]
+        return cls.of(found, names=names, crls=lists, authorities=authorities)
+
+    @classmethod
+    def of(
+        cls, certificates: Iterable[x509.Certificate], *, crls: Iterable[File] = (), **further: Any
+    ) -> Self:
+        """Return a store whose revocation lists are read from files and folders; else as the class itself."""
+        return cls(certificates, crls=[crl for place in crls for crl in read_crls(place)], **further)
+
+    def with_crls(self, crls: Iterable[File]) -> TrustStore:
+        """Return this store with further revocation lists, from files and folders."""
+        lists = [*self._lists.all, *(crl for place in crls for crl in read_crls(place))]
+        return TrustStore(
+            self._certificates,
+            names=self._names,
+            crls=lists,
+            authorities=self._authorities,
+            operators=self._operators,
+        )
 
     @property
     def certificates(self) -> tuple[x509.Certificate, ...]:
         """All certificates of the store: authorities and pinned ones."""
         return self._certificates
 
+    @property
+    def authorities(self) -> tuple[Authority, ...]:
+        """Whom each authority may speak for; empty where every one may speak for everybody."""
+        return self._authorities
+
     def find(self, key_id_: str) -> x509.Certificate | None:
-        """Return the stored certificate of the key with this id, or ``None``."""
-        return next((c for c in self._certificates if key_id(c.public_key()) == key_id_), None)
+        """Return the stored certificate of the key with this id, or ``None``; see `current`."""
+        return next(iter(self.find_all(key_id_)), None)
+
+    def find_all(self, key_id_: str) -> list[x509.Certificate]:
+        """Return all stored certificates of the key with this id: a renewed one stands beside the old."""
+        return [c for c in self._certificates if key_id(c.public_key()) == key_id_]
+
+    def current(self, candidates: Sequence[x509.Certificate], at: datetime | None = None) -> x509.Certificate:
+        """Return the first of several certificates of one key that holds at a time.
+
+        Raises `SignatureInvalid` as `check` does for the first one where none does.
+        """
+        refused: SignatureInvalid | None = None
+        for one in candidates:
+            try:
+                self.check(one, at=at)
+            except SignatureInvalid as error:
+                refused = refused or error
+            else:
+                return one
+        if refused is None:
+            refuse("no certificate of this key is trusted", "untrusted")
+        raise refused
 
     def agency_of(self, certificate: x509.Certificate) -> str:
-        """Return the agency code a certificate stands for: by the store's names, its URN, its common name."""
-        named = self._names.get(key_id(certificate.public_key())) if self._names else None
-        return named or agency_of(certificate)
+        """Return the agency code a certificate stands for: by the store's names, its URN, its common name.
+
+        An operator's certificate gives ``operator:NAME``, which is no agency's code.
+        """
+        return self._role(certificate).speaker
+
+    def roles(
+        self,
+        certificate: x509.Certificate,
+        intermediates: Sequence[x509.Certificate] = (),
+        at: datetime | None = None,
+    ) -> Role:
+        """Return who speaks by a certificate at a time.
+
+        An operator's acts are those that certificate and trust both allow; none where `check` refuses
+        the certificate.
+        """
+        try:
+            return self.role_on(self.path(certificate, intermediates, at))
+        except SignatureInvalid:
+            role = self._role(certificate)
+            return Role(role.kind, role.name)
+
+    def may_sign_act(self, certificate: x509.Certificate, act: str, at: datetime | None = None) -> bool:
+        """Tell whether a certificate is an operator's who may sign an act of this name at a time."""
+        return self.roles(certificate, at=at).may_sign_act(act)
+
+    def role_on(self, path: Path) -> Role:
+        """Return who speaks by the first certificate of a path that `path` gave."""
+        return self._narrowed(self._role(path[0]), path)
 
     def check(
         self,
@@ -113,185 +193,125 @@ class TrustStore:
 
         For evidence ``at`` is the time of signing. Raises :class:`SignatureInvalid` with a
         ``reason`` among ``untrusted``, ``expired``, ``not-yet-valid``, ``key-usage``, ``chain``,
-        ``not-a-ca``, ``weak``, ``critical-extension``, ``revoked``.
+        ``not-a-ca``, ``weak``, ``critical-extension``, ``name-constraints``, ``revoked``, ``role``
+        (the certificate names an agency and an operator as well) and ``not-its-agency``. Where several paths
+        are possible and none holds, it is the reason of the one that came furthest.
+        """
+        self.path(certificate, intermediates, at)
+
+    def path(
+        self,
+        certificate: x509.Certificate,
+        intermediates: Sequence[x509.Certificate] = (),
+        at: datetime | None = None,
+    ) -> Path:
+        """Return the path by which ``certificate`` is believed, as `check` finds it.
+
+        It begins with the certificate and ends at a trusted one.
         """
         when = at or datetime.now(UTC)
-        window = self._checked.get((certificate, *intermediates))
-        if window is not None and window[0] <= when <= window[1]:
-            return
+        asked = (certificate, *intermediates)
         try:
-            path = self._check_path(certificate, intermediates, when)
-        except _UNREADABLE:
-            _refuse("a certificate has parts that cannot be read", "chain")
-        if self._crls:  # a revocation may come into force within the window
-            return
+            for start, end, path in self._checked.get(asked, ()):
+                if start <= when <= end and self._unrevoked(path, when):
+                    return path
+            checks = (self._lists.check, self._check_agency)
+            path = Search(self._certificates, intermediates, checks).first(certificate, when)
+        except UNREADABLE:
+            refuse("a certificate has parts that cannot be read", "chain")
         if len(self._checked) >= _MAX_CACHED:
             self._checked.clear()
         start = max(one.not_valid_before_utc for one in path)
         end = min(one.not_valid_after_utc for one in path)
-        self._checked[certificate, *intermediates] = (start, end)
-
-    def _check_path(
-        self, certificate: x509.Certificate, intermediates: Sequence[x509.Certificate], when: datetime
-    ) -> _Path:
-        path = self._path(certificate, intermediates)
-        for one in path:
-            _check_dates(one, when)
-        _check_leaf(certificate, pinned=certificate in self._pinned)
-        for below, one in enumerate(path[1:]):
-            _check_authority(one, below)
-        for one in path:
-            _check_strength(one)
-        self._check_revocation(path, when)
+        self._checked[asked] = (*self._checked.get(asked, ())[1 - _MAX_WINDOWS :], (start, end, path))
         return path
 
-    def _path(self, certificate: x509.Certificate, intermediates: Sequence[x509.Certificate]) -> _Path:
-        """Return the path from the certificate to the first trusted one, signatures checked."""
-        path = [certificate]
-        while path[-1] not in self._pinned:
-            current = path[-1]
-            candidates = [c for c in (*self._certificates, *intermediates) if c.subject == current.issuer]
-            candidates = [c for c in candidates if c not in path]
-            if not candidates or len(path) >= _MAX_PATH:
-                _refuse(
-                    f"the issuer of {_name(current)}, {_common_name(current.issuer)}, is not trusted",
-                    "untrusted",
-                )
-            issuer = next((c for c in candidates if _issued(current, c)), None)
-            if issuer is None:
-                _refuse(f"{_name(current)} was not signed by the issuer it names", "chain")
-            path.append(issuer)
-        return tuple(path)
+    def check_message(
+        self,
+        certificate: x509.Certificate,
+        intermediates: Sequence[x509.Certificate] = (),
+        at: datetime | None = None,
+    ) -> None:
+        """Check as `check` does that a certificate may sign what systems send: an operator's may not."""
+        if self.role_on(self.path(certificate, intermediates, at)).kind == "operator":
+            refuse(f"{described(certificate)} is an operator's and signs no messages of systems", "role")
 
-    def _check_revocation(self, path: _Path, when: datetime) -> None:
-        for child, issuer in pairwise(path):
-            for crl in self._crls:
-                if crl.issuer != child.issuer or not _crl_holds(crl, issuer):
-                    continue
-                entry = crl.get_revoked_certificate_by_serial_number(child.serial_number)
-                if entry is not None and entry.revocation_date_utc <= when:
-                    _refuse(f"{_name(child)} was revoked", "revoked")
+    def revocation_notices(
+        self, at: datetime | None = None, path: Path | None = None
+    ) -> list[RevocationNotice]:
+        """Return why revocations are not known at a time: for a path, or for all authorities.
+
+        A path is what `path` returned. Empty where a fresh list covers every certificate of it.
+        """
+        when = at or datetime.now(UTC)
+        if path is not None:
+            return list(dict.fromkeys(self._lists.notices(path, when)))
+        return list(self._lists.overview(when))
+
+    def _unrevoked(self, path: Path, when: datetime) -> bool:
+        if not self._lists:
+            return True
+        try:
+            self._lists.check(path, when)
+        except SignatureInvalid:
+            return False
+        return True
+
+    def _role(self, certificate: x509.Certificate) -> Role:
+        key = key_id(certificate.public_key()) if self._names or self._operators else ""
+        if key in self._operators:
+            return self._operators[key]
+        return Role("agency", self._names[key]) if key in self._names else role_of(certificate)
+
+    def _check_agency(self, path: Path, _when: datetime) -> None:
+        role = self._role(path[0])
+        if self._configured(path) or not self._authorities:
+            return
+        if not self.given(path[-1]):
+            refuse(
+                f"the trust configuration lets the authority of {described(path[0])} speak for nobody",
+                _NOT_ITS,
+            )
+        if role.kind == "operator":
+            if not self._narrowed(role, path).acts:
+                refuse(f"the authority of {described(path[0])} was given no operators' acts", _NOT_ITS)
+        elif not all(self._gives(one, role.name) for one in path):
+            refuse(f"the authority of {described(path[0])} may not speak for the agency it names", _NOT_ITS)
+
+    def _configured(self, path: Path) -> bool:
+        """Tell whether the deployment itself says who the pinned certificate is."""
+        key = key_id(path[0].public_key())
+        return len(path) == 1 and (key in self._names or key in self._operators)
+
+    def given(self, certificate: x509.Certificate) -> list[Authority]:
+        """Return what the trust configuration gives to the key of a certificate."""
+        return self._given.get(key_id(certificate.public_key()), [])
+
+    def _gives(self, certificate: x509.Certificate, agency: str) -> bool:
+        given = self.given(certificate)
+        return not given or any(covered(agency, one.agencies) for one in given)
+
+    def _narrowed(self, role: Role, path: Path) -> Role:
+        """Return a role with the acts that all authorities of its path may let it sign."""
+        if role.kind == "agency" or not self._authorities or self._configured(path):
+            return role
+        acts = role.acts
+        for one in path:
+            given = self.given(one)
+            if given:
+                acts = common(acts, [act for authority in given for act in authority.acts])
+        return Role("operator", role.name, acts if self.given(path[-1]) else ())
 
     def __repr__(self) -> str:
         return f"TrustStore({len(self._certificates)} certificates)"
 
 
-@lru_cache(maxsize=512)  # partners send the same certificate with every message
-def read_der(der: bytes) -> x509.Certificate:
-    """Read a DER certificate from a message; raise :class:`ValueError` when it cannot be used at all."""
-    if len(der) > _MAX_DER:
-        raise ValueError("certificate too large")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", CryptographyDeprecationWarning)  # refused just below
-            certificate = x509.load_der_x509_certificate(der)
-            serial = certificate.serial_number
-            for part in ("subject", "issuer", "extensions", "not_valid_before_utc", "not_valid_after_utc"):
-                getattr(certificate, part)  # parsed at first use, and may be malformed
-            certificate.public_key()
-    except _UNREADABLE:
-        raise ValueError("not a readable certificate") from None
-    if serial <= 0:
-        raise ValueError("serial number not positive (RFC 5280 section 4.1.2.2)")
-    return certificate
+_NOT_ITS: Final = "not-its-agency"
 
 
-@lru_cache(maxsize=512)
-def agency_of(certificate: x509.Certificate) -> str:
-    """Return the agency code in a certificate: the ``urn:lienthong:agency:`` name, else the common name."""
-    try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        for uri in names.get_values_for_type(x509.UniformResourceIdentifier):
-            if uri.startswith(AGENCY_URN):
-                return uri.removeprefix(AGENCY_URN)
-    except (x509.ExtensionNotFound, *_UNREADABLE):
-        pass
-    common = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return str(common[0].value) if common else ""
-
-
-def _files(path: Path) -> list[Path]:
-    if path.is_dir():
-        return sorted(p for p in path.iterdir() if p.suffix in {".pem", ".crt", ".cer"} and p.is_file())
-    return [path]
-
-
-def _check_dates(certificate: x509.Certificate, when: datetime) -> None:
-    if when < certificate.not_valid_before_utc:
-        start = certificate.not_valid_before_utc.isoformat()
-        _refuse(f"{_name(certificate)} is not valid before {start}", "not-yet-valid")
-    if when > certificate.not_valid_after_utc:
-        end = certificate.not_valid_after_utc.isoformat()
-        _refuse(f"{_name(certificate)} expired on {end}", "expired")
-
-
-def _check_leaf(certificate: x509.Certificate, *, pinned: bool) -> None:
-    usage = _extension(certificate, x509.KeyUsage)
-    if usage is not None and not (usage.digital_signature or usage.content_commitment):
-        _refuse(f"the key usage of {_name(certificate)} does not allow signatures", "key-usage")
-    constraints = _extension(certificate, x509.BasicConstraints)
-    if constraints is not None and constraints.ca and not pinned:
-        _refuse(f"{_name(certificate)} is an authority's and does not sign messages", "key-usage")
-
-
-def _check_authority(certificate: x509.Certificate, below: int) -> None:
-    """Check an issuer with ``below`` further authorities under it."""
-    constraints = _extension(certificate, x509.BasicConstraints)
-    if constraints is None or not constraints.ca:
-        _refuse(f"{_name(certificate)} issued another one but is not an authority's", "not-a-ca")
-    if constraints.path_length is not None and below > constraints.path_length:
-        _refuse(f"the path below {_name(certificate)} is longer than it allows", "chain")
-    usage = _extension(certificate, x509.KeyUsage)
-    if usage is not None and not usage.key_cert_sign:
-        _refuse(f"the key usage of {_name(certificate)} does not allow issuing certificates", "key-usage")
-
-
-def _check_strength(certificate: x509.Certificate) -> None:
-    public = certificate.public_key()
-    if isinstance(public, rsa.RSAPublicKey) and public.key_size < MIN_RSA_BITS:
-        _refuse(f"the RSA key of {_name(certificate)} has only {public.key_size} bits", "weak")
-    self_issued = certificate.subject == certificate.issuer
-    if not self_issued and isinstance(certificate.signature_hash_algorithm, _WEAK_HASHES):
-        _refuse(f"{_name(certificate)} was issued with a broken hash", "weak")
-    for extension in certificate.extensions:
-        if extension.critical and extension.oid not in _KNOWN_CRITICAL:
-            oid = extension.oid.dotted_string
-            _refuse(f"{_name(certificate)} has the unknown critical extension {oid}", "critical-extension")
-
-
-def _extension(certificate: x509.Certificate, kind: type[_Extension]) -> _Extension | None:
-    try:
-        return certificate.extensions.get_extension_for_class(kind).value
-    except x509.ExtensionNotFound:
-        return None
-
-
-def _issued(child: x509.Certificate, issuer: x509.Certificate) -> bool:
-    try:
-        child.verify_directly_issued_by(issuer)
-    except (InvalidSignature, ValueError, TypeError):
-        return False
-    return True
-
-
-def _crl_holds(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
-    try:
-        return crl.is_signature_valid(issuer.public_key())  # type: ignore[arg-type]  # other kinds raise TypeError
-    except TypeError:
-        return False
-
-
-def _name(certificate: x509.Certificate) -> str:
-    """Name a certificate without its subject, which may be a person's name and identity number."""
-    return f"the certificate of key {key_id(certificate.public_key())[:16]}"
-
-
-def _common_name(name: x509.Name) -> str:
-    common = name.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return repr(str(common[0].value)) if common else "which has no common name"
-
-
-def _refuse(message: str, reason: str) -> NoReturn:
-    raise SignatureInvalid(
-        message, hint="check the partner's certificate and the trusted authorities", reason=reason
-    )
+def certificates_in(path: File) -> list[x509.Certificate]:
+    """Read the PEM certificates of a file, or of the ``*.pem``, ``*.crt``, ``*.cer`` of a folder."""
+    if not path.is_dir():
+        return read_certificates(path)
+    files = sorted(p for p in path.iterdir() if p.suffix in {".pem", ".crt", ".cer"} and p.is_file())
+    return [one for file in files for one in read_certificates(file)]

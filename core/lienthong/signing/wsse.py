@@ -111,8 +111,8 @@ def verify(
         refuse("the signature method is not allowed by the policy", "algorithm")
     targets = _targets(info, ids, parts, security)
     _check_coverage(targets, parts, security, policy)
-    certificate, *intermediates = keyinfo.certificates(security, ids, trust)
-    trust.check(certificate, intermediates, now)
+    certificate, *intermediates = keyinfo.certificates(security, ids, trust, now)
+    trust.check_message(certificate, intermediates, now)
     value = reference.signature_value(security.signature)
     _algorithms.verify(certificate.public_key(), info.algorithm, value, info.canonical, where="WS-Security")
     signed = {element: reference.check_digest(ref, element) for ref, element in targets}

@@ -6,12 +6,17 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, Protocol
 
 from lienthong.attachment import UNTYPED, Attachment
 from lienthong.errors import SegmentTampered
+from lienthong.faults import file_faults, shown
+from lienthong.staging.guarded import fault_of, guarded
 from lienthong.staging.remote import file_system
+from lienthong.staging.shelf import reuse, reuse_object
+from lienthong.staging.store import GONE
 
 _PIECE = 1 << 18
 
@@ -21,7 +26,7 @@ class _Files(Protocol):
 
     def open(self, name: str) -> IO[bytes]: ...
 
-    def exists(self, name: str) -> bool: ...
+    def reuse(self, name: str) -> bool: ...
 
     def spool(self) -> Path | None: ...
 
@@ -41,29 +46,39 @@ class BlobStore:
     @classmethod
     def open_at(cls, url: str) -> BlobStore:
         """Open the blobs of a staging store by path or fsspec URL."""
+        kept: _Files
         if "://" in url and not url.startswith("file://"):
-            return cls(_RemoteFiles(url), url)
-        return cls(_LocalFiles(Path(url.removeprefix("file://"))), url)
+            kept = _RemoteFiles(url)
+        else:
+            kept = _LocalFiles(Path(url.removeprefix("file://")))
+        return cls(guarded(kept, url), url)
 
     def write(self, chunks: Iterable[bytes], *, media_type: str = UNTYPED) -> Attachment:
         """Store an attachment and return its reference; nothing is kept where ``chunks`` raises."""
         state, size = hashlib.sha256(), 0
-        handle, temporary = tempfile.mkstemp(dir=self._files.spool(), prefix=".sealing-")
+        spool = self._files.spool()
+        with self._kept():
+            handle, temporary = tempfile.mkstemp(dir=spool, prefix=".sealing-")
         path = Path(temporary)
         try:
-            with os.fdopen(handle, "wb") as file:
+            # unbuffered, so that a full disk is met in `write`; what `chunks` raises is the source's matter
+            with os.fdopen(handle, "wb", buffering=0) as file:
                 for chunk in chunks:
                     state.update(chunk)
                     size += len(chunk)
-                    file.write(chunk)
-                file.flush()
-                os.fsync(file.fileno())
+                    with self._kept():
+                        _write_all(file, chunk)
+                with self._kept():
+                    os.fsync(file.fileno())
             reference = Attachment(state.hexdigest(), size, media_type)
-            if not self._files.exists(_name(reference)):
+            if not self._files.reuse(_name(reference)):
                 self._files.take(path, _name(reference))
         finally:
             path.unlink(missing_ok=True)
         return reference
+
+    def _kept(self) -> AbstractContextManager[None]:
+        return file_faults("the attachment cannot be kept", shown(self.url))
 
     def open(self, reference: Attachment) -> Iterator[bytes]:
         """Yield an attachment's bytes; the last piece only once all of them match the digest.
@@ -76,11 +91,11 @@ class BlobStore:
         except FileNotFoundError:
             raise SegmentTampered(
                 "the attachment is not in the staging store",
-                where=f"attachment {reference.digest} in {self.url.rsplit('@', maxsplit=1)[-1]}",
-                hint="was the store emptied or LIENTHONG_STAGING changed? Start a new run",
+                where=f"attachment {reference.digest} in {shown(self.url)}",
+                hint=GONE,
             ) from None
         with file:
-            while piece := file.read(_PIECE):
+            while piece := self._read(file):
                 if held:
                     yield held
                 state.update(piece)
@@ -95,6 +110,18 @@ class BlobStore:
         if held:
             yield held
 
+    def _read(self, file: IO[bytes]) -> bytes:
+        try:
+            return file.read(_PIECE)
+        except Exception as error:
+            raise fault_of(error, shown(self.url)) from None
+
+
+def _write_all(file: IO[bytes], data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]
+
 
 def _name(reference: Attachment) -> str:
     return f"blobs/{reference.digest[:2]}/{reference.digest}"
@@ -107,8 +134,8 @@ class _LocalFiles:
     def open(self, name: str) -> IO[bytes]:
         return (self._root / name).open("rb")
 
-    def exists(self, name: str) -> bool:
-        return (self._root / name).exists()
+    def reuse(self, name: str) -> bool:
+        return reuse(self._root, name)
 
     def spool(self) -> Path:
         folder = self._root / "blobs"
@@ -128,8 +155,8 @@ class _RemoteFiles:
         file: IO[bytes] = self._fs.open(f"{self._root}/{name}", "rb")
         return file
 
-    def exists(self, name: str) -> bool:
-        return bool(self._fs.exists(f"{self._root}/{name}"))
+    def reuse(self, name: str) -> bool:
+        return reuse_object(self._fs, f"{self._root}/{name}")
 
     def spool(self) -> None:
         """Return no folder of our own: what becomes an object waits in the system's temporary one."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lienthong.testing.lookups import LookupConformance
     from lienthong.testing.sources import SourceConformance
     from lienthong.testing.targets import TargetConformance
+    from lienthong.testing.waits import no_waits
 
 __all__ = [
     "MARKER",
@@ -29,6 +30,7 @@ __all__ = [
     "Scene",
     "SourceConformance",
     "TargetConformance",
+    "no_waits",
     "refused_port",
     "silent_server",
 ]
@@ -45,6 +47,7 @@ _HOME = {
     "Scene": "hostile.stage",
     "SourceConformance": "sources",
     "TargetConformance": "targets",
+    "no_waits": "waits",
     "refused_port": "faults",
     "silent_server": "faults",
 }

@@ -257,7 +257,7 @@ def _loaded_by(module: str) -> tuple[str, ...]:
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     done = subprocess.run(  # noqa: S603 - our own interpreter and code
-        [sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True, timeout=600
     )
     return tuple(done.stdout.split())
 

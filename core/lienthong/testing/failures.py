@@ -34,7 +34,7 @@ A *target* is what takes deliveries. Asking a target what became of a delivery e
 
 | then | |
 |---|---|
-| retry | waits and tries again, as long as `retry_after` says |
+| retry | waits and tries again, as long as `retry_after` says, at most an hour |
 | ask | asks the target what became of the delivery, and sends again only what it has not taken |
 | fail | ends the run; a retry would end the same way |
 | go on, quarantine | the run goes on; a record in quarantine can be repaired and replayed |

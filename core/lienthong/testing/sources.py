@@ -86,6 +86,11 @@ class SourceConformance(Conformance):
         given = self.cursor or type(self).cursor_of is not SourceConformance.cursor_of
         must(given, "the source is incremental: set 'cursor' to the record path of its cursor")
 
+    def _gives_equal(self, settings: Any, connection: Connection, context: Context) -> bool:
+        """Tell whether the source says that it gives what equals ``since``, too."""
+        with self._opened(settings, connection, context) as source:
+            return bool(getattr(source.capabilities, "inclusive", False))
+
     def _resumable(self, settings: Any, connection: Connection, context: Context) -> None:
         with self._opened(settings, connection, context) as source:
             if not source.capabilities.resumable:
@@ -154,6 +159,19 @@ class SourceConformance(Conformance):
             rest = _records(self._read(settings, connection, lent, request))
             must(rest == whole[done:], f"resumed after {done}: {_difference(rest, whole[done:])}")
 
+    def test_stand_comes_first_and_once(self, pages: list[Page], expected: list[Record]) -> None:
+        """Where a source says where it stood, it says so with its first page, in words that can be kept."""
+        must(not any(page.stand for page in pages[1:]), "only the first page says where the source stood")
+        stand = pages[0].stand
+        if stand is None:
+            return
+        must(stand.clock is None or stand.clock.tzinfo is not None, "the source's clock has no zone")
+        plain = stand.high is None or isinstance(stand.high, (str, int, float))
+        must(plain, "the highest value is not as a record holds it")
+        if stand.high is not None and self.cursor:
+            values = [self.cursor_of(record) for record in expected]
+            must(stand.high in values, "the highest value is that of no record")
+
     # --- asking for less
 
     def test_limit_is_respected(
@@ -167,18 +185,23 @@ class SourceConformance(Conformance):
     def test_since_returns_only_newer(
         self, settings: Any, connection: Connection, lent: Context, expected: list[Record]
     ) -> None:
-        """What is newer than the last run's cursor comes, all of it; nothing older does."""
+        """What is newer than ``since`` comes, all of it, and what equals it where the source says so."""
         self._incremental(settings, connection, lent)
+        equal = self._gives_equal(settings, connection, lent)
         values = sorted(self.cursor_of(record) for record in expected)
         for since in (values[0], values[len(values) // 2], values[-1]):
             pages = self._read(settings, connection, lent, ReadRequest(since=str(since)))
             got = {canonical(record) for record in _records(pages)}
-            newer = {canonical(record) for record in expected if self.cursor_of(record) > since}
+            newer = {
+                canonical(record)
+                for record in expected
+                if self.cursor_of(record) > since or (equal and self.cursor_of(record) == since)
+            }
             allowed = {
                 canonical(record)
                 for record in expected
                 if self.cursor_of(record) > since
-                or (self.since_inclusive and self.cursor_of(record) == since)
+                or ((equal or self.since_inclusive) and self.cursor_of(record) == since)
             }
             must(newer <= got, f"{len(newer - got)} records newer than the cursor are missing")
             must(got <= allowed, f"{len(got - allowed)} records come that are not newer than the cursor")

@@ -69,9 +69,10 @@ class OpenShelf:
 
 @dataclass(frozen=True, slots=True)
 class Drawer:
-    """A target that takes everything."""
+    """A target that takes everything, each exchange's in a place of its own."""
 
     kind: ClassVar[str] = "drawer"
+    place: str = ""
 
     def open_target(self, connection: Connection, context: Context) -> OpenDrawer:
         """Open the drawer."""
@@ -159,7 +160,7 @@ def letters(name: str, shelf: Shelf, *, connection: str = "shelf", target: Targe
         legal_basis="Nghị định 278/2025/NĐ-CP",
         purpose=Text("Kiểm thử", "Testing"),
         source=Source(connection, shelf, cursor="MaYeuCau"),
-        target=target or Target("drawer", Drawer()),
+        target=target or Target("drawer", Drawer(name)),
         dataset="dancu.verification/1",
         delivery=Delivery(batch=2, parallel=2, attempts=2, quarantine_above=0.5),
         sector="test",

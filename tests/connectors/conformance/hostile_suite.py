@@ -8,6 +8,7 @@ from typing import Any
 
 import http_connector as http
 import pytest
+from patience import seconds_for
 
 from lienthong.connector import Connection, Question
 from lienthong.testing import MARKER, Asked, HostileLookup, HostileSource, HostileTarget, HttpService
@@ -65,12 +66,15 @@ class XmlPerson(Person):
         return b"<answer><error/></answer>"
 
 
-class TestHostileSource(HostileSource):
-    deadline = 3
+def patient(opened: type, request: pytest.FixtureRequest) -> type:
+    """Return the connector with time for a busy machine, little where nothing will come."""
+    return type(opened.__name__, (opened,), {"deadline": seconds_for(request)})
 
+
+class TestHostileSource(HostileSource):
     @pytest.fixture
-    def settings(self) -> Any:
-        return http.settings_for(http.OpenSource)
+    def settings(self, request: pytest.FixtureRequest) -> Any:
+        return http.settings_for(patient(http.OpenSource, request))
 
     @pytest.fixture
     def service(self) -> Callable[[], HttpService]:
@@ -78,11 +82,9 @@ class TestHostileSource(HostileSource):
 
 
 class TestHostileTarget(HostileTarget):
-    deadline = 3
-
     @pytest.fixture
-    def settings(self) -> Any:
-        return http.settings_for(http.OpenTarget)
+    def settings(self, request: pytest.FixtureRequest) -> Any:
+        return http.settings_for(patient(http.OpenTarget, request))
 
     @pytest.fixture
     def service(self) -> Callable[[], HttpService]:
@@ -94,11 +96,9 @@ class TestHostileTarget(HostileTarget):
 
 
 class TestHostileLookup(HostileLookup):
-    deadline = 3
-
     @pytest.fixture
-    def settings(self) -> Any:
-        return http.settings_for(http.OpenLookup)
+    def settings(self, request: pytest.FixtureRequest) -> Any:
+        return http.settings_for(patient(http.OpenLookup, request))
 
     @pytest.fixture
     def service(self) -> Callable[[], HttpService]:
@@ -113,8 +113,8 @@ class TestHostileXmlLookup(TestHostileLookup):
     family = "xml"
 
     @pytest.fixture
-    def settings(self) -> Any:
-        return http.settings_for(http.OpenXmlLookup)
+    def settings(self, request: pytest.FixtureRequest) -> Any:
+        return http.settings_for(patient(http.OpenXmlLookup, request))
 
     @pytest.fixture
     def service(self) -> Callable[[], HttpService]:

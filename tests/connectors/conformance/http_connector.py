@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import socket
 import ssl
 import threading
@@ -21,6 +22,7 @@ from lienthong.connector import (
     Batch,
     Connection,
     Context,
+    Malformed,
     Page,
     Question,
     ReadRequest,
@@ -33,6 +35,7 @@ from lienthong.errors import (
     OutcomeUnknown,
     ProtocolViolation,
     RateLimited,
+    Reason,
     RequestRejected,
     TimedOut,
     Unauthenticated,
@@ -218,10 +221,35 @@ class OpenSource(Open):
                 raise ProtocolViolation("the page before comes again")
             read, last = read + len(rows), rows
             done = len(rows) < SIZE
-            yield Page(rows, position=read, notes=self.notes(totals, read) if done else {})
+            records = [row for row in rows if isinstance(row, dict)]
+            malformed = [row for row in rows if not isinstance(row, dict)]
+            notes = self.notes(totals, read) if done else {}
+            yield Page(records, position=read, malformed=malformed, notes=notes)
             if done:
                 return
         raise ProtocolViolation("there is no last page")
+
+    def text(self, reply: Reply) -> str:
+        """Keep bytes that are not UTF-8: they concern one row only."""
+        plain = reply.body.decode("utf-8-sig", "ignore").encode()
+        super().text(Reply(reply.status, reply.headers, plain))
+        return reply.body.decode("utf-8-sig", "surrogateescape")
+
+    def decode(self, text: str) -> Any:
+        """Set a row aside that is no exact JSON, where it is sure where it begins and ends."""
+        try:
+            return super().decode(text)
+        except ProtocolViolation:
+            before, bracket, rest = text.partition('"rows": [')
+            rows, after = _rows(rest)
+            value = super().decode(before + bracket + after)
+            return {**value, "rows": [self.row(row) for row in rows]}
+
+    def row(self, text: str) -> Any:
+        try:
+            return super().decode(text)
+        except ProtocolViolation:
+            return Malformed(text.encode("utf-8", "backslashreplace"), Reason("", "row", "Lỗi", "Broken"))
 
     def notes(self, totals: set[int], read: int) -> dict[str, Any]:
         return {"total": {"read": read}} if totals != {read} else {}
@@ -278,6 +306,23 @@ class OpenXmlLookup(OpenLookup):
     def harmless(self, root: Any) -> None:
         if root.getroottree().docinfo.doctype or any("XInclude" in str(part.tag) for part in root.iter()):
             raise ProtocolViolation("the answer wants more than to be read")
+
+
+def _rows(text: str) -> tuple[list[str], str]:
+    """Return the objects of a list's inside, and the text from its closing bracket on."""
+    rows, depth, start = [], 0, 0
+    for found in re.finditer(r'"(?:[^"\\]|\\.)*"|[{}\[\]]', text, re.DOTALL):
+        sign = found.group()
+        if sign == "]" and not depth:
+            return rows, text[found.start() :]
+        if sign in "{[":
+            start = start if depth else found.start()
+            depth += 1
+        elif sign in "}]":
+            depth -= 1
+            if not depth:
+                rows.append(text[start : found.end()])
+    raise ProtocolViolation("the list has no end")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -90,19 +90,28 @@ class TestAcceptsDuplicateNames(SourceMutant):
             return json.loads(text)
 
 
-class TestAcceptsNaN(SourceMutant):
+class TestTakesNaNForNothing(SourceMutant):
     caught_by = "test_a_hostile_counterpart_ends_as_the_matrix_says[not-a-number]"
-    _Open = TestAcceptsDuplicateNames._Open
+
+    class _Open(http.OpenSource):
+        def decode(self, text: str) -> Any:
+            return json.loads(text, parse_constant=lambda _: None)
 
 
-class TestAcceptsHalfASurrogatePair(SourceMutant):
+class TestRepairsHalfASurrogatePair(SourceMutant):
     caught_by = "test_a_hostile_counterpart_ends_as_the_matrix_says[lone-surrogate]"
-    _Open = TestAcceptsDuplicateNames._Open
+
+    class _Open(http.OpenSource):
+        def decode(self, text: str) -> Any:
+            return json.loads(text.replace("\\ud800", "?"))
 
 
-class TestAcceptsInfinity(SourceMutant):
+class TestRoundsInfinity(SourceMutant):
     caught_by = "test_a_hostile_counterpart_ends_as_the_matrix_says[huge-exponent]"
-    _Open = TestAcceptsDuplicateNames._Open
+
+    class _Open(http.OpenSource):
+        def decode(self, text: str) -> Any:
+            return json.loads(text, parse_float=lambda digits: min(float(digits), 1e308))
 
 
 class TestBreaksOnDepth(SourceMutant):

@@ -6,13 +6,14 @@ import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 import memory_connector as memory
 import memory_suite as suite
 import pytest
 
-from lienthong.connector import Connection, Context, Page, ReadRequest
+from lienthong.connector import Connection, Context, Page, ReadRequest, Stand
 from lienthong.errors import TimedOut, Unavailable
 
 
@@ -27,6 +28,17 @@ class SourceMutant(suite.TestSource):
     @pytest.fixture
     def settings(self) -> Any:
         return memory.made_of(memory.MemorySource, self._Open)
+
+
+class TestSaysWhereItStoodAgainAndAgain(SourceMutant):
+    """By its last page a source has given records from behind where it stands then."""
+
+    caught_by = "test_stand_comes_first_and_once"
+
+    class _Open(memory.OpenSource):
+        def read(self, request: ReadRequest) -> Iterator[Page]:
+            for page in super().read(request):
+                yield replace(page, stand=Stand(datetime.now(UTC)))
 
 
 class TestLosesAPageOnResume(SourceMutant):

@@ -53,7 +53,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
     paths = os.pathsep.join([str(HERE), *filter(None, sys.path)])
     environment = os.environ | {"PYTHONPATH": paths}
     run = subprocess.run(  # noqa: S603 - our own interpreter and files
-        command, cwd=HERE, env=environment, check=False, capture_output=True, text=True, timeout=300
+        command, cwd=HERE, env=environment, check=False, capture_output=True, text=True, timeout=1200
     )
     assert report.exists(), run.stdout + run.stderr
     cases = ET.parse(report).getroot().iter("testcase")  # noqa: S314 - written by the run above

@@ -73,7 +73,6 @@ class Sandbox:
     """One system of the province: its connection, and what its switches can break."""
 
     system: ClassVar[str]
-    deadline: ClassVar[float] = 5
 
     @pytest.fixture
     def connection(self, province: Province) -> Iterator[Connection]:
@@ -150,8 +149,8 @@ class TestCursorSource(Sandbox, SourceConformance):
     cursor = "UpdatedAt"
 
     @pytest.fixture
-    def settings(self) -> RestSource:
-        return replace(onestop_list("hotich", size=40), timeout=1)
+    def settings(self, patience: float) -> RestSource:
+        return replace(onestop_list("hotich", size=40), timeout=patience)
 
     @pytest.fixture
     def expected(self, province: Province) -> list[Record]:
@@ -162,9 +161,9 @@ class TestLinkSource(TestCursorSource):
     """The same list by the ``Link`` header, which must carry size and cursor from page to page."""
 
     @pytest.fixture
-    def settings(self) -> RestSource:
+    def settings(self, patience: float) -> RestSource:
         paging, params = LinkHeaderPaging(), {"limit": "40"}
-        return replace(onestop_list("hotich"), paging=paging, params=params, timeout=1)
+        return replace(onestop_list("hotich"), paging=paging, params=params, timeout=patience)
 
 
 class TestPageSource(Sandbox, SourceConformance):
@@ -178,8 +177,8 @@ class TestPageSource(Sandbox, SourceConformance):
     cursor = "NgayCapNhat"
 
     @pytest.fixture
-    def settings(self) -> RestSource:
-        return replace(shared_catalogue("donvihanhchinhcap2", size=1000), timeout=1)
+    def settings(self, patience: float) -> RestSource:
+        return replace(shared_catalogue("donvihanhchinhcap2", size=1000), timeout=patience)
 
     @pytest.fixture
     def expected(self, province: Province) -> list[Record]:
@@ -190,9 +189,9 @@ class TestPageSourceWithoutTotal(TestPageSource):
     """The same pages where the service announces no total: only an empty page is the end."""
 
     @pytest.fixture
-    def settings(self) -> RestSource:
+    def settings(self, patience: float) -> RestSource:
         paging = PagePaging(page_param="trang", size_param="soBanGhi", size=900)
-        return replace(shared_catalogue("donvihanhchinhcap2"), paging=paging, timeout=1)
+        return replace(shared_catalogue("donvihanhchinhcap2"), paging=paging, timeout=patience)
 
 
 class TestKeyedTarget(Sandbox, TargetConformance):
@@ -209,8 +208,8 @@ class TestKeyedTarget(Sandbox, TargetConformance):
         return Context(exchange="conformance", run="conformance", signer=signer)
 
     @pytest.fixture
-    def settings(self) -> RestTarget:
-        return replace(identity_results(), timeout=1)
+    def settings(self, patience: float) -> RestTarget:
+        return replace(identity_results(), timeout=patience)
 
     @pytest.fixture
     def records(self, province: Province) -> list[Record]:
@@ -260,8 +259,8 @@ class TestKeyedTargetInDoubt(TestKeyedTarget):
     """What was taken without a whole answer is unknown: one that came too late, or was garbled."""
 
     @pytest.fixture
-    def settings(self) -> RestTarget:
-        return replace(identity_results(), timeout=1, max_batch=10)
+    def settings(self, patience: float) -> RestTarget:
+        return replace(identity_results(), timeout=patience, max_batch=10)
 
     @pytest.fixture
     def faults(
@@ -297,8 +296,8 @@ class TestKeyedTargetLater(TestKeyedTarget):
     pause = 0.05
 
     @pytest.fixture
-    def settings(self) -> RestTarget:
-        return replace(identity_results(later=True), timeout=1)
+    def settings(self, patience: float) -> RestTarget:
+        return replace(identity_results(later=True), timeout=patience)
 
     @pytest.fixture(autouse=True)
     def emptied(self, province: Province) -> None:
@@ -314,8 +313,8 @@ class TestCreateThenUpdateTarget(Sandbox, TargetConformance):
     text = "GhiChu"
 
     @pytest.fixture
-    def settings(self) -> RestTarget:
-        return replace(sync_dossiers(), timeout=1)
+    def settings(self, patience: float) -> RestTarget:
+        return replace(sync_dossiers(), timeout=patience)
 
     @pytest.fixture
     def records(self) -> list[Record]:
@@ -427,7 +426,6 @@ class TestSingleTarget(TargetConformance):
     """Records put one by one, each under an address of its own that can also be asked."""
 
     text = "name"
-    deadline = 5
 
     @pytest.fixture
     def register(self) -> Iterator[Register]:
@@ -435,10 +433,15 @@ class TestSingleTarget(TargetConformance):
             yield running
 
     @pytest.fixture
-    def settings(self) -> RestTarget:
+    def settings(self, patience: float) -> RestTarget:
         status = StatusLookup(path="/people/{key}")
         return RestTarget(
-            path="/people/{key}", method="PUT", mode="single", status=status, repeatable=True, timeout=1
+            path="/people/{key}",
+            method="PUT",
+            mode="single",
+            status=status,
+            repeatable=True,
+            timeout=patience,
         )
 
     @pytest.fixture

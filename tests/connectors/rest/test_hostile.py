@@ -84,7 +84,7 @@ class CursorList(Gateway):
         return orjson.dumps({"error_code": 0, "message": "được", "next": cursor, "data": rows})
 
 
-def source(paging: Any, **more: Any) -> RestSource:
+def source(paging: Any, patience: float, **more: Any) -> RestSource:
     return RestSource(
         path="people",
         records="data",
@@ -92,7 +92,7 @@ def source(paging: Any, **more: Any) -> RestSource:
         paging=paging,
         prefetch=1,
         max_pages=50,
-        deadline=1.0,
+        deadline=patience,
         max_answer_bytes=LIMIT,
         **more,
     )
@@ -102,8 +102,8 @@ class TestOffsetSource(HostileSource):
     """Counted pages, the kind that a changing list can upset."""
 
     @pytest.fixture
-    def settings(self) -> RestSource:
-        return source(OffsetPaging(size=SIZE, total_path="total"))
+    def settings(self, patience: float) -> RestSource:
+        return source(OffsetPaging(size=SIZE, total_path="total"), patience)
 
     @pytest.fixture
     def service(self) -> Callable[[], HttpService]:
@@ -114,16 +114,16 @@ class TestStreamedOffsetSource(TestOffsetSource):
     """The same pages, taken apart while they arrive."""
 
     @pytest.fixture
-    def settings(self) -> RestSource:
-        return source(OffsetPaging(size=SIZE, total_path="total"), stream=True)
+    def settings(self, patience: float) -> RestSource:
+        return source(OffsetPaging(size=SIZE, total_path="total"), patience, stream=True)
 
 
 class TestCursorSource(HostileSource):
     """Pages of which only the one before knows the next."""
 
     @pytest.fixture
-    def settings(self) -> RestSource:
-        return source(CursorPaging(cursor_path="next", cursor_param="after", size=SIZE))
+    def settings(self, patience: float) -> RestSource:
+        return source(CursorPaging(cursor_path="next", cursor_param="after", size=SIZE), patience)
 
     @pytest.fixture
     def service(self) -> Callable[[], HttpService]:
@@ -134,9 +134,9 @@ class TestStreamedCursorSource(TestCursorSource):
     """The same pages, taken apart while they arrive."""
 
     @pytest.fixture
-    def settings(self) -> RestSource:
+    def settings(self, patience: float) -> RestSource:
         paging = CursorPaging(cursor_path="next", cursor_param="after", size=SIZE)
-        return source(paging, stream=True)
+        return source(paging, patience, stream=True)
 
 
 class XmlList(OffsetList):
@@ -162,9 +162,9 @@ class TestXmlSource(TestOffsetSource):
     family = "xml"
 
     @pytest.fixture
-    def settings(self) -> RestSource:
+    def settings(self, patience: float) -> RestSource:
         paging = OffsetPaging(size=SIZE, total_path="total")
-        return replace(source(paging), format="xml", records="got.item")
+        return replace(source(paging, patience), format="xml", records="got.item")
 
     @pytest.fixture
     def service(self) -> Callable[[], HttpService]:
@@ -183,13 +183,13 @@ class TestBatchTarget(HostileTarget):
     """A batch in one request, with a result for each record."""
 
     @pytest.fixture
-    def settings(self) -> RestTarget:
+    def settings(self, patience: float) -> RestTarget:
         return RestTarget(
             path="people",
             envelope=Envelope(),
             results=Results(path="results", match="index"),
             status=StatusLookup(path="people/{id}", per="batch", envelope=Envelope()),
-            deadline=1.0,
+            deadline=patience,
             max_answer_bytes=LIMIT,
         )
 
@@ -215,14 +215,14 @@ class TestSingleTarget(TestBatchTarget):
     in_flight = 3  # questions about the next records may be on their way when the first one fails
 
     @pytest.fixture
-    def settings(self) -> RestTarget:
+    def settings(self, patience: float) -> RestTarget:
         return RestTarget(
             path="people/{key}",
             method="PUT",
             mode="single",
             envelope=Envelope(),
             status=StatusLookup(path="people/{key}", envelope=Envelope(), compare=(), parallel=1),
-            deadline=1.0,
+            deadline=patience,
             max_answer_bytes=LIMIT,
         )
 
@@ -245,13 +245,13 @@ class TestLookup(HostileLookup):
     """A question about a person."""
 
     @pytest.fixture
-    def settings(self) -> RestLookup:
+    def settings(self, patience: float) -> RestLookup:
         return RestLookup(
             path="people/{record.id}",
             params={"officer": "$officer", "procedure": "$procedure", "purpose": "$purpose"},
             envelope=Envelope(),
             answer="data",
-            deadline=1.0,
+            deadline=patience,
             max_answer_bytes=LIMIT,
         )
 

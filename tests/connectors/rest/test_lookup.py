@@ -31,7 +31,7 @@ from lienthong_connectors.rest import Envelope, RestLookup
 PURPOSE = "Xác thực người nộp hồ sơ một cửa"
 PERSON = {"soDinhDanh": "064099000017", "hoTen": "Nguyễn Văn Mẫu", "tonTai": True}
 WHO = {"X-Officer": "$officer", "X-Procedure": "$procedure", "X-Purpose": "$purpose"}
-BY_PATH = RestLookup(path="people/{record.number}", headers=WHO, timeout=1)
+BY_PATH = RestLookup(path="people/{record.number}", headers=WHO)
 BY_BODY = RestLookup(
     path="search",
     method="POST",
@@ -44,7 +44,6 @@ BY_BODY = RestLookup(
     },
     envelope=Envelope(code_path="maKetQua", message_path="ghiChu", codes="bhxh"),
     answer="ketQua",
-    timeout=1,
 )
 
 
@@ -109,11 +108,9 @@ def register() -> Iterator[Register]:
 class TestLookupByPath(LookupConformance):
     """GET; the number stands in the path, who asks and why in headers, percent-encoded."""
 
-    deadline = 5
-
     @pytest.fixture
-    def settings(self) -> RestLookup:
-        return BY_PATH
+    def settings(self, patience: float) -> RestLookup:
+        return replace(BY_PATH, timeout=patience)
 
     @pytest.fixture
     def connection(self, register: Register) -> Connection:
@@ -168,8 +165,8 @@ class TestLookupByBody(TestLookupByPath):
     """POST; the answer stands in a list inside an envelope whose codes are a table's."""
 
     @pytest.fixture
-    def settings(self) -> RestLookup:
-        return BY_BODY
+    def settings(self, patience: float) -> RestLookup:
+        return replace(BY_BODY, timeout=patience)
 
 
 def opened(agency: Any, settings: RestLookup, **extra: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from lienthong.connector import Context, Question, ReadRequest
-from lienthong.errors import InvalidExchange, RateLimited, Unavailable
+from lienthong.errors import InvalidExchange, Misconfigured, RateLimited, Unavailable
 from lienthong_connectors.http.pace import Pace
 from lienthong_connectors.http.rate import RateLimit
 from lienthong_connectors.rest import OffsetPaging, RestLookup, RestSource, RestTarget
@@ -150,6 +150,15 @@ def test_a_damaged_file_counts_as_new(clock: Clock, tmp_path: Path) -> None:
     assert clock.waits == []
 
 
+def assert_paced(begun: float, moments: list[float]) -> None:
+    """Assert that of 50 turns a second none came before its time.
+
+    Seen from the beginning: a turn may be noticed late on a busy machine (the first one, too), never early.
+    """
+    early = [place for place, moment in enumerate(moments) if moment - begun < place / 50 * 0.9]
+    assert not early
+
+
 def test_the_processes_of_a_deployment_share_a_limit(tmp_path: Path) -> None:
     """Forty turns, taken by four processes at once: none leaves before its time."""
     code = (
@@ -157,6 +166,7 @@ def test_the_processes_of_a_deployment_share_a_limit(tmp_path: Path) -> None:
         "from lienthong_connectors.http.pace import Pace; "
         "from lienthong_connectors.http.rate import RateLimit; "
         "pace = Pace('c', Path(sys.argv[1])); limit = RateLimit(requests=50); "
+        "print(time.time()); "
         "[(pace.wait((limit,), threading.Event()), print(time.time())) for _ in range(10)]"
     )
     running = [
@@ -165,9 +175,10 @@ def test_the_processes_of_a_deployment_share_a_limit(tmp_path: Path) -> None:
         )
         for _ in range(4)
     ]
-    moments = sorted(float(line) for process in running for line in process.communicate()[0].split())
+    told = [[float(line) for line in process.communicate()[0].split()] for process in running]
+    begun, moments = min(turns[0] for turns in told), sorted(turn for turns in told for turn in turns[1:])
     assert len(moments) == 40
-    assert moments[-1] - moments[0] >= 39 / 50 * 0.95
+    assert_paced(begun, moments)
 
 
 def test_a_source_keeps_its_rate_among_all_its_threads(agency: Any) -> None:
@@ -180,9 +191,10 @@ def test_a_source_keeps_its_rate_among_all_its_threads(agency: Any) -> None:
 
     agency.default = answer
     settings = RestSource(path="r", paging=OffsetPaging(size=2), rates=(RateLimit(requests=50),))
+    begun = time.monotonic()
     assert agency.ids(agency.read(settings)) == list(range(20))
     assert len(moments) >= 11
-    assert moments[-1] - moments[0] >= (len(moments) - 1) / 50 * 0.9
+    assert_paced(begun, sorted(moments))
 
 
 def test_all_connectors_of_one_connection_share_its_quota(agency: Any) -> None:
@@ -248,7 +260,7 @@ def test_retry_after_is_believed_for_a_while_only(agency: Any) -> None:
     with pytest.raises(RateLimited) as caught:
         agency.read(RestSource(path="r"))
     assert caught.value.retry_after == 1
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60
     assert len(agency.asked) == 3
 
 
@@ -272,7 +284,7 @@ def test_closing_ends_what_waits_for_its_turn(agency: Any) -> None:
         time.sleep(0.01)
     time.sleep(0.1)
     source.close()
-    thread.join(5)
+    thread.join(60)
     assert not thread.is_alive()
 
 
@@ -288,3 +300,16 @@ def test_closing_ends_what_waits_for_its_turn(agency: Any) -> None:
 def test_limits_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(InvalidExchange, match="rates"):
         RateLimit(**wrong)
+
+
+def test_a_folder_that_cannot_be_written(clock: Clock) -> None:
+    """Before a request it is the deployment's matter; an answer that is there is not made a failure by it.
+
+    For a delivery that would mean to send it again.
+    """
+    pace = Pace("c", Path("/dev/null/cache/pace.json"), clock)
+    with pytest.raises(Misconfigured) as caught:
+        ask(pace, clock, SECOND)
+    assert caught.value.where == "/dev/null/cache/pace.json"
+    assert pace.heard(200, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "30"}) is None
+    assert pace.heard(429, {"Retry-After": "30"}) == 30

@@ -29,11 +29,6 @@ WRAPPED = RestSource(path="rows", records="response.data", envelope=Envelope(cod
     [
         b'[{"id":1},',
         b"",
-        b'[{"id":Infinity}]',
-        b'[{"id":1e999}]',
-        b'[ {"a":{"id":1,"id":1}} ]',
-        b'[{"\\u0069d":1,"id":2}]',
-        b'[{"a":"\\u0022\\u0022","b":1,"b":2}]',
         b"[1] x",
     ],
 )
@@ -41,6 +36,27 @@ def test_what_is_not_exact_json_is_a_violation(agency: Any, body: bytes) -> None
     agency.default = agency.response(raw=body)
     with pytest.raises(ProtocolViolation, match="JSON"):
         agency.read(BARE)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b'{"id":Infinity}',
+        b'{"id":1e999}',
+        b'{"a":{"id":1,"id":1}}',
+        b'{"\\u0069d":1,"id":2}',
+        b'{"a":"\\u0022\\u0022","b":1,"b":2}',
+        b'{"a":' + b"[" * 3000 + b"]" * 3000 + b"}",
+        b'{"a":' + b"[" * 300 + b"]" * 300 + b"}",
+    ],
+)
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_record_that_is_not_exact_json_is_set_aside_alone(agency: Any, odd: bytes, stream: bool) -> None:
+    agency.default = agency.response(raw=b'[{"id":1}, ' + odd + b', {"id":2}]')
+    pages = agency.read(RestSource(path="rows", stream=stream))
+    assert [record["id"] for page in pages for record in page.records] == [1, 2]
+    (piece,) = (piece for page in pages for piece in page.malformed)
+    assert piece.data == odd and piece.reason.rule == "page.not-exact" and piece.reason.vi
 
 
 @pytest.mark.parametrize(

@@ -81,19 +81,58 @@ WRONG = [
     b'[{"id":1}{"id":2}]',
     b'[{"id":1}',
     b'[{"id":1},',
-    b'[{"id":NaN}]',
-    b'[{"id":1e999}]',
-    b'[{"id":"\\ud800"}]',
-    b'[{"id":"\xff"}]',
-    b'[{"id":1,"id":2}]',
     b'[{"id":1}] x',
     b'[{"id":1}}',
     b'[{"id":[1}]',
-    b'[{"id":' + b"[" * 5000 + b"]" * 5000 + b"}]",
+    b'[{"id":[1}]}]',
+    b'[{"id":NaN} x]',
+    b'[{"id":NaN},7]',
+    b'[7{"id":NaN}]',
+    b'[{"id":1,"id":2},"]',
     b"",
     b"<html></html>",
     b'{"data":1}[{"id":1}]',
 ]
+
+
+ODD = [
+    b'{"id":NaN}',
+    b'{"id":1e999}',
+    b'{"id":"\\ud800"}',
+    b'{"id":"\xff"}',
+    b'{"id":1,"id":2}',
+    b'{"id":"a,]}","id":2}',
+    b'{"id":' + b"[" * 3000 + b"]" * 3000 + b"}",
+    b'{"id":' + b"[" * 300 + b"]" * 300 + b"}",
+]
+
+
+@pytest.mark.parametrize("size", [1, 64, 1 << 16])
+@pytest.mark.parametrize("odd", ODD)
+def test_one_odd_element_is_set_aside_and_the_others_are_read(odd: bytes, size: int) -> None:
+    """Its brackets are whole, so it is sure where it ends: what is wrong inside is nobody else's concern."""
+    with pytest.raises(ProtocolViolation):
+        decode(odd)
+    body = b'{"data": [{"id":"a"}, ' + odd + b' ,{"id":"b"}], "total": 3}'
+    reader = JsonList("data", MEGABYTE, where="")
+    assert taken(reader, body, size) == [{"id": "a"}, odd, {"id": "b"}]
+    assert reader.frame()["total"] == 3
+    assert taken(JsonList("", MEGABYTE, where=""), b"[" + odd + b"]", size) == [odd]
+
+
+@pytest.mark.parametrize("size", [777, 1 << 16])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_one_element_larger_than_the_limit_is_set_aside_in_bounded_memory(place: int, size: int) -> None:
+    """Its beginning, size and digest are kept; what follows it is read."""
+    rows: list[Any] = [{"id": n, "x": "y" * 50} for n in range(2)]
+    rows.insert(place, {"id": 9, "x": '\\"],[{' * 40_000})
+    reader = JsonList("data", 1 << 16, where="")
+    found = taken(reader, json.dumps({"data": rows, "total": 3}).encode(), size)
+    small = [row for row in rows if row["id"] != 9]
+    assert [item for item in found if isinstance(item, dict)] == small
+    (large,) = (item for item in found if not isinstance(item, dict))
+    assert found.index(large) == place and large.startswith(b'{"id": 9') and len(large) < 70_000
+    assert reader.frame()["total"] == 3
 
 
 @pytest.mark.parametrize("size", [1, 1 << 16])
@@ -154,10 +193,10 @@ def test_integers_keep_all_their_digits_and_a_byte_order_mark_is_passed_over() -
 
 @pytest.mark.parametrize("start", [b'[{"id":"', b'[{"id":1}, ', b'{"x":"', b'{"data":[],"y":"'])
 def test_an_element_or_surroundings_without_end_are_refused_in_bounded_memory(start: bytes) -> None:
-    reader = JsonList("data" if start[:1] == b"{" else "", 3 * MEGABYTE, where="")
+    reader = JsonList("data" if start[:1] == b"{" else "", MEGABYTE // 16, where="")
     reader.feed(start)
     with pytest.raises(ProtocolViolation, match="more than"):
-        taken(reader, bytes(3 * MEGABYTE + 1).replace(b"\0", b" "), MEGABYTE // 16)
+        taken(reader, bytes(3 * MEGABYTE).replace(b"\0", b" "), MEGABYTE // 16)
 
 
 def test_the_mark_does_not_depend_on_how_the_answer_was_cut() -> None:
@@ -200,6 +239,14 @@ def test_a_line_without_end_is_refused_in_bounded_memory() -> None:
     reader = NdjsonLines(MEGABYTE, where="")
     with pytest.raises(ProtocolViolation, match="longer than"):
         taken(reader, b"x" * (2 * MEGABYTE), MEGABYTE // 16)
+
+
+@pytest.mark.parametrize("size", [999, 1 << 16])
+def test_a_line_that_is_too_long_is_set_aside_and_the_others_are_read(size: int) -> None:
+    lines = [b'{"id":1}', b'{"id":2,"x":"' + b"y" * 300_000 + b'"}', b'{"id":3}']
+    found = taken(NdjsonLines(1 << 16, where=""), b"\n".join(lines) + b"\n", size)
+    assert [found[0], found[2]] == [{"id": 1}, {"id": 3}]
+    assert found[1].startswith(b'{"id":2,"x":"y') and len(found[1]) < 70_000
 
 
 # --- XML

@@ -165,6 +165,13 @@ def test_records_that_the_answer_does_not_mention_are_unknown_not_taken(agency: 
     assert answer.unknown == (frozenset(range(5)) if match == "order" else frozenset({1, 2, 3, 4}))
 
 
+def test_a_record_that_is_named_without_a_verdict_is_unknown_not_refused(agency: Any) -> None:
+    agency.default = agency.response([{"index": 0}, {"index": 1, "code": None}, {"index": 2, "code": "BAD"}])
+    settings = RestTarget(path="x", results=Results(match="index"))
+    answer = agency.target(settings).deliver(agency.batch(*ROWS[:3]))
+    assert (answer.unknown, list(answer.refused)) == (frozenset({0, 1}), [2])
+
+
 def test_results_that_contradict_each_other_are_unknown(agency: Any) -> None:
     agency.default = agency.response([{"index": 0, "code": "OK"}, {"index": 0, "code": "BAD"}])
     settings = RestTarget(path="x", results=Results(match="index"))

@@ -42,6 +42,7 @@ from lienthong_connectors.rest import RestSource, RestTarget
 ROWS = [{"id": n} for n in range(50)]
 SOURCE = RestSource(path="rows")
 TARGET = RestTarget(path="rows")
+PATIENCE = 30  # seconds in which even a busy machine notices the end of 0.4 seconds
 
 
 def test_nobody_there_is_unavailable_for_a_delivery_too() -> None:
@@ -57,20 +58,20 @@ def test_nobody_there_is_unavailable_for_a_delivery_too() -> None:
 
 def drip_body(asked: Any, connection: socket.socket) -> None:
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 5000\r\n\r\n")
-    for _ in range(100):
+    for _ in range(PATIENCE * 40):  # until nobody reads it any more
         connection.sendall(b" ")
         time.sleep(0.05)
 
 
 def drip_without_length(asked: Any, connection: socket.socket) -> None:
     connection.sendall(b"HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n[]")
-    for _ in range(100):
+    for _ in range(PATIENCE * 40):  # until nobody reads it any more
         connection.sendall(b" ")
         time.sleep(0.05)
 
 
 def silence(asked: Any, connection: socket.socket) -> None:
-    time.sleep(3)
+    time.sleep(PATIENCE * 2)
 
 
 @pytest.mark.parametrize("drip", [drip_without_length, silence])
@@ -82,7 +83,7 @@ def test_a_slow_drip_ends_at_the_deadline(agency: Any, drip: Any) -> None:
         agency.read(RestSource(path="rows", deadline=0.4))
     with pytest.raises(OutcomeUnknown, match="deadline"):
         agency.target(RestTarget(path="rows", deadline=0.4)).deliver(agency.batch(*ROWS))
-    assert time.monotonic() - started < 2.5
+    assert time.monotonic() - started < PATIENCE
 
 
 def test_silence_ends_after_the_idle_timeout(agency: Any) -> None:
@@ -90,7 +91,7 @@ def test_silence_ends_after_the_idle_timeout(agency: Any) -> None:
     started = time.monotonic()
     with pytest.raises(TimedOut):
         agency.read(RestSource(path="rows", timeout=0.3))
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < PATIENCE
 
 
 def test_closing_a_source_ends_what_is_under_way(agency: Any) -> None:
@@ -103,8 +104,8 @@ def test_closing_a_source_ends_what_is_under_way(agency: Any) -> None:
     started = time.monotonic()
     source.close()
     with pytest.raises(LienThongError):
-        pages.result(timeout=5)
-    assert time.monotonic() - started < 2
+        pages.result(timeout=PATIENCE)
+    assert time.monotonic() - started < PATIENCE
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "raw", "twice"])
@@ -184,7 +185,7 @@ def _later(seconds: float) -> str:
     ("value", "low", "high"),
     [
         ("7", 7, 7),
-        (60, 50, 60),
+        (600, 500, 600),
         (-60, 0, 0),
         ("soon", None, None),
         ("-3", None, None),

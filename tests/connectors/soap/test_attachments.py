@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import json
 import os
@@ -305,6 +306,25 @@ def test_a_delivery_whose_answer_is_a_broken_package_is_unknown(told: Any, store
         deliver(connection, store, [{"id": "1", "photo": put(store)}])
 
 
+def test_a_delivery_whose_answer_cannot_be_kept_is_unknown(
+    told: Any, store: BlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Our disk is full when the answer's attachment arrives: the target has taken the record all the same."""
+    known, connection = put(store), answered(told)
+
+    def full(*_args: object, **_kwargs: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    told.headers = {"Content-Type": 'multipart/related; boundary=B; start="<root>"'}
+    first = b"--B\r\nContent-Type: image/png\r\nContent-ID: <p>\r\n\r\n" + PHOTO + b"\r\n"
+    told.body = first + package(OK.decode())  # what stands before the envelope is stored at once
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OutcomeUnknown, match="cannot be kept") as caught:
+        deliver(connection, store, [{"id": "1", "photo": known}])
+    assert "make room" in caught.value.hint
+    assert len(told.requests) == 1
+
+
 def test_a_tampered_attachment_stops_the_delivery_before_it_leaves(
     told: Any, store: BlobStore, tmp_path: Path
 ) -> None:
@@ -391,7 +411,7 @@ def test_two_hundred_megabytes_take_little_memory(told: Any, tmp_path: Path) -> 
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     done = subprocess.run(  # noqa: S603 - our own interpreter and code
         [sys.executable, "-c", _BIG, told.url, str(tmp_path / "staging")],
-        env=environment, capture_output=True, text=True, check=False, timeout=120,
+        env=environment, capture_output=True, text=True, check=False, timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)

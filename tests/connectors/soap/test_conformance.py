@@ -165,7 +165,7 @@ class TestPopulationFeed(SourceConformance):
         return iso(next(one.changed for one in everybody() if one.number == record["SoDinhDanh"]))
 
     @pytest.fixture
-    def settings(self, wsdl_folder: Path) -> SoapSource:
+    def settings(self, patience: float, wsdl_folder: Path) -> SoapSource:
         return SoapSource(
             operation="DongBoThongTinCongDan",
             wsdl=str(wsdl_folder / "dancu.wsdl"),
@@ -183,7 +183,7 @@ class TestPopulationFeed(SourceConformance):
             paging=Paging(size=7),
             incremental=True,
             chunk=4,
-            read_timeout=1.0,
+            read_timeout=patience,
         )
 
     @pytest.fixture
@@ -205,7 +205,7 @@ class TestPopulationLookup(LookupConformance):
     told = ("officer", "procedure")  # the request has no member for the purpose
 
     @pytest.fixture
-    def settings(self, wsdl_folder: Path) -> SoapLookup:
+    def settings(self, patience: float, wsdl_folder: Path) -> SoapLookup:
         return SoapLookup(
             operation="TraCuuThongTinCongDan",
             wsdl=str(wsdl_folder / "dancu.wsdl"),
@@ -223,7 +223,7 @@ class TestPopulationLookup(LookupConformance):
                 "MaDonVi": "$connection.madonvi",
             },
             answer_element="CongDan",
-            read_timeout=1.0,
+            read_timeout=patience,
         )
 
     @pytest.fixture
@@ -323,7 +323,7 @@ class TestShelf(TargetConformance):
             yield shelf, port
 
     @pytest.fixture
-    def settings(self) -> SoapTarget:
+    def settings(self, patience: float) -> SoapTarget:
         return SoapTarget(
             operation="put",
             namespace="urn:t",
@@ -335,7 +335,7 @@ class TestShelf(TargetConformance):
                 result=ResultCodes(path="code", acknowledged=("1",), absent=("0",), refused=("9",)),
             ),
             repeatable=True,
-            read_timeout=1.0,
+            read_timeout=patience,
         )
 
     @pytest.fixture
@@ -415,10 +415,10 @@ class TestRpcShelf(TestShelf):
             yield shelf, port
 
     @pytest.fixture
-    def settings(self, tmp_path: Path) -> SoapTarget:
+    def settings(self, patience: float, tmp_path: Path) -> SoapTarget:
         path = tmp_path / "shelf.wsdl"
         path.write_text(_shelf_wsdl(self.style))
-        settings = TestShelf.settings.__wrapped__(self)  # type: ignore[attr-defined]  # the fixture's function
+        settings = TestShelf.settings.__wrapped__(self, patience)  # type: ignore[attr-defined]  # the fixture's function
         security = WsSecurity(sign=False, verify=None, username_token="digest")
         if self.style == "rpc":
             dash = {"bad": "$record.bad|default:-"}
@@ -501,13 +501,12 @@ def everybody() -> tuple[Person, ...]:
 class TestIdentityCheck(LookupConformance):
     """The preset for ``XacThucThongTinCongDan``, described by the database's own WSDL."""
 
-    deadline = 5
     told = ("officer", "procedure")  # the request has no member for the purpose
 
     @pytest.fixture
-    def settings(self) -> SoapLookup:
+    def settings(self, patience: float) -> SoapLookup:
         preset = verify_citizen(number="SoDinhDanh", name="HoVaTen", born="NgaySinh", agency="MaDonVi")
-        return replace(preset, read_timeout=1.0)
+        return replace(preset, read_timeout=patience)
 
     @pytest.fixture
     def connection(self, population: Connection) -> Connection:
@@ -597,12 +596,11 @@ class TestCivilStatus(TargetConformance):
 
     key = ("maHoSo",)
     upserts = False
-    deadline = 5
 
     @pytest.fixture
-    def settings(self) -> SoapTarget:
+    def settings(self, patience: float) -> SoapTarget:
         wsdl = "package:lienthong_sandbox/wsdl/hotich.wsdl"
-        return replace(register_civil_status(), wsdl=wsdl, read_timeout=1.0)
+        return replace(register_civil_status(), wsdl=wsdl, read_timeout=patience)
 
     @pytest.fixture
     def connection(self, small: Province, tools: Any) -> Iterator[Connection]:

@@ -26,7 +26,7 @@ def spyne(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tu
     with counterparts.python("spyne_service.py", request.param, needs="spyne") as port:
         host = f"http://127.0.0.1:{port}/"
         path = tmp_path_factory.mktemp("spyne") / "people.wsdl"
-        path.write_bytes(requests.get(f"{host}?wsdl", timeout=10).content)
+        path.write_bytes(requests.get(f"{host}?wsdl", timeout=60).content)
         yield Connection(id="spyne", kind="lienthong_soap", host=host), str(path)
 
 
@@ -147,7 +147,7 @@ def test_rpc_literal_is_read(registry: tuple[Connection, str]) -> None:
     found = [record for page in source.read(ReadRequest()) for record in page.records]
     source.close()
     assert found == [{"id": "1", "age": 7, "tag": ["x"]}, {"id": "2", "tag": ["y", "z"]}]
-    seen = requests.get(calls, timeout=10).json()
+    seen = requests.get(calls, timeout=60).json()
     assert seen == [["list", {"from": "1970-01-01T00:00:00Z", "count": "2"}]]  # it reads texts only
 
 
@@ -163,7 +163,7 @@ def test_rpc_literal_takes_deliveries(registry: tuple[Connection, str]) -> None:
     target = settings.open_target(connection, Context())
     assert target.deliver(batch([{"id": "9", "tag": "t"}])).acknowledged == 1
     target.close()
-    seen = requests.get(calls, timeout=10).json()
+    seen = requests.get(calls, timeout=60).json()
     assert seen == [["put", {"person": {"id": "9", "tag": ["a", "t"]}, "officer": "cb"}]]
 
 

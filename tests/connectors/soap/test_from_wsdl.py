@@ -112,7 +112,7 @@ class Project:
         }
         return subprocess.run(  # noqa: S603 - our own command
             [sys.executable, "-m", "lienthong.cli", *map(str, words)],
-            env=environment, cwd=self.folder, text=True, capture_output=True, check=False, timeout=120,
+            env=environment, cwd=self.folder, text=True, capture_output=True, check=False, timeout=600,
         )  # fmt: skip
 
     @property
@@ -130,7 +130,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
         assert main(["wsdl", *words, "--connection-id", "service", *case.words]) == 0
     options = ["-q", "--no-deps", "--no-build-isolation", "--target", str(folder / "site"), str(folder)]
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", *options]
-    done = subprocess.run(pip, capture_output=True, text=True, check=False, timeout=120)  # noqa: S603 - ours
+    done = subprocess.run(pip, capture_output=True, text=True, check=False, timeout=600)  # noqa: S603 - ours
     assert done.returncode == 0, done.stderr
     with contextlib.closing(found.database) as database:
         for table in sorted((folder / "sql").glob("*.sql")):

@@ -64,7 +64,7 @@ class Shell:
         )
         done = subprocess.run(  # noqa: S603 - the page's own words
             ["/bin/bash", "-c", line],
-            cwd=self.folder, env=self.environment, text=True, capture_output=True, check=False, timeout=180,
+            cwd=self.folder, env=self.environment, text=True, capture_output=True, check=False, timeout=900,
         )  # fmt: skip
         assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
         return done.stdout
@@ -75,7 +75,7 @@ class Shell:
             cwd=self.folder, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         self.background.append(process)
-        end = time.monotonic() + 60
+        end = time.monotonic() + 300
         while not (self.folder / "connections.json").exists():
             assert process.poll() is None and time.monotonic() < end, "the sandbox did not start"
             time.sleep(0.05)
@@ -83,7 +83,7 @@ class Shell:
     def stop(self) -> None:
         for process in self.background:
             process.terminate()
-            process.wait(30)
+            process.wait(120)
 
 
 @pytest.fixture

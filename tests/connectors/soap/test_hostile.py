@@ -89,7 +89,7 @@ class TestPagedSource(HostileSource):
     family = "xml"
 
     @pytest.fixture
-    def settings(self) -> SoapSource:
+    def settings(self, patience: float) -> SoapSource:
         return SoapSource(
             operation="get",
             namespace="urn:t",
@@ -97,7 +97,7 @@ class TestPagedSource(HostileSource):
             request={"page": "$page"},
             paging=Paging(size=SIZE, most=50),
             faults=FaultTable(permanent=("DL09",)),
-            deadline=1.0,
+            deadline=patience,
             max_answer_bytes=LIMIT,
         )
 
@@ -122,13 +122,13 @@ class TestLookup(HostileLookup):
     family = "xml"
 
     @pytest.fixture
-    def settings(self) -> SoapLookup:
+    def settings(self, patience: float) -> SoapLookup:
         return SoapLookup(
             operation="ask",
             namespace="urn:t",
             request={"id": "$record.id"},
             answer_element="item",
-            deadline=1.0,
+            deadline=patience,
             max_answer_bytes=LIMIT,
         )
 
@@ -154,14 +154,14 @@ class TestTarget(HostileTarget):
     family = "xml"
 
     @pytest.fixture
-    def settings(self) -> SoapTarget:
+    def settings(self, patience: float) -> SoapTarget:
         return SoapTarget(
             operation="put",
             namespace="urn:t",
             request={"id": "$key", "name": "$record.name"},
             result=ResultCodes(path="code", acknowledged=("1",)),
             status=StatusQuery(operation="ask", request={"id": "$key"}),
-            deadline=1.0,
+            deadline=patience,
             max_answer_bytes=LIMIT,
             max_batch=1,
         )

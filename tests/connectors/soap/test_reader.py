@@ -192,7 +192,6 @@ HOSTILE = {
     ),
     "instruction": (b"<w><?php system('x') ?><r/></w>", "forbidden-node"),
     "deep nesting": (b"<w>" + b"<a>" * 5000 + b"</a>" * 5000 + b"</w>", "depth"),
-    "deep record": (b"<w><r>" + b"<a>" * 5000 + b"</a>" * 5000 + b"</r></w>", "depth"),
     "many attributes": (
         b"<w><r " + b" ".join(b'a%d="1"' % i for i in range(5000)) + b"/></w>",
         "attributes",
@@ -229,6 +228,34 @@ def test_hostile_documents_are_refused(name: str, size: int) -> None:
     with pytest.raises(ProtocolViolation) as caught:
         read(data, size=size)
     assert caught.value.details["reason"] == reason
+
+
+ODD_RECORDS = {
+    "deep": b"<r><id>odd</id>" + b"<a>" * 5000 + b"</a>" * 5000 + b"<b>late</b></r>",
+    "deep in a known element": b"<r><id>odd</id><n><n>" + b"<n>" * 5000 + b"</n>" * 5002 + b"</r>",
+    "deep with attributes": b"<r><id>odd</id>"
+    + b"<a x='>/' y=\"/>\">" * 500
+    + b"<z/>"
+    + b"</a>" * 500
+    + b"</r>",
+    "nested records": b"<r><id>odd</id>" + b"<r>" * 500 + b"</r>" * 500 + b"</r>",
+    "large": b"<r><id>odd</id>" + b"<a>" + b"x" * 9_000 + b"</a>" * 1 + b"<b>y</b>" * 20_000 + b"</r>",
+    "large text": b"<r><id>odd</id><a>" + b"x" * 150_000 + b"</a></r>",
+    "large comment": b"<r><id>odd</id>" + b"<a>y</a>" * 9_000 + b"<!-- < x -->" * 9_000 + b"</r>",
+}
+
+
+@pytest.mark.parametrize("size", [1 << 16, 997])
+@pytest.mark.parametrize("name", ODD_RECORDS)
+def test_one_odd_record_is_set_aside_and_the_others_are_read(name: str, size: int) -> None:
+    """What nests too deep or grows too large is passed over to its end; its first members are kept."""
+    data = b"<w><r><id>1</id></r>" + ODD_RECORDS[name] + b"<r><id>2</id></r><r><n>3</n></r><t>9</t></w>"
+    reader = RecordReader("r", {}, XmlLimits(record_bytes=60_000))
+    found = [item for at in range(0, len(data), size) for item in reader.feed(data[at : at + size])]
+    assert reader.close()["t"] == "9"
+    assert [item for item in found if isinstance(item, dict)] == [{"id": "1"}, {"id": "2"}, {"n": "3"}]
+    (odd,) = (item for item in found if not isinstance(item, dict))
+    assert found.index(odd) == 1 and b'"id":"odd"' in odd.data and odd.reason.rule.startswith("xml.too-")
 
 
 @pytest.mark.parametrize(

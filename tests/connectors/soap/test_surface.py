@@ -26,7 +26,7 @@ def run(code: str, *arguments: str) -> str:
         check=True,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
     return done.stdout
 

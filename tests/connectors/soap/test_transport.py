@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import socket
+import threading
 import time
 import zlib
 from typing import Any
@@ -255,11 +256,13 @@ def test_an_answer_cut_in_the_middle(told: Any, tools: Any) -> None:
 
 def test_no_answer_in_time(told: Any) -> None:
     """Silence after the request: a read timed out, a delivery is in doubt."""
-    told.act = lambda _: time.sleep(2)
+    over = threading.Event()
+    told.act = lambda _: over.wait(60)
     with pytest.raises(TimedOut):
         read(told, read_timeout=0.3)
     with pytest.raises(OutcomeUnknown):
         deliver(told, read_timeout=0.3)
+    over.set()
 
 
 def test_tls_is_always_verified(told: Any, tls: tuple[Any, str]) -> None:

@@ -150,7 +150,6 @@ class Pg:
 class TestPostgresSource(Pg, SourceConformance):
     page_bound = 5
     cursor = "changed"
-    deadline = 5
 
     @pytest.fixture
     def settings(self) -> SqlSource:
@@ -169,7 +168,6 @@ class TestPostgresSource(Pg, SourceConformance):
 
 class TestPostgresTarget(Pg, TargetConformance):
     text = "name"
-    deadline = 5
 
     @pytest.fixture
     def settings(self) -> SqlTarget:

@@ -328,7 +328,7 @@ def test_overlap_reaches_back_behind_the_cursor(database: Database) -> None:
     )
     since = "2026-03-01T00:05:00+00:00"
     ids = [record["id"] for record in database.read(SqlSource("t", cursor="at"), ReadRequest(since=since))]
-    assert ids == [6, 7, 8, 9]
+    assert ids == [5, 6, 7, 8, 9]
     source = SqlSource("t", cursor="at", overlap=120)
     assert [record["id"] for record in database.read(source, ReadRequest(since=since))] == [
         3,

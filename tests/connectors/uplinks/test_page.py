@@ -44,7 +44,7 @@ def shell(province: Province, tmp_path: Path) -> object:
             text=True,
             capture_output=True,
             check=False,
-            timeout=120,
+            timeout=600,
         )  # fmt: skip
         assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
         return done.stdout

@@ -6,11 +6,13 @@ A certificate found here is only a claim: the trust store decides whether it is 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
+from lienthong.signing._algorithms import key_id
 from lienthong.signing._wsse.names import DS, THUMBPRINT, WSSE, X509SKI, X509V3, refuse
 from lienthong.signing._wsse.reference import decode
 from lienthong.signing._wsse.structure import Element, Secured, elements
@@ -19,12 +21,16 @@ from lienthong.signing.trust import TrustStore, read_der
 _MAX_CERTIFICATES: Final = 6
 
 
-def certificates(secured: Secured, ids: Mapping[str, Element], trust: TrustStore) -> list[x509.Certificate]:
+def certificates(
+    secured: Secured, ids: Mapping[str, Element], trust: TrustStore, at: datetime
+) -> list[x509.Certificate]:
     """Return the signer's certificate, and intermediates after it where the message carries them.
 
     Understands a BinarySecurityToken, X509Data with certificates, and references by issuer and
-    serial number, subject key identifier or thumbprint to a certificate of the store. Refuses with
-    ``reason`` ``key-info`` or ``untrusted`` (a reference that the store cannot resolve).
+    serial number, subject key identifier or thumbprint to a certificate of the store; where the store
+    holds an old and a renewed one of the same key, to that which holds at the time ``at``. Refuses with
+    ``reason`` ``key-info``, ``untrusted`` (a reference that the store cannot resolve), or those of
+    :meth:`TrustStore.check` where a renewed certificate does not hold.
     """
     holders = secured.signature.findall(f"{{{DS}}}KeyInfo")
     inner = elements(holders[0]) if len(holders) == 1 else []
@@ -36,9 +42,9 @@ def certificates(secured: Secured, ids: Mapping[str, Element], trust: TrustStore
     if choice.tag == f"{{{WSSE}}}Reference":
         return [_token(choice, secured, ids)]
     if choice.tag == f"{{{WSSE}}}KeyIdentifier":
-        return [_by_identifier(choice, trust)]
+        return [_by_identifier(choice, trust, at)]
     if choice.tag == f"{{{DS}}}X509Data":
-        return _x509_data(choice, trust)
+        return _x509_data(choice, trust, at)
     return refuse("KeyInfo names the key in a way that is not supported", "key-info")
 
 
@@ -52,7 +58,7 @@ def _token(reference: Element, secured: Secured, ids: Mapping[str, Element]) -> 
     return _certificate(decode(token, "key-info"))
 
 
-def _x509_data(data: Element, trust: TrustStore) -> list[x509.Certificate]:
+def _x509_data(data: Element, trust: TrustStore, at: datetime) -> list[x509.Certificate]:
     embedded = data.findall(f"{{{DS}}}X509Certificate")
     if len(embedded) > _MAX_CERTIFICATES:
         refuse("KeyInfo carries too many certificates", "key-info")
@@ -63,7 +69,7 @@ def _x509_data(data: Element, trust: TrustStore) -> list[x509.Certificate]:
         refuse("X509Data holds neither a certificate nor an issuer and serial number", "key-info")
     name = serials[0].findtext(f"{{{DS}}}X509IssuerName") or ""
     number = (serials[0].findtext(f"{{{DS}}}X509SerialNumber") or "").strip()
-    return [_stored(trust, lambda one: str(one.serial_number) == number and _is_issuer(one, name))]
+    return [_stored(trust, lambda one: str(one.serial_number) == number and _is_issuer(one, name), at)]
 
 
 def _is_issuer(certificate: x509.Certificate, text: str) -> bool:
@@ -75,16 +81,16 @@ def _is_issuer(certificate: x509.Certificate, text: str) -> bool:
     return {(a.oid, a.value) for a in wanted} == {(a.oid, a.value) for a in certificate.issuer}
 
 
-def _by_identifier(identifier: Element, trust: TrustStore) -> x509.Certificate:
+def _by_identifier(identifier: Element, trust: TrustStore, at: datetime) -> x509.Certificate:
     value = decode(identifier, "key-info")
     kind = identifier.get("ValueType")
     if kind == X509V3:
         return _certificate(value)
     if kind == X509SKI:
-        return _stored(trust, lambda one: subject_key_identifier(one) == value)
+        return _stored(trust, lambda one: subject_key_identifier(one) == value, at)
     if kind == THUMBPRINT:
         # SHA-1 only names a certificate of the store here; nothing is believed because of it.
-        return _stored(trust, lambda one: one.fingerprint(_THUMBPRINT_HASH) == value)
+        return _stored(trust, lambda one: one.fingerprint(_THUMBPRINT_HASH) == value, at)
     return refuse("the kind of key identifier is not supported", "key-info")
 
 
@@ -99,11 +105,11 @@ def subject_key_identifier(certificate: x509.Certificate) -> bytes | None:
         return None
 
 
-def _stored(trust: TrustStore, matches: Callable[[x509.Certificate], bool]) -> x509.Certificate:
+def _stored(trust: TrustStore, matches: Callable[[x509.Certificate], bool], at: datetime) -> x509.Certificate:
     found = [certificate for certificate in trust.certificates if matches(certificate)]
-    if len(found) != 1:
+    if len({key_id(certificate.public_key()) for certificate in found}) != 1:
         refuse("the certificate that KeyInfo names is not among the trusted ones", "untrusted")
-    return found[0]
+    return found[0] if len(found) == 1 else trust.current(found, at)
 
 
 def _certificate(der: bytes) -> x509.Certificate:

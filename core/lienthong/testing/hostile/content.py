@@ -10,7 +10,7 @@ from lienthong.testing.hostile.service import MARKER, HttpService
 
 _BOM = b"\xef\xbb\xbf"
 _HTML = "<!DOCTYPE html><html><body><h1>Đăng nhập</h1><form></form></body></html>".encode()
-_DEEP = 100_000
+_DEEP = 20_000
 #: Places at which a body is cut.
 _PLACES = 16
 

@@ -7,7 +7,8 @@ from lienthong.testing.hostile.matrix import EXACT, REFUSED, SET_ASIDE, TYPED, R
 _HTTP = {"database": "there is no HTTP"}
 _READ_ONLY = "only what is read from a database holds foreign values"
 _VALUES = {"database/target": _READ_ONLY, "database/lookup": _READ_ONLY}
-_AS_TEXT = {"database": {"source": EXACT}}
+_ASIDE = {"json": {"source": SET_ASIDE}}
+_AS_TEXT = {**_ASIDE, "database": {"source": EXACT}}
 _TEXT = {"xml": "in XML every value is a text until the dataset's schema judges it"}
 _NO_DTD = {"json": "JSON has neither entities nor inclusions", **TYPED}
 
@@ -27,7 +28,12 @@ CONTENT: tuple[Row, ...] = (
         "khai báo bảng mã UTF-16 cho nội dung UTF-8",
         "declares UTF-16 for a body in UTF-8",
     ),
-    violation("not-utf8", "nội dung có byte không phải UTF-8", "has bytes in a text that are not UTF-8"),
+    violation(
+        "not-utf8",
+        "nội dung có byte không phải UTF-8",
+        "has bytes in a text that are not UTF-8",
+        otherwise=_ASIDE,
+    ),
     Row(
         name="byte-order-mark",
         vi="đặt dấu thứ tự byte (BOM) ở đầu nội dung",
@@ -68,13 +74,18 @@ CONTENT: tuple[Row, ...] = (
         without={**_TEXT, **_VALUES},
         otherwise=_AS_TEXT,
     ),
-    violation("lone-surrogate", "văn bản có nửa cặp surrogate", "has half a surrogate pair in a text"),
+    violation(
+        "lone-surrogate",
+        "văn bản có nửa cặp surrogate",
+        "has half a surrogate pair in a text",
+        otherwise=_ASIDE,
+    ),
     violation(
         "deep-nesting",
         "lồng nhau hàng nghìn lớp",
         "nests a value thousands of levels deep",
         without=_VALUES,
-        otherwise=_AS_TEXT,
+        otherwise={**_AS_TEXT, "xml": {"source": SET_ASIDE}},
     ),
     violation("huge-field", "một trường lớn hơn giới hạn", "gives one field larger than the limit"),
     violation(

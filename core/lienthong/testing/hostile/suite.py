@@ -38,7 +38,7 @@ class HostileSuite(Suite):
 
     family: ClassVar[str] = "json"
     role: ClassVar[str]
-    deadline: ClassVar[float] = 10.0
+    deadline: ClassVar[float] = 30.0
     #: Requests that the connector has under way at the same time.
     in_flight: ClassVar[int] = 1
     not_applicable: ClassVar[dict[str, str]] = {}

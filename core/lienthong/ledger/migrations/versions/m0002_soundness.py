@@ -54,9 +54,9 @@ def _deliveries() -> None:
     for column in (
         *(_text(name, "") for name in ("scope", "index_root", "owner")),
         _number("fence", kind=sa.BigInteger),
-        _number("free_at", kind=sa.Float),
+        *(_number(name, kind=sa.Float) for name in ("free_at", "deadline")),
         *map(_number, ("handovers", "sent_count", "taken_count")),
-        *(_text(name, "[]") for name in ("unchanged", "superseded")),
+        *(_text(name, "[]") for name in ("unchanged", "superseded", "inherited")),
         sa.Column("taken", sa.BigInteger(), nullable=True),
     ):
         op.add_column("lt_delivery", column)
@@ -89,8 +89,9 @@ def _levels_and_holds() -> None:
         *map(_required, ("name", "scope")),
         _required("level", sa.Integer),
         *(_required(name, sa.BigInteger) for name in ("first_taken", "last_taken", "entries")),
-        _required("made_at"),
+        *map(_required, ("key_id", "made_at")),
         sa.PrimaryKeyConstraint("name", name="pk_lt_key_level"),
+        sa.UniqueConstraint("scope", "first_taken", name="uq_lt_key_level_scope_first_taken"),
     )
     op.create_index("ix_lt_key_level_scope_last_taken", "lt_key_level", ["scope", "last_taken"])
     op.create_table(

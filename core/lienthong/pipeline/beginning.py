@@ -1,0 +1,110 @@
+"""Where a run's pull begins, and beyond which its cursor must not go: kept from the run's first try on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from lienthong.connector import ReadRequest, Stand
+from lienthong.datasets.cursor import Comparable, CursorOrder
+from lienthong.ledger import RunState
+from lienthong.pipeline.bus import Bus
+from lienthong.pipeline.plan import Plan
+
+#: How far a source's clock may be from ours where it does not tell its own.
+TOLERANCE: Final = timedelta(minutes=5)
+#: A kept cursor this far ahead of our clock is none: no record can have come from there.
+_ABSURD: Final = timedelta(days=1)
+_STEP: Final = "pull.begun"
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """How a run's first try began.
+
+    ``since``: the text that the source is asked with, ``clock``: the source's clock then, or ours less
+    the tolerance; ``high``: the largest value that the source held; ``stood``: whether the source told
+    it. ``now`` is our clock. ``notes`` say what was wrong with the cursor that was kept.
+    """
+
+    since: str | None
+    now: str
+    clock: str
+    high: Any = None
+    stood: bool = False
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+    def bound(self, order: CursorOrder) -> Comparable | None:
+        """Return the value beyond which the run's cursor does not go, None for no bound."""
+        marks = (order.clock(datetime.fromisoformat(self.clock)), order.read(self.high))
+        return min((mark for mark in marks if mark is not None), default=None)
+
+    def future(self, order: CursorOrder) -> Comparable | None:
+        """Return the value beyond which a time lies in the future, None for an order without times."""
+        latest = max(datetime.fromisoformat(self.now), datetime.fromisoformat(self.clock))
+        return order.clock(latest + TOLERANCE)
+
+    def asks(self, plan: Plan, state: RunState, position: Any, limit: int | None) -> ReadRequest:
+        """Return what the source is asked."""
+        order = plan.order
+        typed = order.typed(self.since) if order is not None and self.since is not None else None
+        kind, value = typed or (order.kind if order is not None and not order.guessed else "", None)
+        validators = {} if self.notes else dict(state.validators)
+        return ReadRequest(self.since, position, limit, validators, kind, value)
+
+
+def begin(bus: Bus, plan: Plan, state: RunState, *, inclusive: bool) -> Begun:
+    """Return how the run's first try began; this one is the first where none is kept.
+
+    ``inclusive``: the source gives what equals ``since``, too.
+    """
+    saved = bus.journal.step(state.exchange, state.run, _STEP, 0)
+    if saved is not None:
+        return Begun(**saved)
+    at = datetime.now(UTC)
+    since, notes = _since(plan, state, at, inclusive=inclusive)
+    begun = Begun(since, at.isoformat(), (at - TOLERANCE).isoformat(), notes=notes)
+    _save(bus, state, begun)
+    for name in notes:
+        bus.audit("pull", f"{name}: the kept cursor is no cursor of this field; everything is read again")
+    return begun
+
+
+def stand(bus: Bus, state: RunState, begun: Begun, told: Stand | None) -> Begun:
+    """Return the beginning with what the source says of itself; its first word counts, for the whole run."""
+    if told is None or begun.stood:
+        return begun
+    clock = told.clock.astimezone(UTC).isoformat() if told.clock is not None else begun.clock
+    high = told.high if isinstance(told.high, (str, int, float)) else None
+    told_of = replace(begun, clock=clock, high=high, stood=True)
+    _save(bus, state, told_of)
+    return told_of
+
+
+def _save(bus: Bus, state: RunState, begun: Begun) -> None:
+    plain = {name: getattr(begun, name) for name in Begun.__slots__}
+    bus.journal.save_step(state.exchange, state.run, _STEP, 0, plain)
+
+
+def _since(
+    plan: Plan, state: RunState, at: datetime, *, inclusive: bool
+) -> tuple[str | None, dict[str, Any]]:
+    """Return the text to ask with, and notes on a kept cursor that cannot be one.
+
+    What somebody asked for by name is taken as it is.
+    """
+    order, since = plan.order, state.since
+    if since is None or order is None or state.explicit_since:
+        return since, {}
+    value = order.read(since)
+    if value is None:
+        return None, {"cursor_unreadable": True}
+    absurd = order.clock(at + _ABSURD)
+    if absurd is not None and value > absurd:
+        return None, {"cursor_in_future": True}
+    overlap = plan.exchange.source.overlap
+    if overlap is not None:
+        since = order.back(since, overlap)
+    return (since if inclusive else order.back(since)), {}
