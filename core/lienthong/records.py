@@ -103,10 +103,14 @@ def digest(value: Any) -> str:
 def key_of(record: Mapping[str, Any], fields: Iterable[str]) -> str:
     """Return a record's key as text: its key fields' values joined by ``|``.
 
-    A field is a dotted path. A missing part counts as empty text, which validation refuses, so
-    that even a broken record has a name in the quarantine.
+    If there are several, each bar or backslash in a value has a backslash before it: other values, another text.
+    A field is a dotted path. A missing part counts as empty text, which validation refuses, so that even a
+    broken record has a name in the quarantine.
     """
-    return "|".join(str(_at(record, field)) for field in fields)
+    texts = [str(_at(record, field)) for field in fields]
+    if len(texts) == 1:
+        return texts[0]
+    return "|".join(text.replace("\\", "\\\\").replace("|", "\\|") for text in texts)
 
 
 def _at(record: Mapping[str, Any], path: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import orjson
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lienthong.errors import ProtocolViolation
+from lienthong.pipeline.keys import key_texts
 from lienthong.records import canonical, digest, key_of, keyed_hash, parse
 
 _TEXT = st.text(st.characters(codec="utf-8"), max_size=12)
@@ -80,6 +82,16 @@ def test_keys_follow_dotted_paths_and_never_fail() -> None:
     record = {"id": 7, "place": {"code": "26734"}, "gone": None}
     assert key_of(record, ("id", "place.code")) == "7|26734"
     assert key_of(record, ("gone", "place.none.deeper")) == "|"
+
+
+def test_different_keys_of_several_fields_never_make_one_text() -> None:
+    """Bars and backslashes in values do not move the border between two fields."""
+    values = ("", "|", "\\", "x", "x|", "|x", "x\\", "\\|", "x|y", "\\\\")
+    pairs = [{"a": a, "b": b} for a in values for b in values]
+    texts = key_texts(pairs, SimpleNamespace(key=("a", "b")))  # type: ignore[arg-type]  # only its key is asked
+    assert texts == [key_of(pair, ("a", "b")) for pair in pairs]
+    assert len(set(texts)) == len(pairs)
+    assert key_of({"a": "x|y"}, ("a",)) == "x|y"
 
 
 def test_a_keyed_hash_depends_on_the_secret() -> None:

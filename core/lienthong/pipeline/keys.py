@@ -23,7 +23,10 @@ def key_texts(records: Sequence[Record], dataset: Dataset) -> list[str]:
     # not `get`: this is done for every record, and a call costs more than all the rest
     columns = [[one[name] if name in one else None for one in records] for name in fields]  # noqa: SIM401
     texts = [map(str, ["" if value is None else value for value in column]) for column in columns]
-    return list(map("|".join, zip(*texts, strict=True)))
+    joined = list(map("|".join, zip(*texts, strict=True)))
+    if (bars := len(fields) - 1) and any(text.count("|") != bars or "\\" in text for text in joined):
+        return [key_of(record, fields) for record in records]
+    return joined
 
 
 def write_keyed(
