@@ -103,7 +103,7 @@ def digest(value: Any) -> str:
 def key_of(record: Mapping[str, Any], fields: Iterable[str]) -> str:
     """Return a record's key as text: its key fields' values joined by ``|``.
 
-    If there are several, each bar or backslash in a value has a backslash before it: other values, another text.
+    If there are several, each bar or backslash in a value has a backslash before it.
     A field is a dotted path. A missing part counts as empty text, which validation refuses, so that even a
     broken record has a name in the quarantine.
     """
