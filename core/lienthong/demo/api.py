@@ -10,7 +10,7 @@ import requests
 
 from lienthong.errors import Permanent, Unavailable
 
-_SECONDS = 30
+_SECONDS = 120
 
 
 class Airflow:
