@@ -103,7 +103,7 @@ def test_a_run_that_has_not_settled_says_where_it_stands_and_what_to_do(
     signed = SimpleNamespace(payload={"step": "settle", "counts": {}})
     overtaken = RunEvidence("births", "r1", (signed,), (), (), unsettled=True)  # type: ignore[arg-type]  # enough
     assert overtaken.settled == {}, "signed, then overtaken: the journal counts"
-    assert "lienthong runs close births r1@nightly --by" in page(ended=True)
+    assert "lienthong runs close r1@nightly --exchange births --by" in page(ended=True)
     assert closed in page(ended=True, by="Lan")
     assert "Lan: paper &lt;b&gt;" in page(ended=True, by="Lan")
     assert stopped not in page(ended=True, by="Lan")

@@ -249,7 +249,7 @@ def test_a_stale_run_is_not_green(told: Callable[[str], Told]) -> None:
     assert story.settled == {"marked failed": False, "second": True, "first, cleared": False}
     assert "NOT SETTLED" in story.facts["page"]["en"]
     assert "CHƯA KẾT SỔ" in story.facts["page"]["vi"]
-    assert "lienthong runs close stale" in story.facts["page"]["en"]
+    assert re.search("lienthong runs close [^<]+ --exchange [^<]+ --by", story.facts["page"]["en"])
 
 
 def test_a_stale_run_sends_nothing(told: Callable[[str], Told]) -> None:

@@ -21,6 +21,7 @@ def test_the_public_surface_loads() -> None:
         "Scene",
         "SourceConformance",
         "TargetConformance",
+        "no_waits",
         "refused_port",
         "silent_server",
     ]

@@ -189,7 +189,7 @@ def _later(seconds: float) -> str:
         (-60, 0, 0),
         ("soon", None, None),
         ("-3", None, None),
-        ("99999999999", 86_400, 86_400),
+        ("99999999999", 365 * 86_400, 365 * 86_400),
         ("Tue, 99 Foo 2025 00:00:00 GMT", None, None),
         ("", None, None),
     ],
