@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -118,14 +119,17 @@ def _progress(watched: Sequence[Watched]) -> Table:
 
 
 def result_table(watched: Sequence[Watched]) -> Table:
-    """Return the table of results."""
-    table = Table(title="Liên Thông")
+    """Return the table of results; counts that are 0 everywhere stand below it."""
+    shown = [name for name in COUNTS if any(item.counts.get(name) != 0 for item in watched)]
+    none = [name for name in COUNTS if name not in shown]
+    table = Table(title="Liên Thông", box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
+    table.caption = f"0 everywhere: {', '.join(none)}" if none else None
     table.add_column("exchange", overflow="fold")
-    for name in (*COUNTS, "seconds"):
+    for name in (*shown, "seconds"):
         table.add_column(name, justify="right", overflow="fold")
     table.add_column("evidence", overflow="fold")
     for item in watched:
-        counts = [str(item.counts.get(name, "")) for name in COUNTS]
+        counts = [str(item.counts.get(name, "")) for name in shown]
         evidence = {True: "verified", False: "NOT VERIFIED", None: "none"}[item.verified]
         table.add_row(item.dag_id, *counts, f"{item.seconds:.1f}", evidence)
     return table
