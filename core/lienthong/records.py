@@ -103,11 +103,12 @@ def digest(value: Any) -> str:
 def key_of(record: Mapping[str, Any], fields: Iterable[str]) -> str:
     """Return a record's key as text: its key fields' values joined by ``|``.
 
-    If there are several, each bar or backslash in a value has a backslash before it.
-    A field is a dotted path. A missing part counts as empty text, which validation refuses, so that even a
-    broken record has a name in the quarantine.
+    If there are several, each bar or backslash in a value has a backslash before it. A whole number has one
+    text however it is written, as in canonical bytes: 1.0 is 1. A field is a dotted path. A missing part is
+    empty text, which validation refuses, so that even a broken record has a name in the quarantine.
     """
-    texts = [str(_at(record, field)) for field in fields]
+    values = [_at(record, field) for field in fields]
+    texts = [str(int(it) if isinstance(it, float) and it.is_integer() else it) for it in values]
     if len(texts) == 1:
         return texts[0]
     return "|".join(text.replace("\\", "\\\\").replace("|", "\\|") for text in texts)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from chains import Node, revoked
 from cryptography.hazmat.primitives.serialization import Encoding
-from memory_bus import Bench, memory_bench, unit
+from memory_bus import Bench, unit
 from operators import operator_signer
 
 from lienthong import Delivery
@@ -21,36 +21,10 @@ from lienthong.errors import OutcomeUnknown
 from lienthong.ledger.acts import acts
 from lienthong.pipeline import RunRequest, run_exchange
 from lienthong.pipeline.acts import act
-from lienthong.signing import KeyRing
 from lienthong.signing.signers import load_private_key, read_certificates
 
 Run = Callable[..., tuple[int, str, str]]
 SAID = ("--by", "Trần Thị Hoa", "--why", "biên bản 12")
-
-
-@pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    """A home with one settled run: nine records delivered, one in quarantine."""
-    home = tmp_path / "home"
-    monkeypatch.setenv("LIENTHONG_HOME", str(home))
-    with memory_bench(home) as found:
-        signer = operator_signer(home)
-        monkeypatch.setattr(KeyRing, "operator", lambda ring, name=None: signer, raising=False)
-        found.source.offers = [unit(n) for n in range(1, 10)] + [unit(10, MaDonVi="1x")]
-        run_exchange(found.bus, found.plan(), RunRequest("r1"))
-        yield found
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run a command in this process; return exit code, stdout and stderr."""
-
-    def call(*arguments: str | Path) -> tuple[int, str, str]:
-        code = main([str(item) for item in arguments])
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return call
 
 
 def test_the_sandbox_answers_its_own_help(run: Run, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from memory_bus import Bench, memory_bench, unit
-from operators import operator_signer
+from memory_bus import Bench, unit
 
 from lienthong import Delivery
 from lienthong.cli import main
@@ -19,35 +18,9 @@ from lienthong.errors import OutcomeUnknown
 from lienthong.ledger.acts import Act, acts
 from lienthong.ledger.tables import HEAD
 from lienthong.pipeline import RunRequest, run_exchange
-from lienthong.signing import KeyRing
 
 Run = Callable[..., tuple[int, str, str]]
 SAID = ("--by", "Trần Thị Hoa", "--why", "biên bản 12")
-
-
-@pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    """A home with one settled run, one record in quarantine, and an operator's key."""
-    home = tmp_path / "home"
-    monkeypatch.setenv("LIENTHONG_HOME", str(home))
-    with memory_bench(home) as found:
-        signer = operator_signer(home)
-        monkeypatch.setattr(KeyRing, "operator", lambda ring, name=None: signer, raising=False)
-        found.source.offers = [unit(n) for n in range(1, 10)] + [unit(10, MaDonVi="1x")]
-        run_exchange(found.bus, found.plan(), RunRequest("r1"))
-        yield found
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run a command in this process; return exit code, stdout and stderr."""
-
-    def call(*arguments: str | Path) -> tuple[int, str, str]:
-        code = main([str(item) for item in arguments])
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return call
 
 
 def last_act(bench: Bench) -> Act:

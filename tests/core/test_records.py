@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from types import SimpleNamespace
+from typing import Any
 
 import orjson
 import pytest
@@ -92,6 +93,18 @@ def test_different_keys_of_several_fields_never_make_one_text() -> None:
     assert texts == [key_of(pair, ("a", "b")) for pair in pairs]
     assert len(set(texts)) == len(pairs)
     assert key_of({"a": "x|y"}, ("a",)) == "x|y"
+
+
+def test_a_key_is_the_same_before_and_after_canonical_bytes() -> None:
+    """What a source writes as 1.0 is 1 in a segment: an index that is made again finds the same key."""
+    values = (1, 1.0, -0.0, 1e21, 1e300, 0.1, 1e-7, 2.5, "1.0", True, None)
+    records = [{"a": value, "b": "x"} for value in values]
+    kept = [parse(canonical(record)) for record in records]
+    for key in (("a",), ("a", "b")):
+        dataset: Any = SimpleNamespace(key=key)
+        texts = key_texts(records, dataset)
+        assert texts == key_texts(kept, dataset) == [key_of(record, key) for record in records]
+    assert key_of({"a": 1.0}, ("a",)) == "1"
 
 
 def test_a_keyed_hash_depends_on_the_secret() -> None:

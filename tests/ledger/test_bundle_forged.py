@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 import zstandard
+from verdicts import failing, found
 
-from lienthong.ledger import Report, verify_bundle
+from lienthong.ledger import verify_bundle
 from lienthong.ledger.container import Reader
 from lienthong.merkle import leaf_hash
 from lienthong.records import canonical, parse, sha256
@@ -22,18 +23,6 @@ from lienthong.signing import KeyRing, Signer, TrustStore, jws
 LONG_AGO, FAR_OFF = "2020-01-01T00:00:00.000000Z", "2099-01-01T00:00:00.000000Z"
 Contents = dict[str, bytes]
 Payloads = list[dict[str, Any]]
-
-
-def failing(report: Report) -> str:
-    return "\n".join(f"{check.name}: {check.subject}: {check.detail_en}" for check in report.failures)
-
-
-def found(path: Path, trust: TrustStore) -> str:
-    """Verify a forged bundle, which must fail, and return what was found."""
-    report = verify_bundle(path, trust=trust)
-    assert not report.ok
-    assert report.failures
-    return failing(report)
 
 
 def one(contents: Contents, start: str) -> str:

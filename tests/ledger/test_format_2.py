@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from rich_run import EXCHANGE, Rich
 from sqlalchemy import insert
+from verdicts import failing, found, told
 
 from lienthong.errors import SegmentTampered
-from lienthong.ledger import Database, Report, verify_bundle
+from lienthong.ledger import Database, verify_bundle
 from lienthong.ledger.clock import now
 from lienthong.ledger.container import Reader
 from lienthong.ledger.documents import deliveries_document
@@ -20,22 +21,6 @@ from lienthong.ledger.tables import SIGHTINGS
 from lienthong.records import parse
 from lienthong.segment import Segment
 from lienthong.signing import Signer, TrustStore, jws
-
-
-def failing(report: Report) -> str:
-    return "\n".join(f"{check.name}: {check.subject}: {check.detail_en}" for check in report.failures)
-
-
-def found(path: Path, trust: TrustStore) -> str:
-    report = verify_bundle(path, trust=trust)
-    assert not report.ok
-    return failing(report)
-
-
-def told(path: Path, trust: TrustStore) -> dict[str, str]:
-    report = verify_bundle(path, trust=trust)
-    assert report.ok, failing(report)
-    return {item.name: item.detail_en for item in report.not_checked}
 
 
 def test_every_term_is_there_and_proved(rich_bundle: Path, trust: TrustStore) -> None:

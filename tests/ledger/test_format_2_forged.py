@@ -10,29 +10,14 @@ from typing import Any
 import pytest
 from operators import operator_signer
 from rich_run import EXCHANGE, Rich
+from verdicts import found, told
 
-from lienthong.ledger import Database, QuarantineItem, Report, verify_bundle
+from lienthong.ledger import Database, QuarantineItem
 from lienthong.ledger.fields import FORMAT_1
 from lienthong.records import canonical, parse
 from lienthong.signing import KeyRing, Signer, TrustStore
 
 Payloads = list[dict[str, Any]]
-
-
-def failing(report: Report) -> str:
-    return "\n".join(f"{check.name}: {check.subject}: {check.detail_en}" for check in report.failures)
-
-
-def found(path: Path, trust: TrustStore) -> str:
-    report = verify_bundle(path, trust=trust)
-    assert not report.ok
-    return failing(report)
-
-
-def told(path: Path, trust: TrustStore) -> dict[str, str]:
-    report = verify_bundle(path, trust=trust)
-    assert report.ok, failing(report)
-    return {item.name: item.detail_en for item in report.not_checked}
 
 
 def _both(name: str, by: int, other: str, push: int = 3) -> Callable[[Payloads], Any]:

@@ -31,6 +31,12 @@ def versions(*names: str) -> list[Any]:
     return [unit(1, TenDonVi=name, NgayCapNhat=_AT) for name in names]
 
 
+def _half(opened: OpenMemory, batch: Batch) -> Answer:
+    """Take the first record of a batch, then be cut off."""
+    opened.system.effects[batch.records[0]] = 1
+    raise OutcomeUnknown("cut")
+
+
 def run(bench: Bench, plan: Plan, name: str, **how: Any) -> dict[str, int]:
     """Run an exchange to its end; return the counts that are not 0."""
     settled = run_exchange(bench.bus, plan, RunRequest(name, **how), sleep=lambda _: None)
@@ -103,12 +109,8 @@ def test_the_rest_of_a_delivery_in_doubt_is_compared_before_it_is_sent(
     """Half of a batch arrived, a newer run brought the other half's new version: the old one stays."""
     deliver, plan = OpenMemory.deliver, bench.plan()
 
-    def half(self: OpenMemory, batch: Batch) -> Answer:
-        self.system.effects[batch.records[0]] = 1
-        raise OutcomeUnknown("cut")
-
     bench.source.offers = named("old", "old")
-    monkeypatch.setattr(OpenMemory, "deliver", half)
+    monkeypatch.setattr(OpenMemory, "deliver", _half)
     with pytest.raises(OutcomeUnknown):
         die_after_push(bench, plan, "died")
     monkeypatch.setattr(OpenMemory, "deliver", deliver)
@@ -257,12 +259,8 @@ def test_a_delivery_in_doubt_that_is_shared_is_not_in_its_own_way(
     """Half of a batch arrived; the next run has the very same batch, and sends the other half."""
     deliver, plan = OpenMemory.deliver, bench.plan()
 
-    def half(self: OpenMemory, batch: Batch) -> Answer:
-        self.system.effects[batch.records[0]] = 1
-        raise OutcomeUnknown("cut")
-
     bench.source.offers = named("A", "A")
-    monkeypatch.setattr(OpenMemory, "deliver", half)
+    monkeypatch.setattr(OpenMemory, "deliver", _half)
     with pytest.raises(OutcomeUnknown):
         die_after_push(bench, plan, "died")
     monkeypatch.setattr(OpenMemory, "deliver", deliver)

@@ -22,6 +22,8 @@ def key_texts(records: Sequence[Record], dataset: Dataset) -> list[str]:
         return [key_of(record, fields) if isinstance(record, dict) else "" for record in records]
     # not `get`: this is done for every record, and a call costs more than all the rest
     columns = [[one[name] if name in one else None for one in records] for name in fields]  # noqa: SIM401
+    if any(float in set(map(type, column)) for column in columns):
+        return [key_of(record, fields) for record in records]
     texts = [map(str, ["" if value is None else value for value in column]) for column in columns]
     joined = list(map("|".join, zip(*texts, strict=True)))
     if (bars := len(fields) - 1) and any(text.count("|") != bars or "\\" in text for text in joined):
