@@ -1,7 +1,7 @@
 # Liên Thông. `make help` lists the targets.
 #
 #   PYTHON             interpreter for the virtual environment (3.11 or 3.12)
-#   VENV               folder of the virtual environment (.venv)
+#   VENV               folder of the virtual environment (.venv); the benchmarks have one beside it (.venv-bench)
 #   DEMO_PORT          port of the Airflow UI (8080)
 #   DEMO_SANDBOX_PORT  port of the simulated province (18080)
 #   ONCE=1             end the demo when the table is shown
@@ -39,7 +39,7 @@ failures: ## write docs/connectors/failures.md from the conformance suite
 	$(VENV)/bin/python -m lienthong.testing.failures docs/connectors/failures.md
 
 bench: ## measure against the limits of this machine and other tools
-	@tools/bootstrap bench && exec $(VENV)/bin/python benchmarks/run.py
+	@VENV=$(VENV)-bench tools/bootstrap bench && exec $(VENV)-bench/bin/python benchmarks/run.py
 
 lock: ## pin the dependencies anew (needs uv)
 	sh requirements/lock.sh

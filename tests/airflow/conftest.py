@@ -92,7 +92,7 @@ def metadata() -> Iterator[dict[str, str]]:
             connection.execute("SELECT pg_reload_conf()")
         rest = url.partition("://")[2]
         yield {
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://{rest}",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg://{rest}",
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": f"postgresql+psycopg://{rest}",
         }
         database.cleanup()
