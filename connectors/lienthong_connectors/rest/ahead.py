@@ -21,9 +21,14 @@ class Ahead:
     """
 
     def __init__(
-        self, settings: RestSource, pool: ThreadPoolExecutor, fetch: Callable[[State], Fetched]
+        self,
+        settings: RestSource,
+        pool: ThreadPoolExecutor,
+        fetch: Callable[[State, int], Fetched],
+        before_read: Callable[[], int],
     ) -> None:
         self._settings, self._pool, self._fetch = settings, pool, fetch
+        self._before_read = before_read
         self._under_way: deque[tuple[State, Future[Fetched]]] = deque()
 
     def take(self, progress: Progress, state: State) -> Fetched:
@@ -55,4 +60,4 @@ class Ahead:
         return max(1, min(self._settings.prefetch, self._settings.prefetch_bytes // progress.largest))
 
     def _submit(self, state: State) -> None:
-        self._under_way.append((state, self._pool.submit(self._fetch, state)))
+        self._under_way.append((state, self._pool.submit(self._fetch, state, self._before_read())))

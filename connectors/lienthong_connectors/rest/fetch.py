@@ -37,7 +37,8 @@ class Fetched:
 
     ``elements`` leaves out those that the page before gave already, ``dropped`` counts them.
     ``mark`` names the page's content, ``remembered`` is what a 304 stands for, ``size`` its bytes.
-    ``clock`` is what the service's clock said as it was asked.
+    ``clock`` is what the service's clock said as it was asked, ``read_as`` the place of that request among
+    all readings (`lienthong.connector.Context.before_read`).
     """
 
     seen: Seen | None
@@ -51,6 +52,7 @@ class Fetched:
     signed_by: str = ""
     size: int = 0
     clock: datetime | None = None
+    read_as: int = 0
 
 
 class Fetcher:

@@ -73,10 +73,11 @@ class Progress:
     def take(self, fetched: Fetched) -> Page | None:
         """Take a page, or a piece of one, into account; return what the pipeline gets of it."""
         page = self._taken(fetched)
-        if page is None or not self._unsaid:
-            return page
+        if page is None:
+            return None
+        stand = Stand(fetched.clock) if self._unsaid else None
         self._unsaid = False
-        return replace(page, stand=Stand(fetched.clock))
+        return replace(page, stand=stand, read_as=fetched.read_as)
 
     def _taken(self, fetched: Fetched) -> Page | None:
         elements = self._without_read(fetched.elements)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 
 from lienthong.connector import Connection, Context, Expiry, Finding, Page, ReadRequest, SourceCapabilities
 from lienthong_connectors.http.client import Client
@@ -29,7 +30,7 @@ class OpenRestSource:
         )
         incremental = settings.since_param is not None or settings.paging.incremental
         self.capabilities = SourceCapabilities(incremental=incremental, resumable=True)
-        self._settings = settings
+        self._settings, self._before_read = settings, context.before_read
         self._client = Client(
             connection, context, limits, settings.signature, pool=settings.prefetch + 1, rates=settings.rates
         )
@@ -64,10 +65,10 @@ class OpenRestSource:
         """Yield pages that are held whole, the next ones being under way."""
         since = self._since(request)
 
-        def fetch(state: State) -> Fetched:
-            return self._fetcher.page(state, since, request.validators)
+        def fetch(state: State, read_as: int) -> Fetched:
+            return replace(self._fetcher.page(state, since, request.validators), read_as=read_as)
 
-        ahead = Ahead(self._settings, self._pool, fetch)
+        ahead = Ahead(self._settings, self._pool, fetch, self._before_read)
         try:
             while not progress.done:
                 page = progress.take(ahead.take(progress, progress.begin()))
@@ -82,9 +83,10 @@ class OpenRestSource:
         """Yield pieces of pages while they arrive; nothing is fetched ahead."""
         since = self._since(request)
         while not progress.done:
+            read_as = self._before_read()
             with closing(self._fetcher.stream(progress.begin(), since, request.validators)) as pieces:
                 for piece in pieces:
-                    page = progress.take(piece)
+                    page = progress.take(replace(piece, read_as=read_as))
                     if page is not None:
                         yield page
                     if progress.left == 0:

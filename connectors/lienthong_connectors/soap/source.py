@@ -48,6 +48,7 @@ class _State:
     ``done`` are the records of the page that were handed on, ``last`` is the digest of the newest,
     ``seen`` counts the page's records as they come. ``before`` is the page before: its first and
     last record's digests and its count. ``unsaid``: nobody has been told yet where the service stood.
+    ``read_as``: the place of the page's request among all readings.
     """
 
     until: str
@@ -62,6 +63,7 @@ class _State:
     before: tuple[str, str, int] = ("", "", 0)
     again: bool = False
     unsaid: bool = False
+    read_as: int = 0
 
     def position(self) -> dict[str, Any]:
         """Return where reading goes on."""
@@ -81,7 +83,7 @@ class OpenSource:
     """An open source."""
 
     def __init__(self, settings: SoapSource, connection: Connection, context: Context) -> None:
-        self._settings = settings
+        self._settings, self._before_read = settings, context.before_read
         self._service = Service(settings, connection, context)
         self._request = self._service.request(settings.operation, settings.request, KNOWN)
         self.capabilities = SourceCapabilities(incremental=settings.incremental, resumable=True)
@@ -136,6 +138,7 @@ class OpenSource:
             "size": self._settings.paging.size if self._settings.paging else None,
             "request": {"id": digest([state.until, request.since, state.page])[:32]},
         }
+        state.read_as = self._before_read()
         try:
             answering = self._service.answer(self._request, scope, record=self._settings.record_element)
         except Refused as refused:
@@ -195,7 +198,14 @@ class OpenSource:
         notes = {"repeated": True, "dropped": state.dropped} if state.dropped else {}
         stand = Stand(answering.clock) if state.unsaid else None
         state.unsaid = False
-        return Page(collected.records, state.position(), collected.malformed, notes, stand=stand)
+        return Page(
+            collected.records,
+            state.position(),
+            collected.malformed,
+            notes,
+            stand=stand,
+            read_as=state.read_as,
+        )
 
     def _collect(self, record: _Element, collected: _Collected) -> None:
         member = self._settings.embedded

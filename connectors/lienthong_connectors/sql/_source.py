@@ -151,15 +151,22 @@ class OpenSource:
         position, left = request.position, request.limit
         while left is None or left > 0:
             size = self.settings.page_size if left is None else min(left, self.settings.page_size)
+            read_as = self._before_page()
             rows = self._page(link, shape, order, request, position, size)
             if not rows:
                 return
             position = [plain(value) for value in rows[-1][-len(order) :]]
-            yield Page(shape.records(rows), position=position, stand=told)
+            yield Page(shape.records(rows), position=position, stand=told, read_as=read_as)
             if len(rows) < size:
                 return
             told = None
             left = None if left is None else left - len(rows)
+
+    def _before_page(self) -> int:
+        """Return the place of a page's reading; 0 where it shows the database as it was at the beginning."""
+        dialect = self.engine.dialect.name
+        afresh = dialect == "sqlite" or (dialect == "postgresql" and not self.settings.snapshot)
+        return self._context.before_read() if afresh else 0
 
     def _order(self, link: Link, shape: Shape, request: ReadRequest) -> list[Ordered]:
         """Return what the rows are ordered by."""

@@ -67,7 +67,9 @@ class Page:
     that could not be read as records and go to quarantine; ``notes`` (JSON-ready) are facts for
     the evidence such as a total that turned out wrong or ``{"repeated": true}`` for a page
     dropped because it repeats the one before; ``validators`` are remembered when the run settles;
-    ``stand`` comes with the first page of a read, from sources that can tell.
+    ``stand`` comes with the first page of a read, from sources that can tell. ``read_as`` is what
+    `Context.before_read` gave as the request for this page left: the records are not older than that. 0
+    stands for the beginning of the read, as for a database that shows one state of itself throughout.
     """
 
     records: Sequence[Record]
@@ -76,6 +78,7 @@ class Page:
     notes: Mapping[str, Any] = field(default_factory=dict)
     validators: Mapping[str, Any] = field(default_factory=dict)
     stand: Stand | None = None
+    read_as: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,9 @@ class Context:
     `Attachment` in its place. ``tap`` is asked, where a run is recorded, for somebody to tell what
     is said and heard on a connection. ``before_write`` is what a target calls as its last act before the
     bytes of a delivery leave (or its transaction commits): it raises where this process was stopped so long
-    that another one may be at work in its place, and then nothing must leave.
+    that another one may be at work in its place, and then nothing must leave. ``before_read`` is what a
+    source calls before a request for records leaves, in the order of its pages: it gives the place of this
+    reading among all that go on, for `Page.read_as`. Both may be called from several threads.
     """
 
     exchange: str = ""
@@ -65,6 +67,7 @@ class Context:
     tap: Callable[[Connection], Callable[[Spoken], None]] | None = None
     log: Callable[[str], None] = field(default=_LOG.info)
     before_write: Callable[[], None] = field(default=_nothing)
+    before_read: Callable[[], int] = field(default=int)
 
 
 @dataclass(frozen=True, slots=True)

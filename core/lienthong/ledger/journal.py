@@ -43,8 +43,9 @@ class RunState:
     ``digest`` is the agreement's; ``epoch`` names the run that had settled before this one was
     opened ("" for none) and goes into idempotency keys; ``since`` is where the pull begins,
     ``explicit_since`` whether somebody asked for it. ``counts`` and ``cursor`` are set by `settle`.
-    ``number`` orders the openings of all runs: what a run with a higher number pulled is newer. ``kind``
-    is run, replay or staging; ``closed_at`` is set where a person closed a run that never settled.
+    ``number`` orders the openings of all runs, ``reached`` is the highest number that its reads were given
+    since: what was read under a higher number is newer. ``kind`` is run, replay or staging; ``closed_at`` is
+    set where a person closed a run that never settled.
     """
 
     exchange: str
@@ -62,6 +63,7 @@ class RunState:
     cursor: str | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     number: int = 0
+    reached: int = 0
     kind: str = "run"
     closed_at: str | None = None
 
@@ -89,7 +91,7 @@ class Journal(Deliveries, RunsAdmin):
         with self._database.write(lock=lock_of("runs")) as connection:
             row = _run(connection, exchange, run)
             if row is None:
-                at = _cursor(connection, exchange)
+                at, number = _cursor(connection, exchange), _last_number(connection) + 1
                 values = {
                     "exchange": exchange,
                     "run": run,
@@ -102,7 +104,8 @@ class Journal(Deliveries, RunsAdmin):
                     "validators": dump({} if since is not None else dict(at.validators)),
                     "counts": dump({}),
                     "opened_at": now(),
-                    "number": _next_number(connection),
+                    "number": number,
+                    "reached": number,
                     "kind": kind,
                 }
                 # Two tasks of one run may open it at the same moment: the first one counts.
@@ -117,19 +120,21 @@ class Journal(Deliveries, RunsAdmin):
             )
         return _run_state(row)
 
-    def renumber(self, exchange: str, run: str) -> RunState:
-        """Return a run whose pull goes on, with the highest number: what it reads now is the newest.
+    def next_number(self, exchange: str, run: str) -> int:
+        """Return a number for what a run reads from now on: no read before has a higher one.
 
-        What it sealed before keeps the number that it had.
+        It is the run's own last one as long as no other run has been given one since.
         """
+        mine = (RUNS.c.exchange == exchange, RUNS.c.run == run)
+        last = select(func.max(RUNS.c.reached)).scalar_subquery().label("last")
+        with self._database.read() as connection:
+            row = connection.execute(select(RUNS.c.reached, last).where(*mine)).one_or_none()
+        if row is not None and row.reached == row.last:
+            return int(row.last)
         with self._database.write(lock=lock_of("runs")) as connection:
-            row = _found(_run(connection, exchange, run, lock=True), exchange, run)
-            latest = _next_number(connection)
-            if row.number != latest - 1:
-                mine = (RUNS.c.exchange == exchange, RUNS.c.run == run)
-                connection.execute(update(RUNS).where(*mine).values(number=latest))
-                row = _found(_run(connection, exchange, run), exchange, run)
-        return _run_state(row)
+            number = _last_number(connection) + 1
+            connection.execute(update(RUNS).where(*mine).values(reached=number))
+        return number
 
     def run(self, exchange: str, run: str) -> RunState:
         """Return a run; raise `UnknownName` where it was never opened."""
@@ -257,9 +262,9 @@ class Journal(Deliveries, RunsAdmin):
         return None if found is None else load(found)
 
 
-def _next_number(connection: Connection) -> int:
-    """Return the next number in the order of openings."""
-    return int(connection.execute(select(func.coalesce(func.max(RUNS.c.number), 0))).scalar_one()) + 1
+def _last_number(connection: Connection) -> int:
+    """Return the highest number that any read was given."""
+    return int(connection.execute(select(func.coalesce(func.max(RUNS.c.reached), 0))).scalar_one())
 
 
 def _run(connection: Connection, exchange: str, run: str, *, lock: bool = False) -> Row[Any] | None:
@@ -328,6 +333,7 @@ def _run_state(row: Row[Any]) -> RunState:
         cursor=row.cursor,
         counts=load(row.counts),
         number=row.number,
+        reached=row.reached,
         kind=row.kind,
         closed_at=row.closed_at,
     )

@@ -17,7 +17,7 @@ _C, _S = QUARANTINE.c, SIGHTINGS.c
 _COUNT = (
     update(QUARANTINE)
     .where(_C.id == bindparam("the_id"))
-    .values(occurrences=bindparam("times"), last_run=bindparam("met_last"))
+    .values(occurrences=bindparam("times"), last_run=bindparam("met_last"), number=bindparam("its_number"))
 )
 
 
@@ -41,7 +41,7 @@ def enter(connection: Connection, items: Sequence[QuarantineItem]) -> None:
     if met:
         rows = [_sighting(root, item) for root, item in met]
         connection.execute(upsert(connection, SIGHTINGS, rows), rows)
-        _count(connection, {item.fingerprint: item.run for _, item in met}, carriers)
+        _count(connection, {item.fingerprint: item for _, item in met}, carriers)
 
 
 def _places(connection: Connection, items: Sequence[QuarantineItem]) -> set[str]:
@@ -72,13 +72,20 @@ def _carriers(connection: Connection, fingerprints: Iterable[str]) -> dict[str, 
     return {fingerprint: chain for fingerprint, chain in found.items() if chain}
 
 
-def _count(connection: Connection, last: Mapping[str, str], carriers: Mapping[str, Sequence[str]]) -> None:
+def _count(
+    connection: Connection, last: Mapping[str, QuarantineItem], carriers: Mapping[str, Sequence[str]]
+) -> None:
     roots = [carriers[fingerprint][0] for fingerprint in last]
     counted = select(_S.item, func.count().label("times")).where(_S.item.in_(roots)).group_by(_S.item)
     times = {row.item: row.times for row in connection.execute(counted)}
     changes = [
-        {"the_id": id_, "times": 1 + times[carriers[fingerprint][0]], "met_last": run}
-        for fingerprint, run in last.items()
+        {
+            "the_id": id_,
+            "times": 1 + times[carriers[fingerprint][0]],
+            "met_last": item.run,
+            "its_number": item.number,
+        }
+        for fingerprint, item in last.items()
         for id_ in carriers[fingerprint]
     ]
     connection.execute(_COUNT, changes)
@@ -157,6 +164,7 @@ def row_of(item: QuarantineItem) -> dict[str, Any]:
         "fingerprint": item.fingerprint,
         "occurrences": item.occurrences,
         "last_run": item.last_run or item.run,
+        "number": item.number,
     }
 
 
@@ -180,4 +188,5 @@ def item_of(row: Row[Any]) -> QuarantineItem:
         fingerprint=row.fingerprint,
         occurrences=row.occurrences,
         last_run=row.last_run or row.run,
+        number=row.number,
     )

@@ -112,7 +112,8 @@ class QuarantineItem:
     quarantined, repaired, replayed or released. A repair makes a new item with ``version`` one
     higher and ``previous`` naming the item it repairs; ``replay_run`` is the run that took it.
     ``fingerprint`` (`fingerprint_of`) is what makes a record refused again the same item: ``occurrences``
-    counts how often it was met, ``last_run`` names the run that met it last.
+    counts how often it was met, ``last_run`` names the run that met it last. ``number`` is its version's:
+    that of the read which gave it last.
     """
 
     exchange: str
@@ -132,6 +133,7 @@ class QuarantineItem:
     fingerprint: str = ""
     occurrences: int = 1
     last_run: str = ""
+    number: int = 0
 
     @property
     def id(self) -> str:

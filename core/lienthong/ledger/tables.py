@@ -80,18 +80,21 @@ RUNS: Final = Table(
     Column("opened_at", Text, nullable=False),
     Column("settled_at", Text),
     Column("number", BigInteger, nullable=False, server_default="0"),
+    Column("reached", BigInteger, nullable=False, server_default="0"),
     Column("kind", Text, nullable=False, server_default="run"),
     Column("closed_at", Text),
     Column("closed_by", Text),
     Column("closed_why", Text),
     Index(None, "opened_at"),
     Index(None, "number"),
+    Index(None, "reached"),
 )
 """One execution of an exchange; ``settled_at`` is empty until it settles.
 
-``number`` orders the openings of all runs of the ledger: what a run with a higher number pulled is
-newer. ``kind`` is run, replay or staging (records of an earlier run mapped again). A run that will
-never settle is closed by a person: when, by whom and why.
+``number`` orders the openings of all runs of the ledger, ``reached`` is the highest number that this run's
+reads were given since: what was read under a higher number is newer. ``kind`` is run, replay or staging
+(records of an earlier run mapped again). A run that will never settle is closed by a person: when, by whom
+and why.
 """
 
 CURSORS: Final = Table(
@@ -258,6 +261,7 @@ QUARANTINE: Final = Table(
     Column("fingerprint", Text, nullable=False, server_default=""),
     Column("occurrences", Integer, nullable=False, server_default="1"),
     Column("last_run", Text, nullable=False, server_default=""),
+    Column("number", BigInteger, nullable=False, server_default="0"),
     UniqueConstraint("previous"),
     Index(None, "exchange", "run"),
     Index(None, "state"),
@@ -267,7 +271,8 @@ QUARANTINE: Final = Table(
 """The index of refused records; their bytes stay in segments, people appear as keyed hashes only.
 
 The same bytes refused again by a later run for the same reasons are one item (``fingerprint``) that
-counts its ``occurrences``; `SIGHTINGS` says where each run met it.
+counts its ``occurrences``; `SIGHTINGS` says where each run met it. ``number`` is the version's: when it was
+read last.
 """
 
 SIGHTINGS: Final = Table(

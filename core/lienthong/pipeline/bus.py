@@ -172,11 +172,15 @@ class Bus:
         """Return what hashes the keys of a dataset (its name, without a version)."""
         return KeyHasher(self._hash_key, dataset)
 
+    def former_hashers(self, dataset: str) -> list[KeyHasher]:
+        """Return what hashed the keys of a dataset under each former secret that is still known."""
+        return [KeyHasher(secret, dataset) for secret in self.hash_keys.former]
+
     def key_hash(self, dataset: str, key: str) -> str:
         """Return the keyed hash under which a record is found without naming its person."""
         return keyed_hash(self._hash_key, f"{dataset}|{key}")
 
-    def context(self, plan: Plan, run: str) -> Context:
+    def context(self, plan: Plan, run: str, before_read: Callable[[], int] = int) -> Context:
         """Return what a connector is lent."""
         return Context(
             exchange=plan.exchange.id,
@@ -187,6 +191,7 @@ class Bus:
             attachments=self.blobs,
             tap=self.tap,
             log=_LOG.info,
+            before_read=before_read,
             **({"before_write": self.hold.check} if self.hold else {}),
         )
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby, product
+from typing import Final
 
 from lienthong.datasets import Dataset
 from lienthong.errors import SegmentTampered
 from lienthong.exchange import Delivery
-from lienthong.keyindex import KEY, Sidecar, build
+from lienthong.keyindex import KEY, KeyHasher, Sidecar, build
 from lienthong.merkle import leaf_hashes
 from lienthong.pipeline.bus import Bus
 from lienthong.pipeline.cutting import cut
 from lienthong.records import Record, key_of, parse
 from lienthong.segment import Segment
+
+#: So many version numbers of a run are tried, the latest ones, if nothing tells which it gave its segments.
+_MOST_TRIED: Final = 1_000
 
 
 def key_texts(records: Sequence[Record], dataset: Dataset) -> list[str]:
@@ -54,12 +60,24 @@ def write_keyed(
     ]
 
 
+def of_one_number(numbers: Sequence[int]) -> Iterator[tuple[slice, int]]:
+    """Yield where runs of the same version number begin and end, with that number.
+
+    The records of a segment have one number: so its key index can be made again if its file is lost.
+    """
+    start = 0
+    for number, same in groupby(numbers):
+        end = start + len(list(same))
+        yield slice(start, end), number
+        start = end
+
+
 def write_by_key(
     bus: Bus,
     dataset: Dataset,
     records: Sequence[bytes],
     keys: Sequence[str],
-    numbers: int | Sequence[int],
+    number: int,
     delivery: Delivery,
 ) -> tuple[list[Segment], list[int]]:
     """Seal records so that the versions of a key keep their order; return the segments and their parts.
@@ -80,7 +98,7 @@ def write_by_key(
                     bus.store.write(
                         mine[piece],
                         keys=[hashes[line] for line in part],
-                        numbers=numbers if isinstance(numbers, int) else [numbers[line] for line in part],
+                        numbers=number,
                         key_id=hasher.key_id,
                     )
                 )
@@ -106,19 +124,64 @@ def _some(numbers: int | Sequence[int], piece: slice) -> int | Sequence[int]:
     return numbers if isinstance(numbers, int) else numbers[piece]
 
 
-def index_of(bus: Bus, segment: Segment, dataset: Dataset, number: int) -> Sidecar:
-    """Return a segment's key index; make it again where its file was lost, or where it never had one."""
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """The version numbers that a run's segments may have; looked up only where a key index is missing."""
+
+    bus: Bus
+    exchange: str
+    run: str
+
+    def first(self) -> int:
+        """Return the number of the run's opening."""
+        return self.bus.journal.run(self.exchange, self.run).number
+
+    def all(self) -> list[int]:
+        """Return every number that a segment of the run may have.
+
+        Those that its pull sealed; if housekeeping removed what it noted, those between its first and last.
+        """
+        found: dict[int, None] = {}
+        sealing = 0
+        while saved := self.bus.journal.step(self.exchange, self.run, "pull.sealed", sealing):
+            found |= dict.fromkeys(saved.get("numbers", ()))
+            sealing += 1
+        state = self.bus.journal.run(self.exchange, self.run)
+        first = max(state.number, state.reached - _MOST_TRIED)
+        return list(found) or list(range(first, max(state.reached, first) + 1))
+
+
+def index_of(bus: Bus, segment: Segment, dataset: Dataset, numbers: Numbers) -> Sidecar:
+    """Return a segment's key index; make it again where its file was lost, or where it never had one.
+
+    Raises `SegmentTampered` where none of the run's numbers, under the present secret and former ones, gives
+    the root that the reference names.
+    """
     if segment.index:
         try:
             return bus.store.index(segment)
         except SegmentTampered:
             bus.audit("index", f"the key index of segment {segment.digest} is made again")
-    records = bus.store.read(segment)
+    texts = key_texts(list(map(parse, bus.store.read(segment))), dataset)
     hasher = bus.hasher(dataset.name)
-    keys = hasher.many(key_texts(list(map(parse, records)), dataset))
-    if segment.index:
-        return bus.store.rebuild_index(segment, keys, number, key_id=hasher.key_id)
-    return build(keys, leaf_hashes(records), number, key_id=hasher.key_id)
+    if not segment.index:
+        leaves = leaf_hashes(bus.store.read(segment))
+        return build(hasher.many(texts), leaves, numbers.first(), key_id=hasher.key_id)
+    return _made_again(bus, segment, texts, numbers, [hasher, *bus.former_hashers(dataset.name)])
+
+
+def _made_again(
+    bus: Bus, segment: Segment, texts: Sequence[str], numbers: Numbers, hashers: Sequence[KeyHasher]
+) -> Sidecar:
+    """Return the index that has the root which a segment names, under one of the secrets and numbers."""
+    problem: SegmentTampered | None = None
+    for hasher, number in product(hashers, numbers.all()):
+        try:
+            return bus.store.rebuild_index(segment, hasher.many(texts), number, key_id=hasher.key_id)
+        except SegmentTampered as error:
+            problem = problem or error
+    assert problem is not None  # noqa: S101 - there is a secret and a number to try
+    raise problem
 
 
 def keep_lines(bus: Bus, sidecar: Sidecar, records: Sequence[bytes], lines: Sequence[int]) -> list[Segment]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lienthong.connector import Page, RecordSource
@@ -17,10 +17,11 @@ from lienthong.pipeline.calm import calm
 from lienthong.pipeline.cutting import SEGMENT_BYTES
 from lienthong.pipeline.health import check_health, clock_notices, heed
 from lienthong.pipeline.hold import held
-from lienthong.pipeline.keys import key_texts, write_by_key, write_keyed
+from lienthong.pipeline.keys import key_texts, of_one_number, write_by_key, write_keyed
 from lienthong.pipeline.odd import RECORD_BYTES, too_large, unreadable, wrapped
 from lienthong.pipeline.parts import Part, RunRequest, grouped
 from lienthong.pipeline.plan import Plan
+from lienthong.pipeline.reads import Reads
 from lienthong.pipeline.refusals import Refusal, keep_refusals
 from lienthong.records import canonical
 from lienthong.segment import Segment
@@ -58,8 +59,9 @@ class _Progress:
 
 @dataclass
 class _Buffer:
-    """What has been read and not been sealed: records with the texts of their keys, and what is set aside."""
+    """What has been read and not been sealed: records with keys and numbers, and what is set aside."""
 
+    reads: Reads
     records: list[bytes] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
@@ -122,15 +124,14 @@ def pull(bus: Bus, plan: Plan, request: RunRequest, source: RecordSource | None 
     if progress.sealings and not progress.complete:
         bus.audit("pull", f"resuming after {progress.sealings} sealings, {progress.pulled} records")
     if not progress.complete:
+        reads = Reads(bus.journal, state, fresh=request.kind == "run")
         opened = source or exchange.source.connector.open_source(
-            bus.connections(exchange.source.connection), bus.context(plan, request.run)
+            bus.connections(exchange.source.connection), bus.context(plan, request.run, reads.next)
         )
         try:
             role, end = ("source", opened) if source is None else ("", None)
             heed(progress.notes, check_health(bus, plan, request, role=role, opened=end))
-            if request.kind == "run":
-                state = bus.journal.renumber(exchange.id, request.run)
-            _read(bus, plan, request, progress, state, opened)
+            _read(bus, plan, request, progress, state, opened, reads)
         finally:
             opened.close()
     evidence = _attest(bus, plan, request, progress, started)
@@ -144,11 +145,17 @@ def _left(request: RunRequest, progress: _Progress) -> int | None:
 
 
 def _read(
-    bus: Bus, plan: Plan, request: RunRequest, progress: _Progress, state: RunState, opened: RecordSource
+    bus: Bus,
+    plan: Plan,
+    request: RunRequest,
+    progress: _Progress,
+    state: RunState,
+    opened: RecordSource,
+    reads: Reads,
 ) -> None:
     begun = begin(bus, plan, state, inclusive=getattr(opened.capabilities, "inclusive", False))
     progress.notes.update(begun.notes)
-    batch, buffer = plan.exchange.delivery.batch, _Buffer(again=read_again(bus, plan, request, state))
+    batch, buffer = plan.exchange.delivery.batch, _Buffer(reads, again=read_again(bus, plan, request, state))
     for page in opened.read(begun.asks(plan, state, progress.position, _left(request, progress))):
         begun = stand(bus, state, begun, page.stand)
         _take_page(plan, progress, page, buffer)
@@ -156,7 +163,7 @@ def _read(
             _move_cursor(plan, progress, page, begun)
         progress.position = page.position
         if buffer.full(batch):
-            _seal(bus, plan, request, progress, state, buffer)
+            _seal(bus, plan, request, progress, buffer)
         bus.progress("pull", progress.pulled + len(buffer.records), None)
     if request.kind == "run":
         heed(progress.notes, clock_notices(bus, plan, "source", opened))
@@ -164,7 +171,7 @@ def _read(
         progress.notes["read_again"] = len(buffer.again.met)
         bus.audit("pull", f"{len(buffer.again.met)} records came again as the last run had read them")
     progress.complete = True
-    _seal(bus, plan, request, progress, state, buffer)
+    _seal(bus, plan, request, progress, buffer)
 
 
 def _take_page(plan: Plan, progress: _Progress, page: Page, buffer: _Buffer) -> None:
@@ -179,22 +186,24 @@ def _take_page(plan: Plan, progress: _Progress, page: Page, buffer: _Buffer) -> 
     sizes = list(map(len, made))
     if max(sizes, default=0) > RECORD_BYTES:
         odd |= {place: too_large(made[place]) for place, size in enumerate(sizes) if size > RECORD_BYTES}
-    records, numbers = page.records, getattr(page, "numbers", ())
+    records, number = page.records, buffer.reads.number(page)
+    numbers: Sequence[int] = getattr(page, "numbers", ()) or [number] * len(records)
     if odd:
         kept = [place for place in range(len(made)) if place not in odd]
         made, records = [made[place] for place in kept], [records[place] for place in kept]
-        numbers = [numbers[place] for place in kept] if numbers else ()
-        buffer.broken += [odd[place] for place in sorted(odd)]
+        numbers = [numbers[place] for place in kept]
+        buffer.broken += [replace(odd[place], number=number) for place in sorted(odd)]
     keys = key_texts(records, plan.dataset)
     known = buffer.again.sift(records, made, keys) if buffer.again is not None else set()
     if known:
         fresh = [place for place in range(len(made)) if place not in known]
         made, keys = [made[place] for place in fresh], [keys[place] for place in fresh]
+        numbers = [numbers[place] for place in fresh]
     buffer.records += made
     buffer.keys += keys
     buffer.numbers += numbers
     buffer.size += sum(map(len, made))
-    buffer.broken += map(wrapped, page.malformed)
+    buffer.broken += [replace(wrapped(piece), number=number) for piece in page.malformed]
     for name, value in page.notes.items():
         counted = isinstance(value, bool) and value
         progress.notes[name] = progress.notes.get(name, 0) + 1 if counted else value
@@ -214,15 +223,14 @@ def _move_cursor(plan: Plan, progress: _Progress, page: Page, begun: Begun) -> N
             progress.notes[name] = progress.notes.get(name, 0) + count
 
 
-def _seal(
-    bus: Bus, plan: Plan, request: RunRequest, progress: _Progress, state: RunState, buffer: _Buffer
-) -> None:
+def _seal(bus: Bus, plan: Plan, request: RunRequest, progress: _Progress, buffer: _Buffer) -> None:
     """Write the buffered records as segments and the checkpoint that names them."""
-    fresh, buckets = _write(bus, plan, state, buffer)
+    fresh, buckets, numbers = _write(bus, plan, buffer)
     refused = keep_refusals(bus, plan, request, "pull", plan.dataset, buffer.broken)
     saved = {
         "segments": [item.as_dict() for item in fresh],
         "buckets": buckets,
+        "numbers": numbers,
         "again": buffer.again.keep(bus) if buffer.again is not None and progress.complete else {},
         "malformed": [item.as_dict() for item in refused],
         "position": progress.position,
@@ -238,12 +246,25 @@ def _seal(
     buffer.clear()
 
 
-def _write(bus: Bus, plan: Plan, state: RunState, buffer: _Buffer) -> tuple[list[Segment], list[int]]:
-    """Seal what is buffered; return the segments and, where parts are cut by key, the part of each."""
-    delivery, numbers = plan.exchange.delivery, buffer.numbers or state.number
-    if delivery.versions == "all":
-        return write_by_key(bus, plan.dataset, buffer.records, buffer.keys, numbers, delivery)
-    return write_keyed(bus, plan.dataset, buffer.records, buffer.keys, numbers, delivery.batch), []
+def _write(bus: Bus, plan: Plan, buffer: _Buffer) -> tuple[list[Segment], list[int], list[int]]:
+    """Seal what is buffered, each segment of one number.
+
+    Returns the segments, the part of each where parts are cut by key, and the number of each.
+    """
+    delivery, dataset = plan.exchange.delivery, plan.dataset
+    segments: list[Segment] = []
+    buckets: list[int] = []
+    numbers: list[int] = []
+    for some, number in of_one_number(buffer.numbers):
+        records, keys = buffer.records[some], buffer.keys[some]
+        if delivery.versions == "all":
+            written, parts = write_by_key(bus, dataset, records, keys, number, delivery)
+            buckets += parts
+        else:
+            written = write_keyed(bus, dataset, records, keys, number, delivery.batch)
+        segments += written
+        numbers += [number] * len(written)
+    return segments, buckets, numbers
 
 
 def load_progress(bus: Bus, plan: Plan, request: RunRequest) -> _Progress:

@@ -20,6 +20,7 @@ from lienthong.pipeline.delivering import Delivering
 from lienthong.pipeline.health import check_health
 from lienthong.pipeline.hold import held
 from lienthong.pipeline.intents import intend
+from lienthong.pipeline.keys import Numbers, index_of
 from lienthong.pipeline.parts import Part, RunRequest
 from lienthong.pipeline.plan import Plan
 from lienthong.pipeline.pull import pulled
@@ -83,9 +84,7 @@ def _deliver(
     try:
         check_health(bus, plan, request, role="target", opened=target)
         _check_batch(plan, target, part)
-        number = bus.journal.run(exchange.id, request.run).number
-        scope = scope_of(exchange, plan.produces.name)
-        versions = Versions(bus, plan, request, scope, number)
+        versions = Versions(bus, plan, request, scope_of(exchange, plan.produces.name))
         repeats = repeats_in(bus, plan, request, part)
         work = Delivering(bus, target, plan.produces.key, plan.produces.ref, versions, repeats)
         states = intend(bus, plan, request, part, work)
@@ -191,7 +190,9 @@ def _quarantine_refused(bus: Bus, plan: Plan, request: RunRequest, state: Delive
     if not state.refused:
         return
     records = bus.store.read(state.segment)
-    refusals = [(line, Refusal(records[line], (why,))) for line, why in state.refused.items()]
+    sidecar = index_of(bus, state.segment, plan.produces, Numbers(bus, state.exchange, state.run))
+    numbers = sidecar.numbers()
+    refusals = [(line, Refusal(records[line], (why,), numbers[line])) for line, why in state.refused.items()]
     index_refusals(bus, plan, request, "push", plan.produces, state.segment, refusals)
 
 

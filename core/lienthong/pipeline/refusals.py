@@ -21,10 +21,11 @@ from lienthong.segment import Segment
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One refused record: its canonical bytes and why."""
+    """One refused record: its canonical bytes, why, and its version number."""
 
     data: bytes
     reasons: tuple[Reason, ...]
+    number: int = 0
 
 
 def keep_refusals(
@@ -72,6 +73,7 @@ def index_refusals(
                 fingerprint=fingerprint_of(
                     plan.exchange.id, step, dataset.ref, leaf_hash(refusal.data), refusal.reasons
                 ),
+                number=refusal.number,
             )
             for line, refusal in refusals
         ]

@@ -11,7 +11,7 @@ from lienthong.keyindex import Sidecar
 from lienthong.keyindex.join import repeated
 from lienthong.ledger.ranges import lines_of, ranges_of
 from lienthong.pipeline.bus import Bus
-from lienthong.pipeline.keys import index_of
+from lienthong.pipeline.keys import Numbers, index_of
 from lienthong.pipeline.parts import Part, RunRequest
 from lienthong.pipeline.plan import Plan
 from lienthong.segment import Segment
@@ -43,12 +43,12 @@ def repeats_in(bus: Bus, plan: Plan, request: RunRequest, part: Part) -> Repeats
     run = _run_segments(bus, plan, request, part)
     saved = bus.journal.step(plan.exchange.id, request.run, "push.repeats", 0)
     if saved is None:
-        number = bus.journal.run(plan.exchange.id, request.run).number
+        numbers = Numbers(bus, plan.exchange.id, request.run)
         everything = [segment for segments in run for segment in segments]
-        found = repeated(_indexes(bus, plan, everything, number))
+        found = repeated(_indexes(bus, plan, everything, numbers))
         saved = {"older": {str(at): [list(one) for one in ranges_of(lines)] for at, lines in found.items()}}
         if found and plan.exchange.delivery.versions == "all":
-            saved["several"] = _several(bus, plan, run, found, number)
+            saved["several"] = _several(bus, plan, run, found, numbers)
         bus.checkpoint(plan, request, "push.repeats", 0, saved)
     start = [0, *accumulate(len(segments) for segments in run)][part.index]
     older, several = (_own(saved.get(name, {}), start, len(part.segments)) for name in ("older", "several"))
@@ -63,8 +63,8 @@ def _run_segments(bus: Bus, plan: Plan, request: RunRequest, part: Part) -> list
     return [Part.from_dict(item).segments if item else () for item in saved]
 
 
-def _indexes(bus: Bus, plan: Plan, segments: Sequence[Segment], number: int) -> Iterator[Sidecar]:
-    return (index_of(bus, segment, plan.produces, number) for segment in segments)
+def _indexes(bus: Bus, plan: Plan, segments: Sequence[Segment], numbers: Numbers) -> Iterator[Sidecar]:
+    return (index_of(bus, segment, plan.produces, numbers) for segment in segments)
 
 
 def _own(saved: Mapping[str, Sequence[Sequence[int]]], start: int, count: int) -> dict[int, frozenset[int]]:
@@ -78,18 +78,18 @@ def _several(
     plan: Plan,
     run: Sequence[Sequence[Segment]],
     older: Mapping[int, set[int]],
-    number: int,
+    numbers: Numbers,
 ) -> dict[str, list[list[int]]]:
     """Return every line whose key is there more than once; each in a segment of its own, all in one part."""
     everything = [segment for segments in run for segment in segments]
     part_of = [index for index, segments in enumerate(run) for _ in segments]
     keys: set[bytes] = set()
     for at, lines in older.items():
-        rows = index_of(bus, everything[at], plan.produces, number).by_line()
+        rows = index_of(bus, everything[at], plan.produces, numbers).by_line()
         keys.update(rows[line][:32] for line in lines)
     homes: dict[bytes, int] = {}
     found: dict[str, list[list[int]]] = {}
-    for at, sidecar in enumerate(_indexes(bus, plan, everything, number)):
+    for at, sidecar in enumerate(_indexes(bus, plan, everything, numbers)):
         here_too = [line for line, row in enumerate(sidecar.by_line()) if row[:32] in keys]
         here = [row for row in sidecar.keys_in() if row in keys]
         strays = any(homes.setdefault(key, part_of[at]) != part_of[at] for key in here)

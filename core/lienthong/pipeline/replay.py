@@ -38,7 +38,7 @@ from lienthong.segment import unpack
 
 @dataclass(frozen=True)
 class NumberedPage(Page):
-    """A page whose records were pulled by earlier runs; ``numbers`` are those runs' numbers."""
+    """A page whose records were pulled by earlier runs; ``numbers`` are those that they had then."""
 
     numbers: Sequence[int] = ()
 
@@ -149,22 +149,20 @@ def _way(plan: Plan, dataset: str, *, delivered: bool) -> Plan:
         ) from None
 
 
-def _numbers(bus: Bus, items: Sequence[QuarantineItem]) -> list[int]:
-    """Return the numbers of the runs that pulled some records: of a replayed one, where it was first met."""
-    return [bus.journal.run(item.exchange, item.last_run or item.run).number for item in items]
+def _numbers(items: Sequence[QuarantineItem]) -> list[int]:
+    """Return the numbers under which some records were read."""
+    return [item.number for item in items]
 
 
 def _split(
     bus: Bus, plan: Plan, items: Sequence[QuarantineItem]
 ) -> tuple[list[QuarantineItem], list[QuarantineItem]]:
     """Part items into those that may go and those that are older than what the target has."""
-    versions = Versions(
-        bus, plan, RunRequest("", replay=True), scope_of(plan.exchange, plan.produces.name), 0
-    )
+    versions = Versions(bus, plan, RunRequest("", replay=True), scope_of(plan.exchange, plan.produces.name))
     versions.look()
     fresh: list[QuarantineItem] = []
     older: list[QuarantineItem] = []
-    for item, number in zip(items, _numbers(bus, items), strict=True):
+    for item, number in zip(items, _numbers(items), strict=True):
         record = _as_delivered(plan, parse(record_of(bus, item.id)))
         key = key_of(record, plan.produces.key) if record is not None else ""
         version = next(iter(versions.newest(versions.names_of([key])).values()), None)
@@ -185,7 +183,7 @@ def _as_delivered(plan: Plan, record: Record) -> Record | None:
 
 
 def _replay(bus: Bus, plan: Plan, name: str, items: Sequence[QuarantineItem], *, back: bool) -> Settled:
-    numbered = sorted(zip(_numbers(bus, items), items, strict=True), key=lambda pair: _place(bus, *pair))
+    numbered = sorted(zip(_numbers(items), items, strict=True), key=lambda pair: _place(bus, *pair))
     records: list[Any] = [parse(record_of(bus, item.id)) for _, item in numbered]
     broken = [item.id for (_, item), record in zip(numbered, records, strict=True) if "$malformed" in record]
     if broken:

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from lienthong.connector import Finding, Page, ReadRequest, SourceCapabilities
 from lienthong.datasets import Dataset
 from lienthong.errors import Misconfigured
+from lienthong.ledger import RunState
 from lienthong.pipeline.bus import Bus
-from lienthong.pipeline.keys import index_of
+from lienthong.pipeline.keys import Numbers, index_of
 from lienthong.pipeline.parts import RunRequest, Settled
 from lienthong.pipeline.plan import Plan
 from lienthong.pipeline.pull import load_progress
@@ -23,8 +24,8 @@ class StagedSource:
 
     capabilities = SourceCapabilities(incremental=False, resumable=True)
 
-    def __init__(self, bus: Bus, dataset: Dataset, segments: list[Segment], number: int) -> None:
-        self._bus, self._dataset, self._segments, self._number = bus, dataset, segments, number
+    def __init__(self, bus: Bus, dataset: Dataset, segments: list[Segment], run: RunState) -> None:
+        self._bus, self._dataset, self._segments, self._run = bus, dataset, segments, run
 
     def read(self, request: ReadRequest) -> Iterator[Page]:
         """Yield one page a segment, from the position on."""
@@ -36,8 +37,9 @@ class StagedSource:
     def _numbers(self, segment: Segment) -> Sequence[int]:
         """Return the version numbers: of a replay's or a staging run's records those that they came with."""
         if not segment.index:
-            return [self._number] * segment.count
-        return index_of(self._bus, segment, self._dataset, self._number).numbers()
+            return [self._run.number] * segment.count
+        numbers = Numbers(self._bus, self._run.exchange, self._run.run)
+        return index_of(self._bus, segment, self._dataset, numbers).numbers()
 
     def check(self) -> list[Finding]:
         """Return nothing: there is no other side."""
@@ -66,8 +68,7 @@ def run_from_staging(bus: Bus, plan: Plan, former: str) -> Settled:
             where=where,
             hint="read it again from the source: lienthong run --since",
         )
-    number = state.number
-    source = StagedSource(bus, plan.dataset, progress.segments, number)
+    source = StagedSource(bus, plan.dataset, progress.segments, state)
     name = f"staging__{former}__{plan.digest[:8]}{_contents(plan)[:8]}"
     name = open_name(bus, plan.exchange.id, name, settled=False)
     return run_exchange(bus, plan, RunRequest(name, staging=former), source=source)

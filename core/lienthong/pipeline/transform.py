@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from lienthong.connector import Question, RecordLookup
@@ -14,7 +15,7 @@ from lienthong.pipeline.bus import Bus
 from lienthong.pipeline.calm import calm
 from lienthong.pipeline.cutting import write_cut
 from lienthong.pipeline.hold import held
-from lienthong.pipeline.keys import index_of, keep_lines, key_texts, write_keyed
+from lienthong.pipeline.keys import Numbers, index_of, keep_lines, key_texts, write_keyed
 from lienthong.pipeline.odd import RECORD_BYTES, TOO_LARGE
 from lienthong.pipeline.parts import Part, RunRequest
 from lienthong.pipeline.plan import Plan
@@ -78,20 +79,23 @@ def _transform_all(
     outputs: list[Segment] = []
     refusals: list[Refusal] = []
     asked = done = 0
-    number = bus.journal.run(plan.exchange.id, request.run).number
+    numbers = Numbers(bus, plan.exchange.id, request.run)
     service = _open_lookup(bus, plan, request)
     try:
         for segment in part.segments:
-            sidecar = index_of(bus, segment, plan.dataset, number)
+            sidecar = index_of(bus, segment, plan.dataset, numbers)
+            versions = sidecar.numbers()
             records: Sequence[bytes] = bus.store.read(segment)
             lines: Sequence[int] = range(len(records))
             if service is not None:
                 records, refused, count = _ask_segment(bus, plan, request, service, segment, records)
                 lines = [line for line in lines if line not in refused]
-                refusals += refused.values()
+                refusals += [replace(one, number=versions[line]) for line, one in refused.items()]
                 asked += count
             mapped, failed = _map(bus, plan, sidecar, records, lines)
-            refusals += [Refusal(_source_of(plan, records[line]), reasons) for line, reasons in failed]
+            refusals += [
+                Refusal(_source_of(plan, records[at]), reasons, versions[lines[at]]) for at, reasons in failed
+            ]
             outputs += mapped
             done += segment.count
             bus.progress(part.label("transform"), done, part.records)

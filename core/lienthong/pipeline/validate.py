@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 
+from lienthong.keyindex import Sidecar
 from lienthong.pipeline.attest import Work, attest, now
 from lienthong.pipeline.bus import Bus
 from lienthong.pipeline.calm import calm
 from lienthong.pipeline.hold import held
-from lienthong.pipeline.keys import index_of, keep_lines
+from lienthong.pipeline.keys import Numbers, index_of, keep_lines
 from lienthong.pipeline.parts import Part, RunRequest
 from lienthong.pipeline.plan import Plan
 from lienthong.pipeline.refusals import Refusal, keep_refusals
@@ -26,8 +27,13 @@ def validate(bus: Bus, plan: Plan, request: RunRequest, part: Part) -> Part:
     for segment in part.segments:
         records = bus.store.read(segment)
         refused = dict(validator.validate(records))
-        refusals += [Refusal(records[line], reasons) for line, reasons in refused.items()]
-        kept += _without(bus, plan, request, segment, records, refused) if refused else [segment]
+        if refused:
+            sidecar = index_of(bus, segment, plan.dataset, Numbers(bus, plan.exchange.id, request.run))
+            numbers = sidecar.numbers()
+            refusals += [Refusal(records[line], reasons, numbers[line]) for line, reasons in refused.items()]
+            kept += _without(bus, sidecar, records, refused)
+        else:
+            kept.append(segment)
         done += segment.count
         bus.progress(part.label("validate"), done, part.records)
     kept = [segment for segment in kept if segment.count]
@@ -41,15 +47,6 @@ def validate(bus: Bus, plan: Plan, request: RunRequest, part: Part) -> Part:
     return moved
 
 
-def _without(
-    bus: Bus,
-    plan: Plan,
-    request: RunRequest,
-    segment: Segment,
-    records: list[bytes],
-    refused: Container[int],
-) -> list[Segment]:
+def _without(bus: Bus, sidecar: Sidecar, records: Sequence[bytes], refused: Container[int]) -> list[Segment]:
     lines = [line for line in range(len(records)) if line not in refused]
-    number = bus.journal.run(plan.exchange.id, request.run).number
-    sidecar = index_of(bus, segment, plan.dataset, number)
     return keep_lines(bus, sidecar, [records[line] for line in lines], lines)

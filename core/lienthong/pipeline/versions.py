@@ -23,7 +23,7 @@ from lienthong.ledger.scopes import Scopes
 from lienthong.ledger.states import DeliveryState
 from lienthong.pipeline.bus import Bus
 from lienthong.pipeline.compacting import compact
-from lienthong.pipeline.keys import index_of, key_texts
+from lienthong.pipeline.keys import Numbers, index_of, key_texts
 from lienthong.pipeline.parts import RunRequest
 from lienthong.pipeline.plan import Plan
 from lienthong.records import digest, parse
@@ -36,7 +36,7 @@ _MOST_RECENT = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What a target has of a key: the number of the run that pulled it, and the leaf hash (16 bytes).
+    """What a target has of a key: the number under which it was read, and the leaf hash (16 bytes).
 
     ``run`` names the run that delivered it where that is one of ours which never settled.
     """
@@ -70,7 +70,6 @@ class Versions:
     plan: Plan
     request: RunRequest
     scope: str
-    number: int
     seen: Seen = field(init=False)
     _levels: list[LevelFile] = field(default_factory=list)
     _recent: list[tuple[bytes, dict[bytes, Version]]] = field(default_factory=list)
@@ -146,7 +145,9 @@ class Versions:
         """
         if not self._levels and not self._recent and not self._doubts:
             return {"unchanged": (), "superseded": ranges_of(superseded), "inherited": ()}
-        sidecar = index_of(self.bus, segment, self.plan.produces, self.number)
+        sidecar = index_of(
+            self.bus, segment, self.plan.produces, Numbers(self.bus, self.plan.exchange.id, self.request.run)
+        )
         self._check_doubts(segment, sidecar, superseded)
         found = self.newest(self._names(segment, sidecar))
         lines: dict[str, set[int]] = {"unchanged": set(), "superseded": set(superseded), "inherited": set()}
@@ -236,8 +237,8 @@ class Versions:
 
     def _index_of(self, item: DeliveryState) -> Sidecar:
         """Return another run's key index; it is made again where its file was lost."""
-        number = self.bus.journal.run(item.exchange, item.run).number
-        return index_of(self.bus, item.segment, self.plan.produces, number)
+        numbers = Numbers(self.bus, item.exchange, item.run)
+        return index_of(self.bus, item.segment, self.plan.produces, numbers)
 
 
 def _in_doubt(item: DeliveryState) -> OutcomeUnknown:

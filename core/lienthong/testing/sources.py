@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import accumulate
 from typing import Any, ClassVar
 
@@ -30,6 +31,8 @@ class SourceConformance(Conformance):
     cursor: ClassVar[str | None] = None
     #: True where the system can only be asked for "at or after" and so repeats the last value.
     since_inclusive: ClassVar[bool] = False
+    #: True where every page is asked for apart, so that the source says of each when that was.
+    asks_each_page: ClassVar[bool] = False
 
     @pytest.fixture
     def expected(self) -> list[Record]:
@@ -131,6 +134,25 @@ class SourceConformance(Conformance):
         with self._opened(settings, connection, lent) as source:
             first = next(iter(source.read(ReadRequest())), None)
         must(first is not None or not expected, "read() gave no page")
+
+    def test_pages_are_placed_among_all_readings(
+        self, settings: Any, connection: Connection, lent: Context, expected: list[Record]
+    ) -> None:
+        """A page says what `before_read` gave before it was asked for, or 0; a later page nothing earlier."""
+        given: list[int] = []
+
+        def before_read() -> int:
+            given.append(1_000 + len(given))
+            return given[-1]
+
+        told: list[int] = []
+        with self._opened(settings, connection, replace(lent, before_read=before_read)) as source:
+            for page in source.read(ReadRequest()):
+                must(page.read_as in {0, *given}, "a page's read_as is no number that before_read gave")
+                told.append(page.read_as)
+        must(bool(told) or not expected, "read() gave no page")
+        must(0 not in told or not self.asks_each_page, "a page does not say when it was asked for")
+        must(told == sorted(told), "a page was asked for before the page that it follows")
 
     # --- going on
 

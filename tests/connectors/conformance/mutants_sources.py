@@ -100,6 +100,16 @@ class TestReadsInAnyOrder(SourceMutant):
             return super().rows(request)[::-1]
 
 
+class TestMakesUpItsPlaceAmongReadings(SourceMutant):
+    """Old values would pass for the newest."""
+
+    caught_by = "test_pages_are_placed_among_all_readings"
+
+    class _Open(memory.OpenSource):
+        def page(self, rows: list[dict[str, Any]], stop: int) -> Page:
+            return replace(super().page(rows, stop), read_as=2**40)
+
+
 class TestOneHugePage(SourceMutant):
     caught_by = "test_pages_are_bounded"
 

@@ -144,6 +144,8 @@ class Sandbox:
 class TestCursorSource(Sandbox, SourceConformance):
     """Registrations of the one-stop system, an opaque cursor leading from page to page."""
 
+    asks_each_page = True
+
     system = "one_stop"
     page_bound = 40
     cursor = "UpdatedAt"
@@ -171,6 +173,8 @@ class TestPageSource(Sandbox, SourceConformance):
 
     A hundred communes share each moment of change, and pages end in the middle of them.
     """
+
+    asks_each_page = True
 
     system = "national_catalogue"
     page_bound = 1000

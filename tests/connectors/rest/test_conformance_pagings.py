@@ -164,6 +164,8 @@ STREAMS: dict[str, RestSource] = {
 class Registered(SourceConformance):
     """What the two suites have in common."""
 
+    asks_each_page = True
+
     cursor = "at"
     since_inclusive = True
 

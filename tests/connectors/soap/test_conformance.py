@@ -157,6 +157,8 @@ def without_nothing(value: Any) -> Any:
 class TestPopulationFeed(SourceConformance):
     """The incremental feed of the population database, which gives the moment asked for, too."""
 
+    asks_each_page = True
+
     page_bound = 4
     since_inclusive = True
 

@@ -86,6 +86,7 @@ class Sqlite:
 
 
 class TestSqliteSource(Sqlite, SourceConformance):
+    asks_each_page = True
     page_bound = 5
     cursor = "changed"
 

@@ -36,7 +36,7 @@ def _required(name: str, kind: Any = sa.Text) -> sa.Column[Any]:
 
 def _runs() -> None:
     for column in (
-        _number("number", kind=sa.BigInteger),
+        *(_number(name, kind=sa.BigInteger) for name in ("number", "reached")),
         _text("kind", "run"),
         *map(_text, ("closed_at", "closed_by", "closed_why")),
     ):
@@ -47,7 +47,9 @@ def _runs() -> None:
         "lt_run.opened_at OR (other.opened_at = lt_run.opened_at AND (other.exchange < lt_run.exchange "
         "OR (other.exchange = lt_run.exchange AND other.run <= lt_run.run))))"
     )
+    op.execute("UPDATE lt_run SET reached = number")
     op.create_index("ix_lt_run_number", "lt_run", ["number"])
+    op.create_index("ix_lt_run_reached", "lt_run", ["reached"])
 
 
 def _deliveries() -> None:
@@ -106,8 +108,17 @@ def _levels_and_holds() -> None:
 
 
 def _quarantine() -> None:
-    for column in (_text("fingerprint", ""), _number("occurrences", "1"), _text("last_run", "")):
+    for column in (
+        _text("fingerprint", ""),
+        _number("occurrences", "1"),
+        _text("last_run", ""),
+        _number("number", kind=sa.BigInteger),
+    ):
         op.add_column("lt_quarantine", column)
+    op.execute(
+        "UPDATE lt_quarantine SET number = (SELECT number FROM lt_run WHERE lt_run.exchange = "
+        "lt_quarantine.exchange AND lt_run.run = lt_quarantine.run)"
+    )
     op.create_index("ix_lt_quarantine_fingerprint", "lt_quarantine", ["fingerprint"])
     op.create_table(
         "lt_sighting",
