@@ -116,7 +116,7 @@ def test_no_personal_column(database: Database, quarantine: Quarantine) -> None:
     assert columns == {
         "id", "exchange", "run", "step", "segment", "line", "key_hash", "reasons", "dataset", "state",
         "version", "previous", "replay_run", "added_at", "changed_at", "fingerprint", "occurrences",
-        "last_run",
+        "last_run", "number",
     }  # fmt: skip
 
 

@@ -65,6 +65,9 @@ def of_one_number(numbers: Sequence[int]) -> Iterator[tuple[slice, int]]:
 
     The records of a segment have one number: so its key index can be made again if its file is lost.
     """
+    if len(set(numbers)) == 1:
+        yield slice(0, len(numbers)), numbers[0]
+        return
     start = 0
     for number, same in groupby(numbers):
         end = start + len(list(same))
