@@ -5,6 +5,7 @@
 #   DEMO_PORT          port of the Airflow UI (8080)
 #   DEMO_SANDBOX_PORT  port of the simulated province (18080)
 #   ONCE=1             end the demo when the table is shown
+#   SHUFFLE=7          run the tests in a random order, that of this seed
 
 VENV ?= .venv
 export VENV PYTHON ONCE DEMO_PORT DEMO_SANDBOX_PORT
@@ -22,7 +23,7 @@ test: ## lint, types, import rules and all tests
 	@tools/bootstrap dev
 	@tools/counterparts
 	@$(MAKE) --no-print-directory lint types
-	$(VENV)/bin/python -m pytest -n auto --dist loadgroup
+	$(VENV)/bin/python -m pytest -n auto --dist loadgroup $(if $(SHUFFLE),--shuffle $(SHUFFLE))
 
 lint: ## style and import rules
 	@tools/bootstrap dev

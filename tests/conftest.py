@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+
+import pytest
 from hypothesis import settings
 
 # The same examples in every run, and no deadline, which a busy machine misses. Others are looked for by
@@ -9,3 +12,22 @@ from hypothesis import settings
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.register_profile("search", deadline=None, print_blob=True)
 settings.load_profile("steady")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Offer the tests in another order: none may need what another one left."""
+    parser.addoption("--shuffle", type=int, metavar="SEED", help="run the tests in a random order")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Say the order, so that a failure can be had again."""
+    seed = config.getoption("--shuffle")
+    return "" if seed is None else f"order: --shuffle {seed}"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put the tests into the order of a seed; all workers of one run have the same."""
+    seed = config.getoption("--shuffle")
+    if seed is not None:
+        random.Random(seed).shuffle(items)  # noqa: S311 - an order, not a secret
