@@ -23,7 +23,7 @@ test: ## lint, types, import rules and all tests
 	@tools/bootstrap dev
 	@tools/counterparts
 	@$(MAKE) --no-print-directory lint types
-	$(VENV)/bin/python -m pytest -n auto --dist loadgroup $(if $(SHUFFLE),--shuffle $(SHUFFLE))
+	$(VENV)/bin/python -m pytest -n auto $(if $(SHUFFLE),--shuffle $(SHUFFLE))
 
 lint: ## style and import rules
 	@tools/bootstrap dev

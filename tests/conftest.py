@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -23,6 +24,14 @@ def pytest_report_header(config: pytest.Config) -> str:
     """Say the order, so that a failure can be had again."""
     seed = config.getoption("--shuffle")
     return "" if seed is None else f"order: --shuffle {seed}"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Let tests that share a server run in one worker."""
+    from groups import ByServer
+
+    return ByServer(config, log)
 
 
 @pytest.hookimpl(trylast=True)

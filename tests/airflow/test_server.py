@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import pytest
 
-pytestmark = [pytest.mark.airflow, pytest.mark.slow, pytest.mark.xdist_group("airflow")]
+pytestmark = [pytest.mark.airflow, pytest.mark.slow]
 
 PATIENCE = 300.0
 

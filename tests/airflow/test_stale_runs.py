@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 from crates import ENDED, PATIENCE, Crates
 
-pytestmark = [pytest.mark.airflow, pytest.mark.slow, pytest.mark.xdist_group("airflow")]
+pytestmark = [pytest.mark.airflow, pytest.mark.slow]
 
 NOT_SETTLED = "NOT SETTLED"
 #: How long a process that was let go is watched for an effect of its own.

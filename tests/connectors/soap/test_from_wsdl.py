@@ -19,7 +19,7 @@ from counterparts import node
 
 from lienthong.cli import main
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("from_wsdl")]
+pytestmark = pytest.mark.slow
 WSDLS = Path(__file__).parent / "wsdls"
 PUBLISHED = Path(__file__).parents[2] / "fixtures" / "wsdl"
 
