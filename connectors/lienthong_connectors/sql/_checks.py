@@ -11,6 +11,7 @@ from sqlalchemy.engine import Engine
 from lienthong.connector import Finding
 from lienthong.errors import LienThongError
 from lienthong_connectors.sql import _journal
+from lienthong_connectors.sql._cursor_check import cursor_finding
 from lienthong_connectors.sql._errors import DRIVER_ERRORS, translate
 from lienthong_connectors.sql._table import missing
 
@@ -60,6 +61,10 @@ def check_source(source: OpenSource) -> list[Finding]:
     if checks.run("connection", lambda: _connect(source.engine)):
         checks.run("columns", lambda: ", ".join(source.shape().names))
         checks.run("key", lambda: ", ".join(source.shape().key) or "none: an interrupted read begins again")
+        if source.settings.cursor is not None and all(finding.ok for finding in checks.findings):
+            told: list[Finding] = []
+            if checks.run("cursor", lambda: told.append(cursor_finding(source)) or told[0].detail):
+                checks.findings[-1] = told[0]
     return checks.findings
 
 
