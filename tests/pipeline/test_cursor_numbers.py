@@ -135,15 +135,17 @@ def test_a_resumed_pull_keeps_the_bound_of_its_first_try_for_numbers(bench: Benc
         (True, None, None),
         ([3], None, None),
         (2, None, "2"),
-        (2**53 + 1, None, "5"),
-        ("9007199254740993", None, "5"),
+        (2**53 + 1, "high_unseen", None),
+        ("9007199254740993", "high_unseen", None),
+        (6, "high_unseen", None),
+        (5, None, "5"),
         (4.5, None, "4"),
     ],
 )
 def test_a_largest_value_that_is_odd_never_lets_the_cursor_go_too_far(
     bench: Bench, high: Any, note: str | None, cursor: str | None
 ) -> None:
-    """Absent, a word, no scalar: as if nothing were told. Of any size; a fraction bounds as it is."""
+    """Absent, a word, no scalar, what no record has: as if nothing were told. A fraction bounds as it is."""
     bench.source.offers = [unit(n, DanSo=n) for n in range(1, 6)]
     settled = run(bench, "r1", Versions(high=lambda: high))
     assert settled.cursor == cursor and set(settled.odd) == ({note} if note else set())
@@ -154,6 +156,21 @@ def test_a_largest_value_below_the_cursor_is_said_and_moves_nothing(bench: Bench
     run(bench, "r1", Versions(high=lambda: 5))
     settled = run(bench, "r2", Versions(high=lambda: 3))
     assert settled.odd == {"high_behind": 1} and bench.bus.journal.cursor("units").value == "5"
+
+
+def test_a_count_in_place_of_the_largest_value_loses_nothing(bench: Bench) -> None:
+    """Too large, or too small: what changes behind the reading position comes with the next run."""
+    for name, high in (("a", 1000), ("b", 7)):
+        bench.source.offers = [unit(n, DanSo=n + ord(name)) for n in range(1, 41)]
+
+        def meanwhile(start: int, step: int = ord(name)) -> None:
+            if start == 10:
+                changed(bench, 3, "DanSo", 41 + step)
+                changed(bench, 38, "DanSo", 42 + step)
+
+        run(bench, f"{name}1", Versions("DanSo", lambda high=high: high, meanwhile))
+        run(bench, f"{name}2", Versions("DanSo", lambda high=high: high))
+        assert arrived(bench) == {one["MaDonVi"]: one["TenDonVi"] for one in bench.source.offers}
 
 
 def test_the_largest_value_stands_in_the_evidence(bench: Bench) -> None:

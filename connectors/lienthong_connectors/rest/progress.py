@@ -31,10 +31,10 @@ class Progress:
     which the last of them is recognised.
     """
 
-    def __init__(self, settings: RestSource, request: ReadRequest, where: str) -> None:
+    def __init__(self, settings: RestSource, request: ReadRequest, where: str, high: Any = None) -> None:
         self._settings, self._where = settings, where
         self.left = request.limit
-        self._unsaid = request.position is None
+        self._unsaid, self._high = request.position is None, high
         self.total: int | None = None
         self._first_total: int | None = None
         self.largest = 0
@@ -76,7 +76,7 @@ class Progress:
         if page is None or not self._unsaid:
             return page
         self._unsaid = False
-        return replace(page, stand=Stand(fetched.clock))
+        return replace(page, stand=Stand(fetched.clock, self._high))
 
     def _taken(self, fetched: Fetched) -> Page | None:
         elements = self._without_read(fetched.elements)

@@ -37,6 +37,17 @@ class _Checklist:
             self._failed(name, error)
         return self.findings[-1].ok
 
+    def take(self, name: str, check: Callable[[], Finding]) -> None:
+        """Run a check that makes its own finding, or raises."""
+        made: list[Finding] = []
+
+        def run() -> str:
+            made.append(check())
+            return made[0].detail
+
+        if self.run(name, run):
+            self.findings[-1:] = made
+
     def _failed(self, name: str, error: LienThongError) -> None:
         self.findings.append(
             Finding(name, ok=False, detail=f"{error.where}: {error.message}", hint=error.hint)
@@ -62,9 +73,7 @@ def check_source(source: OpenSource) -> list[Finding]:
         checks.run("columns", lambda: ", ".join(source.shape().names))
         checks.run("key", lambda: ", ".join(source.shape().key) or "none: an interrupted read begins again")
         if source.settings.cursor is not None and all(finding.ok for finding in checks.findings):
-            told: list[Finding] = []
-            if checks.run("cursor", lambda: told.append(cursor_finding(source)) or told[0].detail):
-                checks.findings[-1] = told[0]
+            checks.take("cursor", lambda: cursor_finding(source))
     return checks.findings
 
 

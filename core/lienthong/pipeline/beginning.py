@@ -58,6 +58,15 @@ class Begun:
             high = seen if order.counts(seen) else order.least()
         return min((mark for mark in (clock, high) if mark is not None), default=None)
 
+    def believed(self, order: CursorOrder, seen: str | None) -> bool:
+        """Tell whether what a complete read saw reaches the largest value that the source told.
+
+        The record that had it has it still, or a larger one by now; if no record comes near, it was a count,
+        or a value of something else, and bounds nothing.
+        """
+        high, at = order.read(self.high), order.read(seen)
+        return not order.counts(high) or (at is not None and bool(at >= high))
+
     def waits(self, order: CursorOrder) -> bool:
         """Tell whether the source told no largest value, so that numbers and texts count a run later."""
         return not order.counts(order.read(self.high))

@@ -167,8 +167,18 @@ def _read(
     if buffer.again is not None and buffer.again.met:
         progress.notes["read_again"] = len(buffer.again.met)
         bus.audit("pull", f"{len(buffer.again.met)} records came again as the last run had read them")
+    _doubt(plan, progress, begun, request.limit)
     progress.complete = True
     _seal(bus, plan, request, progress, state, buffer)
+
+
+def _doubt(plan: Plan, progress: _Progress, begun: Begun, limit: int | None) -> None:
+    """Take the cursor back to what the last settled run saw where no record has the value told as largest."""
+    order = plan.order
+    if order is None or progress.cursor is None or limit is not None:
+        return
+    if not begun.believed(order, progress.seen):
+        progress.cursor, progress.notes["high_unseen"] = begun.seen, True
 
 
 def _take_page(plan: Plan, progress: _Progress, page: Page, buffer: _Buffer) -> None:
