@@ -71,6 +71,18 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         "cursor values that are not valid or have no place",
     ),
     "cursor_ahead": ("giá trị mốc ở tương lai", "cursor values that lie in the future"),
+    "high_unplaced": (
+        "Giá trị lớn nhất mà nguồn báo không xếp được thứ tự; mốc dời chậm một lượt chạy.",
+        "The largest value that the source tells has no place in the order; the cursor moves a run later.",
+    ),
+    "high_unseen": (
+        "Không bản ghi nào có giá trị lớn nhất mà nguồn báo; mốc dời chậm một lượt chạy.",
+        "No record has the largest value that the source tells; the cursor moves a run later.",
+    ),
+    "high_behind": (
+        "Giá trị lớn nhất mà nguồn báo nằm trước mốc đã lưu; mốc đứng yên.",
+        "The largest value that the source tells lies before the cursor, which stays.",
+    ),
     "counts": ("Số bản ghi", "Records"),
     "law": (LAW_VI, LAW_EN),
     **WORDS,

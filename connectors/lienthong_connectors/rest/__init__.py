@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lienthong_connectors.rest.accepted import Accepted
     from lienthong_connectors.rest.descriptor import DESCRIPTOR
     from lienthong_connectors.rest.envelope import Envelope
+    from lienthong_connectors.rest.high_water import HighWater
     from lienthong_connectors.rest.outcome import CreateThenUpdate, Results, StatusLookup
     from lienthong_connectors.rest.paging import NoPaging
     from lienthong_connectors.rest.paging_counted import OffsetPaging, PagePaging
@@ -30,6 +31,7 @@ __all__ = [
     "CreateThenUpdate",
     "CursorPaging",
     "Envelope",
+    "HighWater",
     "HttpSignature",
     "KeysetPaging",
     "LinkHeaderPaging",
@@ -52,6 +54,7 @@ _HOMES = {
     "CreateThenUpdate": "rest.outcome",
     "CursorPaging": "rest.paging_linked",
     "Envelope": "rest.envelope",
+    "HighWater": "rest.high_water",
     "HttpSignature": "http.signature",
     "KeysetPaging": "rest.paging_keyset",
     "LinkHeaderPaging": "rest.paging_linked",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from lienthong.connector import Finding
+from lienthong.connector import Finding, ReadRequest
 from lienthong.errors import LienThongError
+from lienthong_connectors.highest import NO_RECORD
 from lienthong_connectors.http.call import Call
 from lienthong_connectors.http.client import Client
 from lienthong_connectors.http.probe import failed, passed, probe
@@ -13,6 +14,7 @@ from lienthong_connectors.http.status import failure
 from lienthong_connectors.http.trouble import SERVICE
 from lienthong_connectors.rest.elements import parted
 from lienthong_connectors.rest.fetch import Fetched, Fetcher
+from lienthong_connectors.rest.high_water import HighWater, ask_highest
 from lienthong_connectors.rest.settings_source import RestSource
 
 _NOT_THERE = frozenset({404, 410})
@@ -27,8 +29,20 @@ def check_source(client: Client, fetcher: Fetcher, settings: RestSource) -> list
             found = f"{len(records)} records, {len(malformed)} malformed in the first page"
             findings += [*passed(client), Finding("path", ok=True, detail=found, hop=SERVICE)]
         except LienThongError as error:
-            findings += failed(client, "path", error)
+            return findings + failed(client, "path", error)
+        if settings.high_water is not None:
+            findings += _highest(client, fetcher, settings.high_water)
     return findings
+
+
+def _highest(client: Client, fetcher: Fetcher, asked: HighWater) -> list[Finding]:
+    """Ask for the largest value of the cursor; what it is stays unsaid."""
+    try:
+        value = ask_highest(fetcher, asked, ReadRequest())
+    except LienThongError as error:
+        return failed(client, "high-water", error)
+    said = f"a {'text' if isinstance(value, str) else 'number'} comes"
+    return [Finding("high-water", ok=True, detail=NO_RECORD if value is None else said, hop=SERVICE)]
 
 
 def _first(fetcher: Fetcher, settings: RestSource) -> Fetched:

@@ -20,13 +20,14 @@ from lienthong_connectors.http.status import failure
 from lienthong_connectors.http.transport import Incoming, Reply
 from lienthong_connectors.rest.decode import check_type, check_utf8, decode_reply
 from lienthong_connectors.rest.elements import Element, ListReader, elements_of, list_in, parted
+from lienthong_connectors.rest.high_water import HighWater
 from lienthong_connectors.rest.json_list import JsonList
 from lienthong_connectors.rest.ndjson import NdjsonLines
 from lienthong_connectors.rest.paging import Params, Seen, State
 from lienthong_connectors.rest.paths import MISSING, as_text, at
-from lienthong_connectors.rest.settings_common import TYPES
+from lienthong_connectors.rest.settings_common import JSON_TYPES, TYPES
 from lienthong_connectors.rest.settings_source import RestSource
-from lienthong_connectors.rest.xml_list import XmlRecords
+from lienthong_connectors.rest.xml_list import XmlRecords, whole_xml
 
 _SUFFIXES = {"json": "+json", "ndjson": "+ndjson", "xml": "+xml"}
 
@@ -62,6 +63,11 @@ class Fetcher:
         self._settings, self._client, self._body = settings, client, body
         self._types = settings.content_types or TYPES[settings.format]
         self._where = f"{client.where}/{settings.path.lstrip('/')}"
+
+    @property
+    def xml(self) -> bool:
+        """Whether answers are XML."""
+        return self._settings.format == "xml"
 
     def page(self, state: State, since: Params, validators: Mapping[str, Any]) -> Fetched:
         """Ask for a page; raise from `lienthong.errors` where it does not come as agreed."""
@@ -133,6 +139,27 @@ class Fetcher:
             seen = Seen(value, count + len(elements), incoming.url, incoming.headers, records)
             fetched = Fetched(seen, elements, mark=reader.mark, signed_by=incoming.signed_by, clock=clock)
             yield self._page(incoming, state, key, fetched)
+
+    def single(self, asked: HighWater) -> tuple[Any, str]:
+        """Return the whole answer to a request beside the list's, and what messages call it; raises alike."""
+        settings = self._settings
+        path = asked.path or settings.path
+        where = f"{self._client.where}/{path.lstrip('/')}"
+        if asked.path:
+            body = None if asked.body is None else orjson.dumps(asked.body)
+            call = self._composed(asked.method, path, asked.params, body, "application/json")
+        else:
+            call = self._listed(asked.params)
+        reply = self._client.call(call).reply
+        if error := failure(reply, where=where, safe=True):
+            raise error
+        if settings.format == "xml":
+            charset = check_type(reply.header("Content-Type"), self._types, "+xml", where=where)
+            value = whole_xml(reply.body, settings.lists, charset)
+        else:
+            value = decode_reply(reply, (*self._types, *JSON_TYPES), where=where).value
+        self._check_envelope(value)
+        return value, where
 
     def _question(
         self, state: State, since: Params, validators: Mapping[str, Any]
@@ -212,27 +239,35 @@ class Fetcher:
 
     def _call(self, state: State, since: Params) -> Call:
         settings = self._settings
-        label = "/" + settings.path.lstrip("/")
-        headers = {"Accept": ", ".join(self._types), **settings.headers}
         address = settings.paging.address(state)
         if address is not None:
-            return Call("GET", str(address), headers=headers, label=label)
-        asked = {**settings.paging.params(state), **since}
+            return self._composed("GET", str(address), {}, None, "")
+        return self._listed({**settings.paging.params(state), **since})
+
+    def _listed(self, asked: Params) -> Call:
+        """Return the list's request with further parameters, which go where the settings say."""
+        settings = self._settings
         body, params = self._body, dict(settings.params)
         if settings.params_in == "query":
             params |= {name: str(value) for name, value in asked.items()}
         elif settings.params_in == "body" or asked:
             body = {**(body or {}), **asked}
-        data = None
-        if body is not None:
-            form = settings.params_in == "form"
-            data = (
-                urlencode({name: as_text(value) for name, value in body.items()}).encode()
-                if form
-                else orjson.dumps(body)
+        if body is None:
+            return self._composed(settings.method, settings.path, params, None, "")
+        if settings.params_in == "form":
+            data = urlencode({name: as_text(value) for name, value in body.items()}).encode()
+            return self._composed(
+                settings.method, settings.path, params, data, "application/x-www-form-urlencoded"
             )
-            headers["Content-Type"] = f"application/{'x-www-form-urlencoded' if form else 'json'}"
-        return Call(settings.method, settings.path, params, data, headers, label)
+        return self._composed(settings.method, settings.path, params, orjson.dumps(body), "application/json")
+
+    def _composed(
+        self, method: str, path: str, params: Mapping[str, str], data: bytes | None, media: str
+    ) -> Call:
+        label = "/" + (self._settings.path if "://" in path else path).lstrip("/")
+        headers = {"Accept": ", ".join(self._types), **self._settings.headers}
+        headers |= {"Content-Type": media} if data is not None else {}
+        return Call(method, path, params, data, headers, label)
 
 
 def _mark(elements: list[Any], data: bytes) -> str:

@@ -31,10 +31,10 @@ class Progress:
     which the last of them is recognised.
     """
 
-    def __init__(self, settings: RestSource, request: ReadRequest, where: str) -> None:
+    def __init__(self, settings: RestSource, request: ReadRequest, where: str, high: Any = None) -> None:
         self._settings, self._where = settings, where
         self.left = request.limit
-        self._unsaid = request.position is None
+        self._unsaid, self._high = request.position is None, high
         self.total: int | None = None
         self._first_total: int | None = None
         self.largest = 0
@@ -75,7 +75,7 @@ class Progress:
         page = self._taken(fetched)
         if page is None:
             return None
-        stand = Stand(fetched.clock) if self._unsaid else None
+        stand = Stand(fetched.clock, self._high) if self._unsaid else None
         self._unsaid = False
         return replace(page, stand=stand, read_as=fetched.read_as)
 

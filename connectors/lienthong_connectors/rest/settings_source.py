@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # 200 DAG files import this: what an author does not use is n
     from lienthong_connectors.http.rate import RateLimit
     from lienthong_connectors.http.signature import HttpSignature
     from lienthong_connectors.rest.envelope import Envelope
+    from lienthong_connectors.rest.high_water import HighWater
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +50,9 @@ class RestSource:
     )
     since_zone: Zone = option(
         "Asia/Ho_Chi_Minh", doc="Asia/Ho_Chi_Minh or UTC: whose time since_format writes", quiet=True
+    )
+    high_water: HighWater | None = option(
+        None, doc="how the largest number of the cursor's field is told before the list is read", quiet=True
     )
     conditional: bool = option(True, doc="ask with ETag or Last-Modified and skip pages that did not change")
     envelope: Envelope | None = option(None, doc="success and failure inside the answer")

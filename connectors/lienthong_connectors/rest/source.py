@@ -13,6 +13,7 @@ from lienthong_connectors.http.transport import Limits
 from lienthong_connectors.rest.ahead import Ahead
 from lienthong_connectors.rest.check import check_source
 from lienthong_connectors.rest.fetch import Fetched, Fetcher
+from lienthong_connectors.rest.high_water import ask_highest
 from lienthong_connectors.rest.names import connection_names
 from lienthong_connectors.rest.paging import Params, State
 from lienthong_connectors.rest.paths import fill
@@ -41,8 +42,13 @@ class OpenRestSource:
 
     def read(self, request: ReadRequest) -> Iterator[Page]:
         """Yield pages in the source's order; see `lienthong.connector.RecordSource`."""
-        progress = Progress(self._settings, request, self._client.where.strip())
-        return self._stream(progress, request) if self._settings.stream else self._whole(progress, request)
+        asked, high = self._settings.high_water, None
+        if asked is not None and request.position is None:
+            high = ask_highest(self._fetcher, asked, request)
+        progress = Progress(self._settings, request, self._client.where.strip(), high)
+        yield from (
+            self._stream(progress, request) if self._settings.stream else self._whole(progress, request)
+        )
 
     def check(self) -> list[Finding]:
         """Test settings, reachability, credentials and the first page, without side effects."""

@@ -62,3 +62,10 @@ class XmlRecords:
     def frame(self) -> Any:
         """Return what stands around the records: totals, cursors, codes, all text."""
         return self._frame
+
+
+def whole_xml(data: bytes, lists: tuple[str, ...], charset: str) -> dict[str, Any]:
+    """Return a whole document as the members of its root, by local name; raises as `RecordReader`."""
+    reader = RecordReader(None, {}, XmlLimits(), charset or None, frozenset(lists))
+    reader.feed(data)
+    return {local(name): value for name, value in reader.close().items()}

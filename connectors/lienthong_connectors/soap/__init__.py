@@ -8,6 +8,7 @@ from lienthong_connectors.soap.descriptor import DESCRIPTOR
 from lienthong_connectors.soap.policies import Addressing, AnswerPolicy, WsSecurity
 from lienthong_connectors.soap.settings import (
     FaultTable,
+    HighWater,
     Paging,
     ResultCodes,
     SoapLookup,
@@ -22,6 +23,7 @@ __all__ = [
     "AnswerPolicy",
     "Attachments",
     "FaultTable",
+    "HighWater",
     "Paging",
     "ResultCodes",
     "SoapLookup",

@@ -76,6 +76,22 @@ class Paging:
     most: int = option(100_000, doc="pages after which a service that never ends is given up")
 
 
+@dataclass(frozen=True, kw_only=True)
+class HighWater:
+    """A request that tells the largest value of the cursor's field, before the records are read.
+
+    References as in the source's own request: an operation of its own, or the same one asked for the
+    newest record alone.
+    """
+
+    value: str = option(
+        doc="dotted path of the value inside the Body's first element, such as hoSo.0.phienBan"
+    )
+    operation: str = option("", doc="operation of the same service; empty: the source's own")
+    request: Mapping[str, Any] = option(factory=dict, doc="its request, as the source's own")
+    result: ResultCodes | None = option(None, doc="its result code; None: the source's, in its own operation")
+
+
 @dataclass(frozen=True)
 class StatusQuery:
     """The operation that tells what became of a delivered record."""
@@ -128,7 +144,7 @@ class _Service:
         times = (self.connect_timeout, self.read_timeout, self.deadline)
         require(all(seconds > 0 for seconds in times), "deadline", "timeouts above 0 seconds")
         require(self.max_depth >= 3, "max_depth", "3 or more")
-        for name in ("request", "soap_headers", "status"):
+        for name in ("request", "soap_headers", "status", "high_water"):
             asked = getattr(self, name, {})
             fault = next(form_faults(getattr(asked, "request", asked)), "")
             require(not fault, name, f"another format of a time: {fault}")
@@ -149,6 +165,9 @@ class SoapSource(_Service):
     paging: Paging | None = option(None, doc="page counter; None: everything is in one answer")
     since_default: str = option("1970-01-01T00:00:00Z", doc="$since where there is no cursor yet")
     incremental: bool = option(False, doc="the request uses $since, so only newer records come")
+    high_water: HighWater | None = option(
+        None, doc="how the largest number of the cursor's field is told before the records", quiet=True
+    )
     embedded: str = option("", doc="member whose text is JSON: it becomes the record (others stay beside it)")
     result: ResultCodes | None = option(None, doc="result code beside the records, checked at the end")
     chunk: int = option(200, doc="records handed on at once")
@@ -162,6 +181,10 @@ class SoapSource(_Service):
         require(self.chunk >= 1, "chunk", "1 or more")
         if self.paging is not None:
             require(self.paging.size >= 1, "paging.size", "1 or more")
+        asked = self.high_water
+        require(
+            asked is None or bool(asked.operation or asked.request), "high_water.request", "what is asked for"
+        )
 
     def open_source(self, connection: Connection, context: Context) -> OpenSource:
         """Open the source; the WSDL is read now, the service contacted with the first page."""

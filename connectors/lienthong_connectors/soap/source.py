@@ -23,12 +23,13 @@ from lienthong.connector import (
 )
 from lienthong.errors import ProtocolViolation, Reason, Refused, RequestRejected
 from lienthong.records import Record, digest, sha256
+from lienthong_connectors.highest import highest
 from lienthong_connectors.soap.answering import Answering
 from lienthong_connectors.soap.check import findings
 from lienthong_connectors.soap.faults import fault_error, read_fault
 from lienthong_connectors.soap.results import fail, judge
-from lienthong_connectors.soap.service import Service
-from lienthong_connectors.soap.settings import SoapSource
+from lienthong_connectors.soap.service import Request, Service
+from lienthong_connectors.soap.settings import ResultCodes, SoapSource
 from lienthong_connectors.soap.template import Beginning
 
 KNOWN: Final = frozenset({"since", "until", "page", "size", "request"})
@@ -47,8 +48,9 @@ class _State:
 
     ``done`` are the records of the page that were handed on, ``last`` is the digest of the newest,
     ``seen`` counts the page's records as they come. ``before`` is the page before: its first and
-    last record's digests and its count. ``unsaid``: nobody has been told yet where the service stood.
-    ``read_as``: the place of the page's request among all readings.
+    last record's digests and its count. ``unsaid``: nobody has been told yet where the service stood,
+    with ``high`` as the largest value of the cursor. ``read_as``: the place of the page's request among all
+    readings.
     """
 
     until: str
@@ -64,6 +66,7 @@ class _State:
     again: bool = False
     unsaid: bool = False
     read_as: int = 0
+    high: str | int | float | None = None
 
     def position(self) -> dict[str, Any]:
         """Return where reading goes on."""
@@ -86,6 +89,10 @@ class OpenSource:
         self._settings, self._before_read = settings, context.before_read
         self._service = Service(settings, connection, context)
         self._request = self._service.request(settings.operation, settings.request, KNOWN)
+        self._highest: Request | None = None
+        if settings.high_water is not None:
+            operation = settings.high_water.operation or settings.operation
+            self._highest = self._service.request(operation, settings.high_water.request, KNOWN)
         self.capabilities = SourceCapabilities(incremental=settings.incremental, resumable=True)
 
     def read(self, request: ReadRequest) -> Iterator[Page]:
@@ -105,6 +112,8 @@ class OpenSource:
             left=request.limit,
             unsaid=request.position is None,
         )
+        if state.unsaid:
+            state.high = self._ask_highest(request, state)
         while state.left is None or state.left > 0:
             yield from self._page(request, state)
             if not self._turn(state):
@@ -112,7 +121,8 @@ class OpenSource:
 
     def check(self) -> list[Finding]:
         """Test parameters and connectivity without reading records."""
-        return findings(self._service, self._request)
+        requests = [self._request, *([self._highest] if self._highest is not None else [])]
+        return findings(self._service, *requests)
 
     def expiries(self) -> list[Expiry]:
         """Return what of the connection ends on a day."""
@@ -131,20 +141,8 @@ class OpenSource:
         state.seen = state.dropped = 0
         state.first, state.newest = "", None
         skip = state.done
-        scope = {
-            "since": Beginning.of(request, self._settings.since_default),
-            "until": state.until,
-            "page": state.page,
-            "size": self._settings.paging.size if self._settings.paging else None,
-            "request": {"id": digest([state.until, request.since, state.page])[:32]},
-        }
         state.read_as = self._before_read()
-        try:
-            answering = self._service.answer(self._request, scope, record=self._settings.record_element)
-        except Refused as refused:
-            raise RequestRejected(
-                refused.message, where=self._service.where, hint="check the request"
-            ) from None
+        answering = self._answer(self._request, request, state, self._settings.record_element)
         collected = _Collected()
         for records in self._batches(answering):
             fresh = self._fresh(records, state, skip)
@@ -156,11 +154,38 @@ class OpenSource:
             if state.left is not None and len(collected.records) >= state.left:
                 yield self._hand_on(collected, state, answering)
                 return
-        self._conclude(answering)
+        self._conclude(answering, self._settings.result)
         if state.seen < skip:
             raise _changed(self._service.where)
         if collected.records or collected.malformed or state.dropped:
             yield self._hand_on(collected, state, answering)
+
+    def _answer(self, asked: Request, request: ReadRequest, state: _State, record: str | None) -> Answering:
+        scope = {
+            "since": Beginning.of(request, self._settings.since_default),
+            "until": state.until,
+            "page": state.page,
+            "size": self._settings.paging.size if self._settings.paging else None,
+            "request": {
+                "id": digest([state.until, request.since, state.page, *([] if record else [0])])[:32]
+            },
+        }
+        try:
+            return self._service.answer(asked, scope, record=record)
+        except Refused as refused:
+            raise RequestRejected(
+                refused.message, where=self._service.where, hint="check the request"
+            ) from None
+
+    def _ask_highest(self, request: ReadRequest, state: _State) -> str | int | float | None:
+        """Return the largest value of the cursor's field, None where nothing tells it."""
+        told = self._settings.high_water
+        if told is None or self._highest is None:
+            return None
+        answering = self._answer(self._highest, request, state, None).whole()
+        own = told.operation in ("", self._settings.operation)
+        self._conclude(answering, told.result or (self._settings.result if own else None))
+        return highest(answering.body, told.value, request, where=self._service.where, xml=True)
 
     def _batches(self, answering: Answering) -> Iterator[Sequence[_Element]]:
         """Yield records as they arrive, or all at once where the answer is to be complete first."""
@@ -168,7 +193,7 @@ class OpenSource:
             yield from answering
             return
         held = [record for records in answering for record in records]
-        self._conclude(answering)
+        self._conclude(answering, self._settings.result)
         yield held
 
     def _fresh(self, records: Sequence[_Element], state: _State, skip: int) -> Sequence[_Element]:
@@ -196,7 +221,7 @@ class OpenSource:
         if state.left is not None:
             state.left -= len(collected.records)
         notes = {"repeated": True, "dropped": state.dropped} if state.dropped else {}
-        stand = Stand(answering.clock) if state.unsaid else None
+        stand = Stand(answering.clock, state.high) if state.unsaid else None
         state.unsaid = False
         return Page(
             collected.records,
@@ -226,7 +251,7 @@ class OpenSource:
         else:
             collected.malformed.append(Malformed(str(text or "").encode(), _NOT_JSON))
 
-    def _conclude(self, answering: Answering) -> None:
+    def _conclude(self, answering: Answering, result: ResultCodes | None) -> None:
         """Raise what a fault or a result code at the end of the answer means."""
         where = self._service.where
         if answering.fault is not None:
@@ -237,8 +262,8 @@ class OpenSource:
                     f"the service refused the request with code {code}", where=where, hint="ask the agency"
                 )
             raise error
-        if self._settings.result is not None:
-            verdict = judge(answering.body, self._settings.result, where=where)
+        if result is not None:
+            verdict = judge(answering.body, result, where=where)
             if verdict.meaning not in ("acknowledged", "already", "absent"):
                 fail(verdict, where=where)
 

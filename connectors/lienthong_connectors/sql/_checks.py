@@ -11,6 +11,7 @@ from sqlalchemy.engine import Engine
 from lienthong.connector import Finding
 from lienthong.errors import LienThongError
 from lienthong_connectors.sql import _journal
+from lienthong_connectors.sql._cursor_check import cursor_finding
 from lienthong_connectors.sql._errors import DRIVER_ERRORS, translate
 from lienthong_connectors.sql._table import missing
 
@@ -36,6 +37,17 @@ class _Checklist:
             self._failed(name, error)
         return self.findings[-1].ok
 
+    def take(self, name: str, check: Callable[[], Finding]) -> None:
+        """Run a check that makes its own finding, or raises."""
+        made: list[Finding] = []
+
+        def run() -> str:
+            made.append(check())
+            return made[0].detail
+
+        if self.run(name, run):
+            self.findings[-1:] = made
+
     def _failed(self, name: str, error: LienThongError) -> None:
         self.findings.append(
             Finding(name, ok=False, detail=f"{error.where}: {error.message}", hint=error.hint)
@@ -60,6 +72,8 @@ def check_source(source: OpenSource) -> list[Finding]:
     if checks.run("connection", lambda: _connect(source.engine)):
         checks.run("columns", lambda: ", ".join(source.shape().names))
         checks.run("key", lambda: ", ".join(source.shape().key) or "none: an interrupted read begins again")
+        if source.settings.cursor is not None and all(finding.ok for finding in checks.findings):
+            checks.take("cursor", lambda: cursor_finding(source))
     return checks.findings
 
 

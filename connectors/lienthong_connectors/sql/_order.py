@@ -2,7 +2,8 @@
 
 A value comes as a record holds it (text, number), as the dataset's field understands it, or as the
 position of an interrupted read. It is bound as what the column is, so that the database neither
-compares `9` with `10` as texts nor shifts a time by hours.
+compares `9` with `10` as texts nor shifts a time by hours. What a database cannot order as the dataset
+does, times that are texts, is read widely and sifted here (`_window`).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any, Final, Literal
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Link
 
-from lienthong.connector import ReadRequest, Stand
+from lienthong.connector import Order, ReadRequest, Stand
 from lienthong.errors import Misconfigured
 from lienthong_connectors.sql._lax import loosen, unreadable
 from lienthong_connectors.sql._values import plain
@@ -34,7 +35,10 @@ _OIDS: Final[dict[int, Kind]] = {
     **dict.fromkeys((700, 701), "fraction"),
 }
 _SORTS: Final = re.compile(r"[0-9]{4}(-|[0-9])")
-_NUMERIC: Final = r"^[+-]?[0-9]+(\.[0-9]+)?$"
+_NUMERIC: Final = r"^[+-]?[0-9]{1,200}(\.[0-9]{1,200})?([eE][+-]?[0-9]{1,3})?$"
+_DATED: Final = "____-__-__%"
+#: So many of the largest values are looked at for the one that the dataset's order places highest.
+_LOOKED_AT: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,31 +95,53 @@ def ordered(link: Link, table: Any, name: str) -> Ordered:
 
 
 def ordered_cursor(link: Link, table: Any, name: str, request: ReadRequest, where: str) -> Ordered:
-    """Return how rows are ordered by the cursor's column: as the dataset orders its values.
+    """Return how rows are ordered by the cursor's column: as the dataset orders its values, if that can be.
 
-    Raises `Misconfigured` where texts do not sort as what the dataset says that they stand for.
+    Texts that do not sort as what they stand for come in the order of texts, to be sifted (`_window`);
+    where nobody can, because the request knows no order, they are `Misconfigured`.
     """
-    plainly = ordered(link, table, name)
+    plainly = _uniform(link, table, ordered(link, table, name))
     if plainly.kind != "text":
         return plainly
-    if request.kind == "number":
+    if request.kind == "number" and not _times_among(link, table, plainly.raw, request.order):
         cast = _as_number(plainly.dialect)
         return replace(plainly, by=_guarded(plainly.raw, plainly.dialect, cast), cast=cast)
-    if request.kind in ("moment", "day") and request.since and not _SORTS.match(request.since):
+    unsifted = request.order is None and request.kind in ("moment", "day") and request.since
+    if unsifted and not _SORTS.match(request.since or ""):
         raise Misconfigured(
             f"the texts of column {name!r} do not sort as the times that they stand for",
             where=where,
             hint="read a query that gives the column as a time",
         )
-    return replace(plainly, by=sa.collate(plainly.raw, "C")) if plainly.dialect == "postgresql" else plainly
+    collation = {"postgresql": "C", "sqlite": "BINARY"}.get(plainly.dialect)
+    return replace(plainly, by=sa.collate(plainly.raw, collation)) if collation else plainly
 
 
-def stand_of(link: Link, table: Any, column: Ordered) -> Stand:
-    """Return the database's clock and the largest value of the cursor's column."""
-    by = sa.type_coerce(column.by, sa.types.NullType())  # as the driver gives it, without rounding
-    found = rows_of(link, sa.select(sa.func.max(by)).select_from(table))
-    high = found[0][0] if found else None
-    return Stand(_clock(link), plain(high) if high is not None else None)
+def stand_of(link: Link, table: Any, column: Ordered, order: Order | None = None) -> Stand:
+    """Return the database's clock and the largest value of the cursor's column.
+
+    It is a value that a row has, never one that the database rounded: of those that it places highest, the
+    one that the dataset places highest. What the dataset cannot place (infinity, words) is passed over.
+    """
+    raw = sa.type_coerce(column.raw, sa.types.NullType())  # as the driver gives it, without rounding
+    select = sa.select(raw).select_from(table).where(column.by.is_not(None)).order_by(column.by.desc())
+    values = [plain(row[0]) for row in rows_of(link, select.limit(1 if order is None else _LOOKED_AT))]
+    if order is None:
+        return Stand(_clock(link), values[0] if values else None)
+    best, high = None, None
+    for value in values:
+        at = order.read(value)
+        if at is not None and (best is None or at > best):
+            best, high = at, value
+    return Stand(_clock(link), high)
+
+
+def largest_texts(link: Link, table: Any, column: Ordered, most: int) -> list[str]:
+    """Return the largest values of a column of texts, nothing of any other column."""
+    if column.kind != "text":
+        return []
+    select = sa.select(column.raw).select_from(table).where(column.by.is_not(None))
+    return [str(row[0]) for row in rows_of(link, select.order_by(column.by.desc()).limit(most))]
 
 
 def rows_of(link: Link, select: Any) -> Any:
@@ -151,6 +177,26 @@ def _kind_of(link: Link, table: Any, column: Any) -> Kind:
             return _OIDS.get(code, "other")
     row = link.execute(select).first()
     return "other" if row is None else _kind_of_value(row[0])
+
+
+def _uniform(link: Link, table: Any, column: Ordered) -> Ordered:
+    """Return a column of SQLite, where each row may have a type of its own, as texts if some are texts."""
+    if column.dialect != "sqlite" or column.kind not in ("text", "number", "fraction"):
+        return column
+    types = sa.select(sa.func.typeof(column.raw)).select_from(table).where(column.raw.is_not(None)).distinct()
+    found = set(link.execute(types).scalars())
+    if found <= {"integer", "real"} or found == {"text"}:
+        return column
+    texts = sa.cast(column.raw, sa.Text)
+    return replace(column, raw=texts, by=texts, kind="text")
+
+
+def _times_among(link: Link, table: Any, column: Any, order: Order | None) -> bool:
+    """Tell whether texts that are asked for as numbers hold times too, in an order that knows both."""
+    if order is None:
+        return False
+    found = link.execute(sa.select(column).select_from(table).where(column.like(_DATED)).limit(1)).first()
+    return found is not None and order.read(found[0]) is not None
 
 
 def _kind_of_value(value: Any) -> Kind:

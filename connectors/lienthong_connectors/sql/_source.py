@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
-from decimal import Decimal
 from functools import cached_property
 from typing import Any, cast
 
@@ -29,12 +26,11 @@ from lienthong_connectors.sql._address import address_expiries, make_engine, sec
 from lienthong_connectors.sql._checks import check_source
 from lienthong_connectors.sql._errors import translated
 from lienthong_connectors.sql._lax import loosen
-from lienthong_connectors.sql._order import Ordered, ordered, ordered_cursor, rows_of, stand_of
+from lienthong_connectors.sql._order import Ordered, largest_texts, ordered, ordered_cursor, rows_of, stand_of
 from lienthong_connectors.sql._shape import Shape, find_shape
 from lienthong_connectors.sql._values import exact, plain
+from lienthong_connectors.sql._window import Window, window
 from lienthong_connectors.sql.settings import SqlSource, label
-
-_FRACTION = re.compile(r"-?[0-9]+\.[0-9]+")
 
 
 class OpenSource:
@@ -103,6 +99,12 @@ class OpenSource:
             )
         return self._shape
 
+    def cursor_sample(self, most: int) -> tuple[str, list[str]]:
+        """Return what the cursor's column is, and its largest values if they are texts, at most so many."""
+        with self._session() as link:
+            column = ordered_cursor(link, self._from(), self.settings.cursor or "", ReadRequest(), self.where)
+            return column.kind, largest_texts(link, self._from(), column, most)
+
     @contextmanager
     def _session(self) -> Iterator[Link]:
         """Lend a connection whose transaction sees one state of the database, where it can."""
@@ -148,19 +150,24 @@ class OpenSource:
     def _along_key(self, link: Link, shape: Shape, request: ReadRequest) -> Iterator[Page]:
         order = self._order(link, shape, request)
         told = self._stand(link, request)
+        wanted, size = self._window(order[0], request), self.settings.page_size
         position, left = request.position, request.limit
         while left is None or left > 0:
-            size = self.settings.page_size if left is None else min(left, self.settings.page_size)
+            size = size if left is None or wanted.wanted is not None else min(left, size)
             read_as = self._before_page()
-            rows = self._page(link, shape, order, request, position, size)
-            if not rows:
-                return
-            position = [plain(value) for value in rows[-1][-len(order) :]]
-            yield Page(shape.records(rows), position=position, stand=told, read_as=read_as)
+            rows = self._page(link, shape, order, wanted, position, size)
+            kept = wanted.kept(rows, -len(order))[:left]
+            if kept:
+                # behind the last row that counts, or that was looked at
+                last = kept if len(kept) == left else rows
+                position = [plain(value) for value in last[-1][-len(order) :]]
+                yield Page(shape.records(kept), position=position, stand=told, read_as=read_as)
+                told = None
+                left = None if left is None else left - len(kept)
+            elif rows:
+                position = [plain(value) for value in rows[-1][-len(order) :]]
             if len(rows) < size:
                 return
-            told = None
-            left = None if left is None else left - len(rows)
 
     def _before_page(self) -> int:
         """Return the place of a page's reading; 0 where it shows the database as it was at the beginning."""
@@ -180,18 +187,24 @@ class OpenSource:
     def _cursor(self, link: Link, request: ReadRequest) -> Ordered:
         return ordered_cursor(link, self._from(), self.settings.cursor or "", request, self.where)
 
+    def _window(self, column: Ordered, request: ReadRequest) -> Window:
+        """Return which rows are wanted, all of them where nothing says since when."""
+        if request.since is None:
+            return Window()
+        return window(column, request, self.settings.overlap, self.where)
+
     def _stand(self, link: Link, request: ReadRequest) -> Stand | None:
         """Return where the database stands before the first row, None where nobody asks."""
         if request.position is not None or self.settings.cursor is None:
             return None
-        return stand_of(link, self._from(), self._cursor(link, request))
+        return stand_of(link, self._from(), self._cursor(link, request), request.order)
 
     def _page(
         self,
         link: Link,
         shape: Shape,
         order: Sequence[Ordered],
-        request: ReadRequest,
+        wanted: Window,
         position: Any,
         size: int,
     ) -> Sequence[Any]:
@@ -206,8 +219,8 @@ class OpenSource:
         )
         if position is not None:
             select = select.where(self._after(order, self._values(order, position)))
-        elif request.since is not None:
-            select = select.where(self._newer(order[0], request))
+        elif wanted.condition is not None:
+            select = select.where(wanted.condition)
         rows: Sequence[Any] = rows_of(link, select)
         return rows
 
@@ -231,49 +244,30 @@ class OpenSource:
             steps.append(sa.and_(*same, column > values[number]))
         return sa.or_(*steps)
 
-    def _newer(self, column: Ordered, request: ReadRequest) -> Any:
-        """Return the condition for rows at or behind the beginning, less the overlap."""
-        if not self.settings.overlap:
-            return column.by >= column.bound(request.since, request.value)
-        timed = column.kind in ("naive", "aware", "day") and request.value is not None
-        since = request.value if timed else _read(request.since or "", self.where)
-        return column.by >= column.bound(_reach_back(since, self.settings.overlap))
-
     def _stream(self, link: Link, shape: Shape, request: ReadRequest) -> Iterator[Page]:
         """Read without a key, through a server-side cursor."""
         if request.position is not None:
             raise Misconfigured("a read without a key cannot go on", where=self.where, hint="set 'key'")
-        select: Any = sa.select(*map(sa.column, shape.names)).select_from(self._from())
-        told = self._stand(link, request)
+        columns: list[Any] = [sa.column(name) for name in shape.names]
+        told, wanted, left = self._stand(link, request), Window(), request.limit
         if request.since is not None:
-            select = select.where(self._newer(self._cursor(link, request), request))
-        if request.limit is not None:
-            select = select.limit(request.limit)
+            column = self._cursor(link, request)
+            wanted = self._window(column, request)
+            columns.append(column.raw.label(f"lt_{column.name}"))
+        select: Any = sa.select(*columns).select_from(self._from())
+        if wanted.condition is not None:
+            select = select.where(wanted.condition)
+        if left is not None and wanted.wanted is None:
+            select = select.limit(left)
         size = self.settings.page_size
         if self.engine.driver == "psycopg":
             loosen(link)
         with link.execution_options(stream_results=True, max_row_buffer=size).execute(select) as result:
             for rows in result.partitions(size):
-                yield Page(shape.records(rows), stand=told)
-                told = None
-
-
-def _reach_back(since: Any, overlap: int) -> Any:
-    """Return a beginning less the overlap: units of a number, seconds of a time."""
-    if isinstance(since, (int, Decimal)):
-        return since - overlap
-    if isinstance(since, datetime):
-        return since - timedelta(seconds=overlap)
-    return since - timedelta(days=-(-overlap // 86_400))  # a day is reached back by whole days
-
-
-def _read(text: str, where: str) -> datetime | int | Decimal:
-    """Read a beginning as a number or a time."""
-    if text.lstrip("-").isdigit():
-        return int(text)
-    try:
-        return Decimal(text) if _FRACTION.fullmatch(text) else datetime.fromisoformat(text)
-    except ValueError:
-        raise Misconfigured(
-            "the cursor is neither a number nor a time", where=where, hint="set 'overlap' to 0"
-        ) from None
+                kept = wanted.kept(rows, -1)[:left]
+                if kept:
+                    yield Page(shape.records(kept), stand=told)
+                    told = None
+                left = None if left is None else left - len(kept)
+                if left == 0:
+                    return

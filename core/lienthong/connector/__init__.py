@@ -4,7 +4,7 @@ from lienthong.attachment import Attachment
 from lienthong.connector.connection import Connection
 from lienthong.connector.descriptor import ConnectionField, ConnectorDescriptor, Option, option
 from lienthong.connector.expiry import EXPIRES, Expiry, account_expiry, expiries_of
-from lienthong.connector.messages import Answer, Batch, Malformed, Page, ReadRequest, Receipt, Stand
+from lienthong.connector.messages import Answer, Batch, Malformed, Order, Page, ReadRequest, Receipt, Stand
 from lienthong.connector.protocols import (
     AttachmentStore,
     Context,
@@ -37,6 +37,7 @@ __all__ = [
     "LookupSettings",
     "Malformed",
     "Option",
+    "Order",
     "Page",
     "Question",
     "ReadRequest",

@@ -4,14 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import orjson
 
 from lienthong.errors import Reason
 from lienthong.records import Record
+
+
+class Order(Protocol):
+    """How the dataset's field orders the cursor's values, whatever order the source's own texts have."""
+
+    def read(self, value: Any) -> Any | None:
+        """Return what a value is compared by, None where it has no place in the order."""
+        ...
+
+    def back(self, cursor: str, overlap: timedelta | int | Decimal | None = None) -> str:
+        """Return a cursor moved back, in its own form; `InvalidExchange` where the overlap does not fit."""
+        ...
+
+    def first_text(self, cursor: str) -> str | None:
+        """Return a text before which, by code points, no text at or after a cursor lies; None without one."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +43,9 @@ class ReadRequest:
 
     ``kind`` and ``value`` are ``since`` as the dataset's field understands it, for sources that ask in
     a form of their own: an exact number, an aware date-time, a day or a text. ``kind`` is also given
-    without a ``since``; it is empty, and ``value`` None, where nobody knows.
+    without a ``since``; it is empty, and ``value`` None, where nobody knows. ``order`` compares values as
+    the dataset does, for sources that cannot have theirs compared so: they give more, and leave out what
+    lies before ``since``.
     """
 
     since: str | None = None
@@ -36,6 +54,7 @@ class ReadRequest:
     validators: Mapping[str, Any] = field(default_factory=dict)
     kind: Literal["", "number", "moment", "day", "text"] = ""
     value: datetime | date | int | Decimal | str | None = None
+    order: Order | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

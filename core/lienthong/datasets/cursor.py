@@ -29,6 +29,7 @@ from lienthong.datasets.instants import (
     iso_instant,
     moment_at,
 )
+from lienthong.datasets.sorting import first_iso, first_of
 from lienthong.errors import InvalidExchange
 
 Kind = Literal["number", "moment", "day", "text"]
@@ -40,6 +41,7 @@ Comparable: TypeAlias = Any
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,200}(?:\.[0-9]{1,200})?(?:[eE][+-]?[0-9]{1,3})?")
 _EXACT: Final = Context(prec=1000)
 _LONGEST: Final = 500
+_LEAST: Final = Decimal("-Infinity")
 # a pattern that only digits, a sign and a point can follow
 _DIGITS: Final = re.compile(
     r"\^(?:\\d|\[0-9\]|\[[1-9]-9\]|[0-9]|[-+]\??|\[[-+]{1,2}\]\??|\\[.+-]|\{[0-9]+(?:,[0-9]*)?\}|[()?:|*+])+\$"
@@ -142,6 +144,31 @@ class CursorOrder:
             return None
         at = instant_of(moment)
         return (1, at) if self.guessed else at
+
+    def least(self) -> Comparable | None:
+        """Return what lies before every number or text; None for an order of times, which clocks bound."""
+        if self.kind == "text":
+            return ""
+        return _ranked(_LEAST) if self.guessed else _LEAST if self.kind == "number" else None
+
+    def counts(self, at: Comparable | None) -> bool:
+        """Tell whether a place is one that no clock bounds: a number's, or a text's."""
+        return at is not None and (at[0] == 0 if self.guessed else self.kind in ("number", "text"))
+
+    def first_text(self, cursor: str) -> str | None:
+        """Return a text before which, by code points, no text at or after the cursor lies.
+
+        None where there is none, because the texts of this order do not sort as what they stand for.
+        """
+        at = self.read(cursor)
+        if self.kind == "text":
+            return cursor
+        if at is None or self.counts(at):
+            return None
+        if self.guessed or not self.formats:
+            return cursor if self.kind == "day" else first_iso(at[1] if self.guessed else at)
+        found = [first_of(form, at) for form in self.formats]
+        return min((text for text in found if text is not None), default=None) if None not in found else None
 
     def typed(self, text: str) -> tuple[Kind, datetime | date | int | Decimal | str] | None:
         """Return a cursor's kind and value for those who ask in a form of their own; None without a place.

@@ -26,11 +26,13 @@ class Survey:
 
     ``largest``: the text of the largest value that counts, None where none does. ``unplaced``: values
     that the dataset refuses or that have no place in the order; ``ahead``: values that lie in the future.
+    ``seen``: the text of the largest sound number or text, whether it counts or not; None of times.
     """
 
     largest: str | None
     unplaced: int = 0
     ahead: int = 0
+    seen: str | None = None
 
 
 class CursorSurvey:
@@ -55,6 +57,7 @@ class CursorSurvey:
         known: str | None,
         bound: Comparable | None,
         future: Comparable | None = None,
+        seen: str | None = None,
     ) -> Survey:
         """Return what a page's records, with what is known so far, say of the cursor.
 
@@ -67,15 +70,19 @@ class CursorSurvey:
             value, at = latest
             return Survey(value if best is None or at > best else known)
         found: Any = known
+        top, widest = None if seen is None else order.read(seen), seen
         for value in self._sound(records):
             at = None if value is _UNSOUND else order.read(value)
             if at is None:
                 unplaced += 1
-            elif bound is not None and at > bound:
+                continue
+            if order.counts(at) and (top is None or at > top):
+                top, widest = at, order.text(value)
+            if bound is not None and at > bound:
                 ahead += future is not None and at > future
             elif best is None or at > best:
                 best, found = at, value
-        return Survey(None if found is None else order.text(found), unplaced, ahead)
+        return Survey(None if found is None else order.text(found), unplaced, ahead, widest)
 
     def _latest(self, records: Sequence[Record], bound: Comparable | None) -> tuple[str, Comparable] | None:
         """Return the largest value of a page and its place, None where each value must be looked at.

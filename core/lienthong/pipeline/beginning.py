@@ -1,4 +1,11 @@
-"""Where a run's pull begins, and beyond which its cursor must not go: kept from the run's first try on."""
+"""Where a run's pull begins, and beyond which its cursor must not go: kept from the run's first try on.
+
+Times are bounded by the source's clock. Numbers and texts are bounded by the largest value that the source
+tells before it gives the first record. A source that tells none is bounded by the largest value that the last
+settled run saw: it existed before this run began, so whatever changes while this run reads, in front of the
+reading position or behind it, has a larger one and is read by the next run. The price is that each run reads
+what the last one read once more; the first run moves no cursor.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +33,9 @@ class Begun:
 
     ``since``: the text that the source is asked with, ``clock``: the source's clock then, or ours less
     the tolerance; ``high``: the largest value that the source held; ``stood``: whether the source told
-    it. ``now`` is our clock. ``notes`` say what was wrong with the cursor that was kept.
+    it. ``now`` is our clock. ``seen``: the largest number or text that the last settled run saw, else the
+    cursor that it left. ``notes`` say what was wrong with the cursor that was kept, ``told`` what the
+    source said of ``high``.
     """
 
     since: str | None
@@ -35,11 +44,32 @@ class Begun:
     high: Any = None
     stood: bool = False
     notes: Mapping[str, Any] = field(default_factory=dict)
+    seen: str | None = None
+    told: Mapping[str, Any] = field(default_factory=dict)
 
-    def bound(self, order: CursorOrder) -> Comparable | None:
-        """Return the value beyond which the run's cursor does not go, None for no bound."""
-        marks = (order.clock(datetime.fromisoformat(self.clock)), order.read(self.high))
-        return min((mark for mark in marks if mark is not None), default=None)
+    def bound(self, order: CursorOrder, *, counted: bool = False) -> Comparable | None:
+        """Return the value beyond which the run's cursor does not go, None for no bound.
+
+        ``counted``: the values are numbers, in an order that also knows times.
+        """
+        clock, high = order.clock(datetime.fromisoformat(self.clock)), order.read(self.high)
+        if (clock is None or counted) and not order.counts(high):
+            seen = order.read(self.seen)
+            high = seen if order.counts(seen) else order.least()
+        return min((mark for mark in (clock, high) if mark is not None), default=None)
+
+    def believed(self, order: CursorOrder, seen: str | None) -> bool:
+        """Tell whether what a complete read saw reaches the largest value that the source told.
+
+        The record that had it has it still, or a larger one by now; if no record comes near, it was a count,
+        or a value of something else, and bounds nothing.
+        """
+        high, at = order.read(self.high), order.read(seen)
+        return not order.counts(high) or (at is not None and bool(at >= high))
+
+    def waits(self, order: CursorOrder) -> bool:
+        """Tell whether the source told no largest value, so that numbers and texts count a run later."""
+        return not order.counts(order.read(self.high))
 
     def future(self, order: CursorOrder) -> Comparable | None:
         """Return the value beyond which a time lies in the future, None for an order without times."""
@@ -52,7 +82,7 @@ class Begun:
         typed = order.typed(self.since) if order is not None and self.since is not None else None
         kind, value = typed or (order.kind if order is not None and not order.guessed else "", None)
         validators = {} if self.notes else dict(state.validators)
-        return ReadRequest(self.since, position, limit, validators, kind, value)
+        return ReadRequest(self.since, position, limit, validators, kind, value, order)
 
 
 def begin(bus: Bus, plan: Plan, state: RunState, *, inclusive: bool) -> Begun:
@@ -65,22 +95,51 @@ def begin(bus: Bus, plan: Plan, state: RunState, *, inclusive: bool) -> Begun:
         return Begun(**saved)
     at = datetime.now(UTC)
     since, notes = _since(plan, state, at, inclusive=inclusive)
-    begun = Begun(since, at.isoformat(), (at - TOLERANCE).isoformat(), notes=notes)
+    seen = _seen(bus, plan, state)
+    begun = Begun(since, at.isoformat(), (at - TOLERANCE).isoformat(), notes=notes, seen=seen)
     _save(bus, state, begun)
     for name in notes:
         bus.audit("pull", f"{name}: the kept cursor is no cursor of this field; everything is read again")
     return begun
 
 
-def stand(bus: Bus, state: RunState, begun: Begun, told: Stand | None) -> Begun:
+def stand(bus: Bus, plan: Plan, state: RunState, begun: Begun, told: Stand | None) -> Begun:
     """Return the beginning with what the source says of itself; its first word counts, for the whole run."""
     if told is None or begun.stood:
         return begun
     clock = told.clock.astimezone(UTC).isoformat() if told.clock is not None else begun.clock
-    high = told.high if isinstance(told.high, (str, int, float)) else None
-    told_of = replace(begun, clock=clock, high=high, stood=True)
+    order, high = plan.order, told.high
+    high = high if isinstance(high, (str, int, float)) and not isinstance(high, bool) else None
+    notes: dict[str, Any] = {}
+    if order is not None and high is not None:
+        high = order.text(high)  # a JSON number may not hold it
+        notes = _judged(order, state, high)
+    told_of = replace(begun, clock=clock, high=high, stood=True, told=notes)
     _save(bus, state, told_of)
     return told_of
+
+
+def _judged(order: CursorOrder, state: RunState, high: str) -> dict[str, Any]:
+    """Return the notes on what a source calls its largest value."""
+    at, before = order.read(high), None if state.since is None else order.read(state.since)
+    if at is None:
+        return {"high_unplaced": True}
+    behind = before is not None and not state.explicit_since and at < before
+    told = {} if order.personal or not order.counts(at) else {"high_water": high}
+    return told | ({"high_behind": True} if behind else {})
+
+
+def _seen(bus: Bus, plan: Plan, state: RunState) -> str | None:
+    """Return the largest number or text that is known to have existed before this run's first try."""
+    order, number = plan.order, 0
+    if order is None or order.least() is None:
+        return None
+    kept = None if state.explicit_since else state.since
+    seen = kept if order.counts(order.read(kept)) else None
+    last = bus.journal.cursor(state.exchange).run
+    while last and (saved := bus.journal.step(state.exchange, last, "pull.sealed", number)):
+        seen, number = order.largest((seen, saved.get("seen"))), number + 1
+    return seen
 
 
 def _save(bus: Bus, state: RunState, begun: Begun) -> None:

@@ -28,6 +28,18 @@ ODD: Final = {
         "mốc đã lưu nằm ở tương lai nên bị bỏ qua; mọi bản ghi được đọc lại",
         "the kept cursor lies in the future and was left aside; everything was read again",
     ),
+    "high_unplaced": (
+        "giá trị lớn nhất mà nguồn báo không xếp được theo trường của mốc; mốc dời chậm một lượt chạy",
+        "the largest value that the source tells has no place in the order; the cursor moves a run later",
+    ),
+    "high_unseen": (
+        "không bản ghi nào có giá trị lớn nhất mà nguồn báo; mốc dời chậm một lượt chạy",
+        "no record has the largest value that the source tells; the cursor moves a run later",
+    ),
+    "high_behind": (
+        "giá trị lớn nhất mà nguồn báo nằm trước mốc đã lưu nên mốc đứng yên; nguồn bị khôi phục từ sao lưu?",
+        "the largest value that the source tells lies before the cursor, which stays; was a backup restored?",
+    ),
 }
 
 

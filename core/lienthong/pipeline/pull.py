@@ -36,6 +36,7 @@ class _Progress:
     malformed: list[Segment] = field(default_factory=list)
     position: Any = None
     cursor: str | None = None
+    seen: str | None = None
     notes: dict[str, Any] = field(default_factory=dict)
     validators: dict[str, Any] = field(default_factory=dict)
     sealings: int = 0
@@ -52,6 +53,7 @@ class _Progress:
         self.malformed += [Segment.from_dict(item) for item in saved["malformed"]]
         cursor = saved["cursor"]
         self.position, self.cursor = saved["position"], None if cursor is None else str(cursor)
+        self.seen = saved.get("seen")
         self.notes, self.validators = dict(saved["notes"]), dict(saved["validators"])
         self.complete = saved["complete"]
         self.sealings += 1
@@ -157,7 +159,9 @@ def _read(
     progress.notes.update(begun.notes)
     batch, buffer = plan.exchange.delivery.batch, _Buffer(reads, again=read_again(bus, plan, request, state))
     for page in opened.read(begun.asks(plan, state, progress.position, _left(request, progress))):
-        begun = stand(bus, state, begun, page.stand)
+        if page.stand is not None:
+            begun = stand(bus, plan, state, begun, page.stand)
+            progress.notes.update(begun.told)
         _take_page(plan, progress, page, buffer)
         if request.kind == "run":
             _move_cursor(plan, progress, page, begun)
@@ -170,8 +174,18 @@ def _read(
     if buffer.again is not None and buffer.again.met:
         progress.notes["read_again"] = len(buffer.again.met)
         bus.audit("pull", f"{len(buffer.again.met)} records came again as the last run had read them")
+    _doubt(plan, progress, begun, request.limit)
     progress.complete = True
     _seal(bus, plan, request, progress, buffer)
+
+
+def _doubt(plan: Plan, progress: _Progress, begun: Begun, limit: int | None) -> None:
+    """Take the cursor back to what the last settled run saw where no record has the value told as largest."""
+    order = plan.order
+    if order is None or progress.cursor is None or limit is not None:
+        return
+    if not begun.believed(order, progress.seen):
+        progress.cursor, progress.notes["high_unseen"] = begun.seen, True
 
 
 def _take_page(plan: Plan, progress: _Progress, page: Page, buffer: _Buffer) -> None:
@@ -215,9 +229,14 @@ def _move_cursor(plan: Plan, progress: _Progress, page: Page, begun: Begun) -> N
     survey = plan.survey
     if survey is None or not page.records:
         return
-    order = survey.order
-    found = survey.page(page.records, progress.cursor, begun.bound(order), begun.future(order))
-    progress.cursor = found.largest
+    order, future = survey.order, begun.future(survey.order)
+    found = survey.page(page.records, progress.cursor, begun.bound(order), future, progress.seen)
+    if order.guessed and found.largest is not None and order.counts(order.read(found.largest)):
+        bound = begun.bound(order, counted=True)
+        found = survey.page(page.records, progress.cursor, bound, future, progress.seen)
+    progress.cursor, progress.seen = found.largest, found.seen or progress.seen
+    if progress.seen is not None and begun.waits(order):
+        progress.notes["cursor_waits"] = True
     for name, count in (("cursor_unplaced", found.unplaced), ("cursor_ahead", found.ahead)):
         if count:
             progress.notes[name] = progress.notes.get(name, 0) + count
@@ -235,6 +254,7 @@ def _seal(bus: Bus, plan: Plan, request: RunRequest, progress: _Progress, buffer
         "malformed": [item.as_dict() for item in refused],
         "position": progress.position,
         "cursor": progress.cursor,
+        "seen": progress.seen,
         "notes": progress.notes,
         "validators": progress.validators,
         "complete": progress.complete,

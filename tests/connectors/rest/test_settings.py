@@ -24,6 +24,7 @@ from lienthong_connectors.rest import (
     CreateThenUpdate,
     CursorPaging,
     Envelope,
+    HighWater,
     HttpSignature,
     KeysetPaging,
     OffsetPaging,
@@ -80,7 +81,7 @@ def test_settings_that_contradict_themselves_name_the_field(make: Callable[[], A
 
 
 def test_the_public_surface_is_what_is_listed() -> None:
-    assert len(rest.__all__) == 19
+    assert len(rest.__all__) == 20
     for name in rest.__all__:
         assert getattr(rest, name).__doc__
     with pytest.raises(AttributeError):
@@ -118,7 +119,16 @@ def test_the_documentation_names_every_option_and_connection_field() -> None:
     names = [option.name for role in ("source", "target", "lookup") for option in DESCRIPTOR.options(role)]
     names += [field.name for field in DESCRIPTOR.connection]
     pagings = (PagePaging, OffsetPaging, CursorPaging, KeysetPaging, TimeWindows)
-    for kind in (Accepted, Envelope, Results, CreateThenUpdate, StatusLookup, HttpSignature, *pagings):
+    for kind in (
+        Accepted,
+        Envelope,
+        HighWater,
+        Results,
+        CreateThenUpdate,
+        StatusLookup,
+        HttpSignature,
+        *pagings,
+    ):
         names += [field.name for field in dataclasses.fields(kind)]
     assert [name for name in names if f"`{name}`" not in page] == []
 

@@ -39,6 +39,7 @@ def test_the_public_names() -> None:
         "Attachments",
         "DESCRIPTOR",
         "FaultTable",
+        "HighWater",
         "Paging",
         "ResultCodes",
         "SoapLookup",

@@ -2,70 +2,17 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
+from sql_cursor import Run, filled, ids, pages
 
-from lienthong.connector import Connection, Context, Page, ReadRequest
+from lienthong.connector import Connection, ReadRequest
 from lienthong.errors import Misconfigured
-from lienthong_connectors.sql import SqlSource
 
 HANOI = timezone(timedelta(hours=7))
-Run = Callable[[str], Any]
-
-
-def pages(connection: Connection, request: ReadRequest, **options: Any) -> list[Page]:
-    options = {"page_size": 1, "cursor": "c"} | options
-    opened = SqlSource(options.pop("table", "t"), **options).open_source(connection, Context())
-    try:
-        return list(opened.read(request))
-    finally:
-        opened.close()
-
-
-def ids(found: list[Page]) -> list[int]:
-    return [record["id"] for page in found for record in page.records]
-
-
-@pytest.fixture
-def lite(tmp_path: Path) -> tuple[Connection, Run]:
-    file = tmp_path / "x.sqlite"
-    link = sqlite3.connect(file, isolation_level=None)
-    return Connection("lite", "lienthong_sql", extra={"url": f"sqlite:///{file}"}), link.execute
-
-
-@pytest.fixture
-def full(postgres: Any) -> tuple[Connection, Run]:
-    connection: Connection = postgres.connection(postgres.database())
-
-    def run(statement: str) -> Any:
-        with psycopg.connect(
-            host=postgres.folder, user="clerk", password="s3cret-clerk", dbname="onestop", autocommit=True
-        ) as link:
-            link.execute(statement.encode())
-
-    return connection, run
-
-
-@pytest.fixture(params=["lite", "full"])
-def database(request: pytest.FixtureRequest) -> tuple[Connection, Run]:
-    found: tuple[Connection, Run] = request.getfixturevalue(request.param)
-    return found
-
-
-def filled(run: Run, kind: str, *values: str) -> None:
-    run("DROP TABLE IF EXISTS t")
-    run(f"CREATE TABLE t (id integer primary key, c {kind})")
-    for number, value in enumerate(values, 1):
-        run(f"INSERT INTO t VALUES ({number}, {value})")  # noqa: S608 - the test's own
-
-
 NUMBERS: list[tuple[str, tuple[str, ...], str, Any]] = [
     ("text", ("'8'", "'9'", "'10'", "'100'", "'zzz'"), "9", 9),
     ("bigint", ("8", "9", "10", "9007199254740993"), "9", 9),
