@@ -45,9 +45,9 @@ class RunState:
     """One execution of an exchange.
 
     ``digest`` is the agreement's; ``epoch`` names the run that had settled before this one was
-    opened ("" for none, and where the run settled having found nothing) and goes into idempotency keys;
-    ``since`` is where the pull begins,
-    ``explicit_since`` whether somebody asked for it. ``counts`` and ``cursor`` are set by `settle`.
+    opened ("" for none, and once a run has settled that found nothing) and goes into idempotency keys;
+    ``since`` is where the pull begins, ``explicit_since`` whether somebody asked for it. ``counts`` and
+    ``cursor`` are set by `settle`.
     ``number`` orders the openings of all runs: what a run with a higher number pulled is newer. ``kind``
     is run, replay or staging; ``closed_at`` is set where a person closed a run that never settled.
     """
