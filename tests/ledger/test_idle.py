@@ -200,7 +200,8 @@ DAMAGE: dict[str, str] = {
     "no JSON": "UPDATE lt_statement SET token = '{' WHERE sequence = 2",
     "no object": "UPDATE lt_statement SET token = '{}' WHERE sequence = 2",
     "a number for a digest": "UPDATE lt_statement SET token = '{\"of\":5}' WHERE sequence = 2",
-    "another shared document": "UPDATE lt_document SET data = CAST('{}' AS BLOB) "
+    "another agency in the shared document": "UPDATE lt_document SET data = "
+    'CAST(replace(CAST(data AS TEXT), \'"agency":"H29.10"\', \'"agency":"H29.20"\') AS BLOB) '
     "WHERE CAST(data AS TEXT) LIKE '%lienthong-shared/1%'",
     "no shared document": "DELETE FROM lt_document WHERE CAST(data AS TEXT) LIKE '%lienthong-shared/1%'",
 }
