@@ -34,12 +34,12 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
         yield found
 
 
-def shown(bench: Bench, language: str = "en") -> str:
+def shown(bench: Bench, language: str = "en", name: str = "r1") -> str:
     archive = Archive(bench.bus)
-    run = archive.run("units", "r1", "units")
+    run = archive.run("units", name, "units")
     assert run is not None
     report = archive.verify(run) if run.settled or run.damaged else None
-    return render_runs([Section(run, report)], run_id="r1", language=language, nonce="n")
+    return render_runs([Section(run, report)], run_id=name, language=language, nonce="n")
 
 
 def numbers(page: str) -> dict[str, int]:
@@ -60,6 +60,16 @@ def test_all_terms_are_shown_and_add_up(bench: Bench, language: str, column: int
     heads = re.findall(r"<th[^>]*>([^<]*)</th>", page)
     for name in FATES:
         assert WORDS[name][column] in heads
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+def test_run_that_found_nothing_is_shown_whole(bench: Bench, language: str) -> None:
+    """It has settled, its evidence holds, and each of its terms is 0."""
+    bench.source.offers = []
+    run_exchange(bench.bus, bench.plan(), RunRequest("idle"))
+    page = shown(bench, language, "idle")
+    assert ("The evidence holds" if language == "en" else "Chứng cứ toàn vẹn") in page
+    assert list(numbers(page).values()) == [0] * len(COUNTS)
 
 
 def test_acts_are_shown(bench: Bench) -> None:

@@ -81,6 +81,22 @@ def test_evidence_runs_export_verify_and_check_ledger(bench: Bench, run: Run, tm
     assert (code, "no run 'no-such'" in err) == (2, True)
 
 
+def test_evidence_of_a_run_that_found_nothing(bench: Bench, run: Run, tmp_path: Path) -> None:
+    """It is listed with its counts, exported and verified like any other, by whoever may only read."""
+    bench.source.offers = []
+    run_exchange(bench.bus, bench.plan(delivery=Delivery(quarantine_above=0.5)), RunRequest("idle"))
+    _, out, _ = run("evidence", "runs", "--limit", "1")
+    assert out.startswith("units\tidle\t")
+    assert "pulled 0, acknowledged 0" in out
+    assert "idle, run" not in run("runs", "list", "--open")[1]
+    bundle, trust = tmp_path / "b.zip", bench.bus.config.home / "keys" / "ca.pem"
+    code, out, _ = run("evidence", "export", "--run", "idle", "-o", bundle)
+    assert (code, ": 1 statements, 0 segments" in out) == (0, True)
+    code, out, _ = run("verify", bundle, "--trust", trust, "--json")
+    assert (code, json.loads(out)["ok"]) == (0, True)
+    assert run("evidence", "check-ledger")[0] == 0
+
+
 def test_evidence_acts(bench: Bench, run: Run) -> None:
     """What people did is listed with who, why and when, all of it or of one exchange or run."""
     operator_signer(bench.bus.config.home)

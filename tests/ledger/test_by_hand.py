@@ -6,10 +6,12 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import counterparts
 import pytest
 
+from lienthong.ledger import Database
 from lienthong.signing import KeyRing
 
 AUDITORS_TOOLS = ("bash", "unzip", "openssl", "sha256sum", "xxd", "jq", "zstd")
@@ -44,6 +46,21 @@ def test_by_hand(bundle: Path, keys: KeyRing) -> None:
     ended = by_hand(bundle, keys)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert ended.stdout.count("Verified OK") == 8
+    assert ended.stdout.count("documents/") == 6
+
+
+def test_by_hand_of_a_run_that_found_nothing(
+    local: Database, make_run: Any, keys: KeyRing, tmp_path: Path
+) -> None:
+    """Its one statement and its documents are checked by the same instructions, which end well."""
+    run = make_run(local)
+    run.journal.open_run(run.exchange.id, run.run, digest=run.exchange.digest())
+    attest = run.attest
+    run.attest = lambda step, **given: attest(step, notes={"nothing_new": True}, **given)
+    run.settle({})
+    ended = by_hand(run.export(tmp_path / "idle.zip").path, keys)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert ended.stdout.count("Verified OK") == 1
     assert ended.stdout.count("documents/") == 6
 
 

@@ -6,11 +6,11 @@ point. Deliveries are in `lienthong.ledger.deliveries`; the `Journal` offers bot
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, delete, func, select, update
 
 from lienthong.errors import Misconfigured, Permanent, StaleRun, UnknownName
 from lienthong.ledger.clock import now
@@ -20,7 +20,11 @@ from lienthong.ledger.leases import Lease, lock_of, require
 from lienthong.ledger.runs_admin import RunsAdmin
 from lienthong.ledger.store import dump, load, upsert
 from lienthong.ledger.tables import CURSORS, RUNS, STEPS
+from lienthong.ledger.terms import COUNTS
 from lienthong.records import digest as digest_of
+
+_NOTHING: Final = dump({"pulled": 0})
+# The counts of a run that found nothing: all others are 0, too.
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +45,11 @@ class RunState:
     """One execution of an exchange.
 
     ``digest`` is the agreement's; ``epoch`` names the run that had settled before this one was
-    opened ("" for none) and goes into idempotency keys; ``since`` is where the pull begins,
-    ``explicit_since`` whether somebody asked for it. ``counts`` and ``cursor`` are set by `settle`.
-    ``number`` orders the openings of all runs, ``reached`` is the highest number that its reads were given
-    since: what was read under a higher number is newer. ``kind`` is run, replay or staging; ``closed_at`` is
-    set where a person closed a run that never settled.
+    opened ("" for none, and once a run has settled that found nothing) and goes into idempotency keys;
+    ``since`` is where the pull begins, ``explicit_since`` whether somebody asked for it. ``counts`` and
+    ``cursor`` are set by `settle`. ``number`` orders the openings of all runs, ``reached`` is the highest number
+    that its reads were given since: what was read under a higher number is newer. ``kind`` is run, replay or
+    staging; ``closed_at`` is set where a person closed a run that never settled.
     """
 
     exchange: str
@@ -66,6 +70,11 @@ class RunState:
     reached: int = 0
     kind: str = "run"
     closed_at: str | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether the run settled and had found nothing."""
+        return self.settled and self.counts.get("pulled") == 0
 
 
 class Journal(Deliveries, RunsAdmin):
@@ -182,7 +191,7 @@ class Journal(Deliveries, RunsAdmin):
                 )
         return Cursor(value, {}, at.run, epoch)
 
-    def settle(
+    def settle(  # noqa: PLR0913 - one transaction is one call; all but two are named
         self,
         exchange: str,
         run: str,
@@ -193,6 +202,7 @@ class Journal(Deliveries, RunsAdmin):
         advance: bool = True,
         lease: Lease | None = None,
         later: Callable[[str, str | None], bool] | None = None,
+        keep: Collection[str] = (),
     ) -> bool:
         """Mark a run settled and move the exchange's cursor, both or neither.
 
@@ -201,7 +211,8 @@ class Journal(Deliveries, RunsAdmin):
         whether the new one is at or after the old one, without it the new one counts. Without
         ``advance`` (a trial, a replay) the exchange stands where it stood, epoch included; a dry run
         never advances. Raises `StaleRun` where another run settled since this one was opened, or a person
-        closed this one, and `LeaseLost` where the ``lease`` given is no longer held.
+        closed this one, and `LeaseLost` where the ``lease`` given is no longer held. Of a run that pulled
+        nothing only the checkpoints of the steps in ``keep`` stay, until the next one settles.
         """
         with self._database.write() as connection:
             row = _found(_run(connection, exchange, run, lock=True), exchange, run)
@@ -216,12 +227,9 @@ class Journal(Deliveries, RunsAdmin):
                     hint="start a new run",
                 )
             if advance and not row.dry_run:
+                _forget_idle(connection, exchange, _cursor(connection, exchange).run)
                 _move_cursor(connection, row, cursor, validators, later)
-            connection.execute(
-                update(RUNS)
-                .where(RUNS.c.exchange == exchange, RUNS.c.run == run)
-                .values(settled_at=now(), cursor=cursor, counts=dump(dict(counts)))
-            )
+            _close(connection, row, cursor, counts, keep)
         return True
 
     def save_step(
@@ -260,6 +268,34 @@ class Journal(Deliveries, RunsAdmin):
                 select(c.data).where(c.exchange == exchange, c.run == run, c.step == step, c.part == part)
             ).scalar_one_or_none()
         return None if found is None else load(found)
+
+
+def _close(
+    connection: Connection,
+    row: Row[Any],
+    cursor: str | None,
+    counts: Mapping[str, int],
+    keep: Collection[str],
+) -> None:
+    """Note that a run settled; one that found nothing leaves next to nothing behind."""
+    fresh = {"settled_at": now(), "cursor": cursor, "counts": dump(dict(counts))}
+    if counts.get("pulled") == 0:
+        fresh |= {"counts": _NOTHING, "epoch": ""}
+        c = STEPS.c
+        mine = (c.exchange == row.exchange, c.run == row.run, c.step.not_in(keep))
+        connection.execute(delete(STEPS).where(*mine))
+    same = (RUNS.c.exchange == row.exchange, RUNS.c.run == row.run)
+    connection.execute(update(RUNS).where(*same).values(fresh))
+
+
+def _forget_idle(connection: Connection, exchange: str, run: str) -> None:
+    """Remove what is left of the checkpoints of the last settled run, if it found nothing."""
+    c = RUNS.c
+    idle = select(c.run).where(
+        c.exchange == exchange, c.run == run, c.settled_at.is_not(None), c.counts == _NOTHING
+    )
+    mine = (STEPS.c.exchange == exchange, STEPS.c.run == run)
+    connection.execute(delete(STEPS).where(*mine, idle.exists()))
 
 
 def _last_number(connection: Connection) -> int:
@@ -317,6 +353,9 @@ def _replace_cursor(connection: Connection, exchange: str, epoch: str, fresh: Ma
 
 
 def _run_state(row: Row[Any]) -> RunState:
+    counts = load(row.counts)
+    if row.counts == _NOTHING:
+        counts = dict.fromkeys(COUNTS, 0)
     return RunState(
         exchange=row.exchange,
         run=row.run,
@@ -331,7 +370,7 @@ def _run_state(row: Row[Any]) -> RunState:
         opened_at=row.opened_at,
         settled_at=row.settled_at,
         cursor=row.cursor,
-        counts=load(row.counts),
+        counts=counts,
         number=row.number,
         reached=row.reached,
         kind=row.kind,

@@ -13,15 +13,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from lienthong.errors import EvidenceTampered, LienThongError, Misconfigured
 from lienthong.ledger.clock import SKEW, in_order, now
 from lienthong.ledger.db import APPEND_LOCK, Database
 from lienthong.ledger.fields import ACT, problem_in
+from lienthong.ledger.idle import is_short, restored, shorten
 from lienthong.ledger.leases import Lease, require
 from lienthong.ledger.roles import verified
 from lienthong.ledger.statements import Statement, claimed, entry_hash, typ_of
+from lienthong.ledger.store import upsert
 from lienthong.ledger.tables import DOCUMENTS, STATEMENTS
 from lienthong.records import canonical, sha256
 from lienthong.signing import Signer, TrustStore, jws
@@ -75,8 +76,9 @@ class Ledger:
     def append(self, statement: Statement, signer: Signer, *, lease: Lease | None = None) -> Entry:
         """Sign a statement at the next place of the log and keep it.
 
-        The very same statement again returns the entry it already has. Another statement for the
-        same run, step and part is appended and names the one it supersedes; an act supersedes none.
+        The very same statement again returns the entry it already has; of a run that found nothing the
+        same but for its times. Another statement for the same run, step and part is appended and names the
+        one it supersedes; an act supersedes none.
         Raises `Unavailable` where the database does not answer; a repeat is then safe. Nothing is
         signed that no verifier would accept: raises `Misconfigured` where this machine's clock is
         behind the last entry's or behind the statement's own times by more than clocks may differ,
@@ -88,11 +90,14 @@ class Ledger:
             if lease is not None:
                 require(connection, lease)
             former = _latest(connection, statement)
-            if former is not None and former.statement_digest == mark:
-                return _entry(former)
+            if former is not None and _is_repeat(connection, former, statement, mark):
+                return _entry(connection, former)
             payload = _placed(connection, statement, former)
             token = jws.sign(canonical(payload), signer, typ=typ_of(payload))
             entry = Entry(payload["sequence"], entry_hash(token), token, payload)
+            short = shorten(token, payload)
+            if short is not None:
+                _keep(connection, short[1])
             connection.execute(
                 insert(STATEMENTS).values(
                     sequence=entry.sequence,
@@ -101,9 +106,9 @@ class Ledger:
                     run=statement.run,
                     step=statement.step,
                     part=statement.part["index"],
-                    statement_digest=mark,
+                    statement_digest="" if short else mark,
                     recorded=payload["recorded"],
-                    token=token,
+                    token=short[0] if short else token,
                 )
             )
         return entry
@@ -118,18 +123,19 @@ class Ledger:
     ) -> Iterator[Entry]:
         """Yield entries in order, those of a run, an exchange or a step, with a sequence above ``after``."""
         given = {"run": run, "exchange": exchange, "step": step}
-        yield from map(
-            _entry, self._rows({name: value for name, value in given.items() if value is not None}, after)
-        )
+        wanted = {name: value for name, value in given.items() if value is not None}
+        yield from (entry for _, entry in self._rows(wanted, after))
 
-    def _rows(self, given: Mapping[str, str], after: int = 0) -> Iterator[Row[Any]]:
+    def _rows(self, given: Mapping[str, str], after: int = 0) -> Iterator[tuple[Row[Any], Entry]]:
+        kept: dict[str, bytes | None] = {}
         wanted = select(STATEMENTS).order_by(_C.sequence).limit(_PAGE)
         for name, value in given.items():
             wanted = wanted.where(_C[name] == value)
         while True:
             with self._database.read() as connection:
                 rows = connection.execute(wanted.where(_C.sequence > after)).all()
-            yield from rows
+                found = [(row, _entry(connection, row, kept)) for row in rows]
+            yield from found
             if len(rows) < _PAGE:
                 return
             after = rows[-1].sequence
@@ -152,8 +158,7 @@ class Ledger:
         """
         findings: list[Finding] = []
         sequence, previous = 0, ""
-        for row in self._rows({}):
-            entry = _entry(row)
+        for row, entry in self._rows({}):
             findings += _check_place(entry, sequence, previous)
             findings += _check_columns(row, entry.payload)
             findings += _check_signature(entry, trust)
@@ -165,21 +170,26 @@ class Ledger:
 
         Agreements and contracts change in the source tree; a bundle of an old run still needs them.
         """
-        digest = sha256(data)
-        dialect = postgresql if self._database.dialect == "postgresql" else sqlite
         with self._database.write() as connection:
-            connection.execute(
-                dialect.insert(DOCUMENTS).values(digest=digest, data=data).on_conflict_do_nothing()
-            )
-        return digest
+            return _keep(connection, data)
 
     def document(self, digest: str) -> bytes | None:
         """Return a kept document by its SHA-256 (hex), None where there is none."""
         with self._database.read() as connection:
-            found = connection.execute(
-                select(DOCUMENTS.c.data).where(DOCUMENTS.c.digest == digest)
-            ).scalar_one_or_none()
-        return None if found is None else bytes(found)
+            return _document(connection, digest)
+
+
+def _keep(connection: Connection, data: bytes) -> str:
+    digest = sha256(data)
+    connection.execute(upsert(connection, DOCUMENTS, [{"digest": digest, "data": data}]))
+    return digest
+
+
+def _document(connection: Connection, digest: str) -> bytes | None:
+    found = connection.execute(
+        select(DOCUMENTS.c.data).where(DOCUMENTS.c.digest == digest)
+    ).scalar_one_or_none()
+    return None if found is None else bytes(found)
 
 
 def _latest(connection: Connection, statement: Statement) -> Row[Any] | None:
@@ -197,6 +207,13 @@ def _latest(connection: Connection, statement: Statement) -> Row[Any] | None:
     ).one_or_none()
 
 
+def _is_repeat(connection: Connection, former: Row[Any], statement: Statement, mark: str) -> bool:
+    if not is_short(former.token):
+        return bool(former.statement_digest == mark)
+    said, times = _entry(connection, former).payload, ("started", "ended")
+    return all(said.get(name) == value for name, value in statement.as_dict().items() if name not in times)
+
+
 def _latest_time(connection: Connection) -> str:
     last = connection.execute(select(_C.recorded).order_by(_C.sequence.desc()).limit(1)).scalar()
     return "" if last is None else str(last)
@@ -204,7 +221,7 @@ def _latest_time(connection: Connection) -> str:
 
 def _head(connection: Connection) -> Entry | None:
     row = connection.execute(select(STATEMENTS).order_by(_C.sequence.desc()).limit(1)).one_or_none()
-    return None if row is None else _entry(row)
+    return None if row is None else _entry(connection, row)
 
 
 def _placed(connection: Connection, statement: Statement, former: Row[Any] | None) -> dict[str, Any]:
@@ -213,7 +230,7 @@ def _placed(connection: Connection, statement: Statement, former: Row[Any] | Non
         select(_C.sequence, _C.hash, _C.recorded).order_by(_C.sequence.desc()).limit(1)
     ).one_or_none()
     in_run = connection.execute(
-        select(_C.sequence, _C.token, _C.hash)
+        select(STATEMENTS)
         .where(_C.exchange == statement.exchange, _C.run == statement.run)
         .order_by(_C.sequence.desc())
         .limit(1)
@@ -223,15 +240,15 @@ def _placed(connection: Connection, statement: Statement, former: Row[Any] | Non
         "format": statement.format,
         "sequence": head.sequence + 1 if head else 1,
         "previous": head.hash if head else "",
-        "run_sequence": _number_in_run(in_run) + 1 if in_run else 0,
+        "run_sequence": _number_in_run(connection, in_run) + 1 if in_run else 0,
         "run_previous": in_run.hash if in_run else "",
         "supersedes": former.sequence if former and statement.kind != ACT else 0,
         "recorded": _recorded(statement, head),
     }
 
 
-def _number_in_run(row: Any) -> int:
-    number = claimed(row.token).get("run_sequence")
+def _number_in_run(connection: Connection, row: Row[Any]) -> int:
+    number = _entry(connection, row).payload.get("run_sequence")
     if type(number) is not int:
         raise _damaged(row.sequence)
     return number
@@ -271,8 +288,17 @@ def _damaged(sequence: int) -> EvidenceTampered:
     )
 
 
-def _entry(row: Row[Any]) -> Entry:
-    return Entry(row.sequence, row.hash, row.token, claimed(row.token))
+def _entry(connection: Connection, row: Row[Any], kept: dict[str, bytes | None] | None = None) -> Entry:
+    """Return the entry of a row; documents that short ones share are remembered in ``kept``."""
+    known = {} if kept is None else kept
+
+    def document(digest: str) -> bytes | None:
+        if digest not in known:
+            known[digest] = _document(connection, digest)
+        return known[digest]
+
+    token = restored(row.token, row._asdict(), document)
+    return Entry(row.sequence, row.hash, token, claimed(token))
 
 
 def _check_place(entry: Entry, sequence: int, previous: str) -> Iterator[Finding]:

@@ -53,7 +53,10 @@ STATEMENTS: Final = Table(
     Column("token", Text, nullable=False),
     Index(None, "exchange", "run", "step", "part", "sequence"),
 )
-"""The append-only log: one signed statement (JWS token) a row; triggers refuse change and removal."""
+"""The append-only log: one signed statement (JWS token) a row; triggers refuse change and removal.
+
+That of a run which found nothing is stored short (`lienthong.ledger.idle`), without ``statement_digest``.
+"""
 
 DOCUMENTS: Final = Table(
     "lt_document",
@@ -61,7 +64,7 @@ DOCUMENTS: Final = Table(
     Column("digest", Text, primary_key=True),
     Column("data", LargeBinary, nullable=False),
 )
-"""Documents that statements bind by their SHA-256, kept for later bundles."""
+"""Documents that statements bind by their SHA-256, kept for later bundles, and what short ones share."""
 
 RUNS: Final = Table(
     "lt_run",
@@ -94,7 +97,7 @@ RUNS: Final = Table(
 ``number`` orders the openings of all runs of the ledger, ``reached`` is the highest number that this run's
 reads were given since: what was read under a higher number is newer. ``kind`` is run, replay or staging
 (records of an earlier run mapped again). A run that will never settle is closed by a person: when, by whom
-and why.
+and why. ``counts`` of ``pulled`` alone, which is 0, and no ``epoch``: it settled and had found nothing.
 """
 
 CURSORS: Final = Table(

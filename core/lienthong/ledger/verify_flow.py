@@ -30,10 +30,10 @@ def named(payload: Payload) -> str:
 
 def step_problems(view: RunView) -> Iterator[Problem]:
     """Yield steps and parts that are missing or out of order."""
-    left = 0
+    left, needed = 0, ("settle",) if view.idle else ("pull", "settle")
     for step in STEPS:
         present = view.steps[step]
-        if not present and (step in ("pull", "settle") or left):
+        if not present and (step in needed or left):
             yield Problem(f"step {step}", "its statement is missing", "thiếu tuyên bố của bước này")
         found = [payload["part"]["index"] for payload in present]
         if present and found != list(range(present[0]["part"]["of"])):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lienthong.ledger.fields import ACT, STEPS
+from lienthong.ledger.idle import is_idle
 from lienthong.segment import Segment
 
 Payload = Mapping[str, Any]
@@ -54,6 +55,12 @@ class RunView:
     def settled(self) -> Payload | None:
         """The settle statement in force, None where the run has none."""
         return self.steps["settle"][0] if self.steps["settle"] else None
+
+    @property
+    def idle(self) -> bool:
+        """Whether the run found nothing and has no statement but those that settle it saying so."""
+        steps = [payload for payload in self.payloads if payload["step"] != ACT]
+        return bool(steps) and all(map(is_idle, steps))
 
     def segments(self) -> dict[str, Segment]:
         """Return every segment that statements in force refer to, by digest, sorted."""

@@ -103,6 +103,15 @@ def begin(bus: Bus, plan: Plan, state: RunState, *, inclusive: bool) -> Begun:
     return begun
 
 
+def begun_at(bus: Bus, state: RunState) -> str | None:
+    """Return when the run's first try began (RFC 3339, UTC, microseconds), None where that is not known."""
+    saved = bus.journal.step(state.exchange, state.run, _STEP, 0)
+    if saved is None:
+        return None
+    at = datetime.fromisoformat(Begun(**saved).now).astimezone(UTC)
+    return at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
 def stand(bus: Bus, plan: Plan, state: RunState, begun: Begun, told: Stand | None) -> Begun:
     """Return the beginning with what the source says of itself; its first word counts, for the whole run."""
     if told is None or begun.stood:

@@ -41,6 +41,7 @@ class _Progress:
     validators: dict[str, Any] = field(default_factory=dict)
     sealings: int = 0
     complete: bool = False
+    again: bool = False
 
     @property
     def pulled(self) -> int:
@@ -55,7 +56,7 @@ class _Progress:
         self.position, self.cursor = saved["position"], None if cursor is None else str(cursor)
         self.seen = saved.get("seen")
         self.notes, self.validators = dict(saved["notes"]), dict(saved["validators"])
-        self.complete = saved["complete"]
+        self.complete, self.again = saved["complete"], bool(saved.get("again"))
         self.sealings += 1
 
 
@@ -88,7 +89,8 @@ class _Buffer:
 class Pulled:
     """What a pull step found, as `settle` needs it.
 
-    ``cursor`` is the largest value that counts, None where none does.
+    ``cursor`` is the largest value that counts, None where none does. ``again`` tells whether its checkpoint
+    names records that came again, which the next run's pull looks for.
     """
 
     count: int
@@ -96,6 +98,7 @@ class Pulled:
     cursor: str | None
     validators: Mapping[str, Any]
     notes: Mapping[str, Any]
+    again: bool = False
 
 
 @calm
@@ -117,7 +120,7 @@ def pull(bus: Bus, plan: Plan, request: RunRequest, source: RecordSource | None 
         kind=request.kind,
     )
     progress = load_progress(bus, plan, request)
-    if state.settled and not progress.sealings:
+    if state.settled and not progress.sealings and not state.idle:
         raise Permanent(
             "the run settled long ago, and housekeeping removed its checkpoints",
             where=f"exchange {exchange.id!r}, run {request.run}",
@@ -125,7 +128,7 @@ def pull(bus: Bus, plan: Plan, request: RunRequest, source: RecordSource | None 
         )
     if progress.sealings and not progress.complete:
         bus.audit("pull", f"resuming after {progress.sealings} sealings, {progress.pulled} records")
-    if not progress.complete:
+    if not progress.complete and not state.settled:
         reads = Reads(bus.journal, state, fresh=request.kind == "run")
         opened = source or exchange.source.connector.open_source(
             bus.connections(exchange.source.connection), bus.context(plan, request.run, reads.next)
@@ -136,9 +139,10 @@ def pull(bus: Bus, plan: Plan, request: RunRequest, source: RecordSource | None 
             _read(bus, plan, request, progress, state, opened, reads)
         finally:
             opened.close()
-    evidence = _attest(bus, plan, request, progress, started)
-    if not progress.pulled:
+    if not progress.pulled:  # the settle statement alone says so
         bus.audit("pull", f"nothing new since {state.since or 'the beginning'}")
+        return []
+    evidence = _attest(bus, plan, request, progress, started)
     return grouped(progress.segments, exchange.delivery.parallel, evidence, progress.buckets)
 
 
@@ -317,4 +321,6 @@ def pulled(bus: Bus, plan: Plan, request: RunRequest) -> Pulled:
             "the pull of this run is not complete", where=f"run {request.run}", hint="retry the pull task"
         )
     malformed = sum(item.count for item in progress.malformed)
-    return Pulled(progress.pulled, malformed, progress.cursor, progress.validators, progress.notes)
+    return Pulled(
+        progress.pulled, malformed, progress.cursor, progress.validators, progress.notes, progress.again
+    )

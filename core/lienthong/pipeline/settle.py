@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lienthong.errors import Permanent, Unbalanced
+from lienthong.errors import EvidenceTampered, Permanent, Unbalanced
+from lienthong.ledger import RunState
 from lienthong.ledger.documents import (
     DELIVERIES,
     QUARANTINE,
@@ -14,6 +15,7 @@ from lienthong.ledger.documents import (
 from lienthong.ledger.terms import FATES, missing
 from lienthong.pipeline.accounting import ask_again, check_journal
 from lienthong.pipeline.attest import Work, attest, now
+from lienthong.pipeline.beginning import begun_at
 from lienthong.pipeline.bus import Bus
 from lienthong.pipeline.compacting import compact_quietly
 from lienthong.pipeline.hold import held, lease_of
@@ -34,19 +36,18 @@ def settle(bus: Bus, plan: Plan, request: RunRequest) -> Settled:
     a trial (dry run, limit) or a replay.
     """
     started, lease = now(), lease_of(bus)
+    state = bus.journal.run(plan.exchange.id, request.run)
+    if state.idle:
+        return _settled_before(bus, state)
     if request.advances and lease is not None:
         bus.journal.check_sending(lease)  # before anything is signed
     found = pulled(bus, plan, request)
     counts = _checked(bus, plan, request, found)
-    documents = _documents(bus, plan, request)
-    state = bus.journal.run(plan.exchange.id, request.run)
     moved = moved_cursor(plan, state, found, advances=request.advances)
-    notes: dict[str, Any] = {
-        "nothing_new": not found.count,
-        "dry_run": request.dry_run,
-        "replay": request.replay,
-    }
-    work = Work("settle", started, counts, documents=documents, notes=notes | moved.noted(plan))
+    if not found.count:  # its only statement tells when the source was asked
+        started = begun_at(bus, state) or started
+    documents, notes = _documents(bus, plan, request), _notes(request, found) | moved.noted(plan)
+    work = Work("settle", started, counts, documents=documents, notes=notes)
     evidence = attest(bus, plan, request, work)
     bus.journal.settle(
         plan.exchange.id,
@@ -57,9 +58,11 @@ def settle(bus: Bus, plan: Plan, request: RunRequest) -> Settled:
         advance=request.advances,
         lease=lease,
         later=plan.order.later if plan.order is not None else None,
+        keep=("pull.sealed",) if found.again and request.advances else (),
     )
     compact_quietly(bus, scope_of(plan.exchange, plan.produces.name))
-    for line in (", ".join(f"{name} {count}" for name, count in counts.items()), *moved.lines()):
+    bus.audit("settle", ", ".join(f"{name} {count}" for name, count in counts.items()))
+    for line in moved.lines():
         bus.audit("settle", line)
     return Settled(
         plan.exchange.id,
@@ -72,6 +75,25 @@ def settle(bus: Bus, plan: Plan, request: RunRequest) -> Settled:
         moved.odd,
         found.notes.get("notices", ()),
     )
+
+
+def _notes(request: RunRequest, found: Pulled) -> dict[str, Any]:
+    """Return what settle says beside its figures; where nothing was pulled, for pull as well."""
+    said = {"nothing_new": not found.count, "dry_run": request.dry_run, "replay": request.replay}
+    return said if found.count else {**found.notes, **said}
+
+
+def _settled_before(bus: Bus, state: RunState) -> Settled:
+    """Return the result of a run that settled and had found nothing; no checkpoint of it is left."""
+    *_, entry = [None, *bus.ledger.entries(state.run, state.exchange, step="settle")]
+    if entry is None:
+        raise EvidenceTampered(
+            "the run has settled, and its statement is not in the ledger",
+            where=f"exchange {state.exchange!r}, run {state.run!r}",
+            hint="keep the database for investigation; see: lienthong evidence check-ledger",
+        )
+    evidence = {"sequence": entry.sequence, "hash": entry.hash}
+    return Settled(state.exchange, state.run, state.counts, evidence, None, True, state.since)
 
 
 def _checked(bus: Bus, plan: Plan, request: RunRequest, found: Pulled) -> dict[str, int]:

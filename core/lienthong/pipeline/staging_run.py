@@ -55,12 +55,15 @@ def run_from_staging(bus: Bus, plan: Plan, former: str) -> Settled:
     For a mapping that was wrong. Records of which the target has a newer version by now are not sent. The
     run's name follows from the former one's and the mapping, so that one which was killed goes on; one that
     settled, or that a person closed, is followed by another. Raises
-    `Misconfigured` where the former run never settled, pulled another dataset, or has lost its segments.
+    `Misconfigured` where the former run never settled, pulled nothing or another dataset, or has lost its
+    segments.
     """
     where = f"exchange {plan.exchange.id!r}, run {former!r}"
     state = bus.journal.run(plan.exchange.id, former)
     if not state.settled:
         raise Misconfigured("this run never settled", where=where, hint="run the exchange instead")
+    if state.idle:
+        raise Misconfigured("this run pulled nothing", where=where, hint="see: lienthong evidence runs")
     progress = load_progress(bus, plan, RunRequest(former))
     if not progress.complete:
         raise Misconfigured(
