@@ -33,6 +33,7 @@ ACTS: Final = (
     "run.close",
     "run.marked",
     "run.resend",
+    "run.since",
     "housekeeping",
     "hold.place",
     "hold.lift",
