@@ -119,6 +119,7 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "housekeeping": ("dọn dẹp", "housekeeping"),
     "hold.place": ("đặt lệnh giữ", "placed a legal hold"),
     "hold.lift": ("bỏ lệnh giữ", "lifted a legal hold"),
+    "clock.back": ("vặn lại đồng hồ đã chạy nhanh", "put back a clock that was ahead"),
     "quarantine": ("Bản ghi bị cách ly", "Quarantined records"),
     "quarantine_note": (
         "Giá trị của trường cá nhân và trường chưa phân loại được che.",

@@ -55,18 +55,22 @@ def run_params() -> dict[str, Param]:
                 "Say why below."
             ),
         ),
-        "why": Param(
-            None,
-            type=["null", "string"],
-            maxLength=1000,
-            title="Lý do / Why",
-            description_md=(
-                "Bắt buộc khi gửi lại tất cả hoặc đọc từ một thời điểm; được ký vào sổ cái cùng tên của "
-                "bạn, nên không ghi dữ liệu cá nhân. / Required to send again, or to read since a moment; "
-                "signed into the ledger with your name, so no personal data."
-            ),
-        ),
+        "why": _why(),
     }
+
+
+def _why() -> Param:
+    return Param(
+        None,
+        type=["null", "string"],
+        maxLength=1000,
+        title="Lý do / Why",
+        description_md=(
+            "Bắt buộc khi gửi lại tất cả hoặc đọc từ một thời điểm; được ký vào sổ cái cùng tên của "
+            "bạn, nên không ghi dữ liệu cá nhân. / Required to send again, or to read since a moment; "
+            "signed into the ledger with your name, so no personal data."
+        ),
+    )
 
 
 def run_key(dag_id: str, run_id: str, exchange_id: str) -> str:
