@@ -127,9 +127,11 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "run.close": ("đóng lượt chạy", "closed the run"),
     "run.marked": ("đánh dấu lượt chạy bằng tay", "marked the run by hand"),
     "run.resend": ("gửi lại", "sent again"),
+    "run.since": ("đọc từ một mốc tự chọn", "read from a chosen point"),
     "housekeeping": ("dọn dẹp", "housekeeping"),
     "hold.place": ("đặt lệnh giữ", "placed a legal hold"),
     "hold.lift": ("bỏ lệnh giữ", "lifted a legal hold"),
+    "clock.back": ("vặn lại đồng hồ đã chạy nhanh", "put back a clock that was ahead"),
     "quarantine": ("Bản ghi bị cách ly", "Quarantined records"),
     "quarantine_note": (
         "Giá trị của trường cá nhân và trường chưa phân loại được che.",

@@ -106,13 +106,15 @@ def server(tmp_path_factory: pytest.TempPathFactory, metadata: dict[str, str]) -
     from lienthong.demo.api import Airflow
     from lienthong.demo.layout import Layout, write_private
     from lienthong.demo.processes import Processes
+    from lienthong.demo.run import AIRFLOW_ACTS
     from lienthong.demo.settings import environment
     from lienthong.signing.keys import create_development_keys, create_operator_key
+    from lienthong.signing.roles import SERVICE
 
     layout = Layout(tmp_path_factory.mktemp("airflow"))
     layout.prepare()
     create_development_keys(layout.bus, "H21.129")
-    create_operator_key(layout.bus, "airflow", acts=["run.marked"])
+    create_operator_key(layout.bus, SERVICE, acts=AIRFLOW_ACTS)
     shelf = {"conn_type": "lienthong_shelf", "login": "clerk", "password": "open sesame"}
     tray = {"conn_type": "lienthong_tray", "host": str(tmp_path_factory.mktemp("tray"))}
     locked = {**shelf, "password": "wrong"}

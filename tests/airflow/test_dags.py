@@ -68,7 +68,8 @@ def test_one_run_at_a_time_in_vietnamese_time_without_catching_up(exchanges: dic
 
 def test_the_trigger_form_offers_since_dry_run_and_limit(exchanges: dict[str, Any]) -> None:
     params = exchanges["ordinary"].params
-    assert params.dump() == {"since": None, "dry_run": False, "limit": None, "resend": False}
+    ordinary = {"since": None, "dry_run": False, "limit": None, "resend": False, "why": None}
+    assert params.dump() == ordinary
     assert params.get_param("since").schema["format"] == "date-time"
 
 

@@ -299,3 +299,29 @@ def test_a_cursor_is_shown_set_and_taken_back(
     signed = acts(bench.bus.ledger, exchange="units")
     assert [told.name for told in signed] == ["cursor.rewind", "cursor.set"]
     assert signed[0].who == "Trực ban" and signed[0].subject["from"] == kept
+
+
+def test_a_run_that_a_person_steers_wants_who_and_why(
+    bench: Bench, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--resend` and `--since` are signed before the run begins; a trial that moves no cursor is not."""
+    monkeypatch.setattr("lienthong.cli.exchanges.one_exchange", lambda *_: bench.plan().exchange)
+    monkeypatch.setattr("lienthong.connector.local.local_connections", lambda _: bench.bus.connections)
+    since = ("--since", "2026-01-01T00:00:00+07:00")
+    for asked in (("--resend",), since, (*since, "--resend")):
+        code, _, said = run("run", "x.py", *asked, "--by", "Trực ban")
+        option = "--resend" if "--resend" in asked else "--since"
+        assert (code, f"{option} needs a name and a reason" in said) == (2, True)
+    for asked in ((*since, "--limit", "5"), (*since, "--dry-run")):
+        assert run("run", "x.py", *asked, "--json")[0] == 0
+    assert acts(bench.bus.ledger, exchange="units") == []
+    for asked in (since, (*since, "--resend")):
+        assert run("run", "x.py", *asked, *SAID, "--json")[0] == 0
+    signed = acts(bench.bus.ledger, exchange="units")
+    assert [(one.name, one.who, one.subject["since"]) for one in signed] == [
+        ("run.since", SAID[1], since[1]),
+        ("run.resend", SAID[1], since[1]),
+    ]
+    for one in signed:
+        (first, *_) = [item.sequence for item in bench.bus.ledger.entries(run=one.run)]
+        assert first == one.sequence, "the act stands before the first step"

@@ -18,7 +18,8 @@ SURFACE = {
     "lienthong.connector": {
         "Answer", "Attachment", "AttachmentStore", "Batch", "Connection", "ConnectionField",
         "ConnectorDescriptor", "Context", "EXPIRES", "Expiry", "Finding",
-        "LookupSettings", "Malformed", "Option", "Order", "Page", "Question", "ReadRequest", "Receipt",
+        "LookupSettings", "Malformed", "Option", "Order", "PLACE", "Page", "Placed", "Question",
+        "ReadRequest", "Receipt",
         "RecordLookup", "RecordSource", "RecordTarget", "SourceCapabilities", "SourceSettings", "Spoken",
         "Stand", "TargetCapabilities", "TargetSettings", "account_expiry", "connector", "connector_kinds",
         "expiries_of", "option",

@@ -254,7 +254,7 @@ def test_clock_behind_the_last_entry(
     """With a clock that is behind the last entry nothing is signed: no verifier would accept the chain."""
     first = ledger.append(statement(), signer)
     late = datetime.fromisoformat(first.payload["recorded"]) - timedelta(seconds=seconds)
-    monkeypatch.setattr("lienthong.ledger.log.now", lambda: _text(late))
+    monkeypatch.setattr("lienthong.ledger.timing.now", lambda: _text(late))
     monkeypatch.setattr("lienthong.ledger.log.jws", None)  # the key is not touched
     with pytest.raises(Misconfigured, match="which is before the last entry of the ledger") as caught:
         ledger.append(statement(1, of=2), signer)
@@ -272,7 +272,7 @@ def test_clock_within_the_tolerance(
     """Clocks of one installation may differ by a few seconds."""
     first = ledger.append(statement(), signer)
     late = datetime.fromisoformat(first.payload["recorded"]) - SKEW
-    monkeypatch.setattr("lienthong.ledger.log.now", lambda: _text(late))
+    monkeypatch.setattr("lienthong.ledger.timing.now", lambda: _text(late))
     ledger.append(statement(1, of=2), signer)
     assert ledger.check(trust) == []
 

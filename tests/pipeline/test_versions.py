@@ -17,9 +17,9 @@ from lienthong.errors import InvalidExchange, OutcomeUnknown, SegmentTampered, S
 from lienthong.ledger.key_levels import KeyLevels
 from lienthong.pipeline import RunRequest, pull, push, run_exchange, settle, transform, validate
 from lienthong.pipeline.compacting import maintain
+from lienthong.pipeline.places import scope_in
 from lienthong.pipeline.replay import repair, replay, replay_items
 from lienthong.pipeline.staging_run import run_from_staging
-from lienthong.pipeline.versions import scope_of
 
 if TYPE_CHECKING:
     from memory_bus import Bench
@@ -277,7 +277,7 @@ def test_versions_are_found_through_compacted_levels_and_lost_indexes(bench: Ben
     for run in range(20):
         bench.source.offers = [unit(n, TenDonVi=f"v{run}") for n in range(run, run + 4)]
         go(bench, f"r{run}", since="2020-01-01T00:00:00+07:00")
-    scope = scope_of(plan.exchange, plan.produces.name)
+    scope = scope_in(bench.bus, plan)
     assert KeyLevels(bench.bus.database).levels(scope)
     for file in (bench.bus.config.home / "staging" / "indexes").rglob("*.kix"):
         file.unlink()
@@ -346,7 +346,7 @@ def test_maintenance_compacts_to_one_level(bench: Bench) -> None:
         bench.source.offers = [unit(n, TenDonVi=f"v{run}") for n in range(run, run + 3)]
         go(bench, f"r{run}", since="2020-01-01T00:00:00+07:00")
     merges, removed = maintain(bench.bus, time.time() + 60)
-    scope = scope_of(bench.plan().exchange, bench.plan().produces.name)
+    scope = scope_in(bench.bus, bench.plan())
     assert merges >= 1 and len(KeyLevels(bench.bus.database).levels(scope)) == 1
     assert len(list((bench.bus.config.home / "staging" / "levels").glob("*.kxl"))) == 1
     bench.source.offers = [unit(n, TenDonVi=f"v{min(n, 11)}") for n in range(14)]

@@ -246,6 +246,22 @@ def test_a_development_home_gets_its_first_operator_from_the_login(
     assert keyring._login() == "operator"
 
 
+def test_airflows_own_key_is_used_by_name_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is nobody's choice beside a person's, and stands in where no other can be: on a worker."""
+    create_operator_key(tmp_path, "airflow", acts=["run.marked"])
+    monkeypatch.setattr(keyring.getpass, "getuser", lambda: "airflow")
+    assert KeyRing.for_home(tmp_path).operator().agency == "operator:airflow"
+    monkeypatch.setattr(keyring.getpass, "getuser", lambda: "lan")
+    assert KeyRing.for_home(tmp_path).operator().agency == "operator:lan"
+    ring = KeyRing.for_home(tmp_path)
+    assert ring.operators() == ("airflow", "lan")
+    assert ring.operator().agency == "operator:lan"
+    assert ring.operator("airflow").agency == "operator:airflow"
+    (tmp_path / "keys" / "operators" / "lan").rename(tmp_path / "lan")
+    (tmp_path / "keys" / "ca-key.pem").unlink()  # no development home any more
+    assert KeyRing.for_home(tmp_path).operator().agency == "operator:airflow"
+
+
 def test_configured_operators_and_tables(tmp_path: Path, province: Node, commercial: Node) -> None:
     """A certificate of a public authority, which knows nothing of us, becomes an operator's by the file."""
     person, worker = commercial.issue("CN=Nguyen Van A"), province.agency("H21")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from lienthong.connector import EXPIRES, Connection, ConnectionField
+from lienthong.connector import EXPIRES, PLACE, Connection, ConnectionField
 from lienthong.errors import Misconfigured
 from lienthong.exchange import Text
 from lienthong_connectors.http.auth_fields import AUTH_FIELDS, field
@@ -46,6 +46,7 @@ HTTP_FIELDS: tuple[ConnectionField, ...] = (
     ),
     *AUTH_FIELDS,
     EXPIRES,
+    PLACE,
     *TLS_FIELDS,
     field("proxy", "Proxy", "Proxy", "http://host:port through which the system is reached"),
     ConnectionField(

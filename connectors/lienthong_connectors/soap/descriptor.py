@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lienthong.connector import EXPIRES, ConnectionField, ConnectorDescriptor
+from lienthong.connector import EXPIRES, PLACE, ConnectionField, ConnectorDescriptor
 from lienthong.exchange import Text
 from lienthong_connectors.codes import PACKAGE
 from lienthong_connectors.http.auth_fields import AUTH_FIELDS
@@ -56,6 +56,7 @@ _CONNECTION = (
         "officer", Text("Tài khoản cán bộ", "Officer account"), "for requests, as $connection.officer"
     ),
     EXPIRES,
+    PLACE,
     *TLS_FIELDS,
     ConnectionField("proxy", Text("Proxy", "Proxy"), "http://host:port through which the system is reached"),
     ConnectionField(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from lienthong.connector.expiry import certificate_expiries
 from lienthong.errors import Misconfigured
 
 _PSYCOPG = "postgresql+psycopg"
+_PORTS = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306, "mssql": 1433, "oracle": 1521}
 
 
 def address(connection: Connection) -> URL:
@@ -67,6 +69,28 @@ def _from_fields(connection: Connection) -> URL:
 
 def _with_driver(url: URL) -> URL:
     return url.set(drivername=_PSYCOPG) if url.drivername in ("postgresql", "postgres") else url
+
+
+def place(connection: Connection, schema: str | None, table: str) -> str:
+    """Return a text that names a table of a database, the same by every connection that leads there.
+
+    A table without a schema is looked for where the account and the connection's options say, so they count
+    then. A server that is reached by several names or through a socket is told by the name that is given.
+    """
+    url = address(connection)
+    backend = url.get_backend_name()
+    if backend == "sqlite":
+        file = str(Path(url.database).resolve()) if url.database else ""
+        return json.dumps([backend, file, schema or "", table]) if file else ""
+    query = {name: url.query[name] for name in ("host", "port", "options", "service") if name in url.query}
+    server = [
+        (url.host or "").lower().rstrip("."),
+        url.port or _PORTS.get(backend),
+        url.database or url.username,
+    ]
+    account = "" if schema else url.username or ""
+    options = {name: value for name, value in query.items() if name != "options" or not schema}
+    return json.dumps([backend, *server, account, options, schema or "", table], sort_keys=True)
 
 
 def seconds(connection: Connection, name: str, default: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lienthong.connector import EXPIRES, ConnectionField, ConnectorDescriptor
+from lienthong.connector import EXPIRES, PLACE, ConnectionField, ConnectorDescriptor
 from lienthong.exchange import Text
 from lienthong_connectors.sql.settings import SqlSource, SqlTarget
 
@@ -24,6 +24,7 @@ _CONNECTION = (
     ConnectionField("login", Text("Tài khoản", "Login"), "database user"),
     ConnectionField("password", Text("Mật khẩu", "Password"), "the user's password", secret=True),
     EXPIRES,
+    PLACE,
     ConnectionField(
         "connect_timeout",
         Text("Thời hạn kết nối (giây)", "Connect timeout (s)"),

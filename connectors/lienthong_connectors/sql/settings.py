@@ -49,6 +49,12 @@ class SqlTarget:
         """Where records go, for comparing versions: exchanges into one table see each other."""
         return f"{self.schema or ''}.{self.table}"
 
+    def place(self, connection: Connection) -> str:
+        """Return which table it is: database and name, whatever connection or account leads there."""
+        from lienthong_connectors.sql._address import place
+
+        return place(connection, self.schema, self.table)
+
     def open_target(self, connection: Connection, context: Context) -> OpenTarget:
         """Open the target; the database is contacted with the first use."""
         from lienthong_connectors.sql._target import OpenTarget

@@ -1,4 +1,7 @@
-"""A DAG run that somebody marked a success by hand: who it was, and the statement about it."""
+"""A DAG run that somebody marked a success by hand: who it was, and the statement about it.
+
+And whose key signs what people do in Airflow.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import TYPE_CHECKING
 from lienthong.errors import LienThongError, Misconfigured
 from lienthong.pipeline import Bus
 from lienthong.pipeline.acts import act
+from lienthong.signing.roles import SERVICE
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
@@ -39,12 +43,24 @@ def write_mark(exchange: str, run: str, *, who: str, why: str) -> None:
     bus = Bus.open(connections=_no_connections)
     try:
         act(
-            bus, name="run.marked", who=who, why=why, exchange=exchange, run=run, subject={"state": "success"}
+            bus,
+            name="run.marked",
+            who=who,
+            why=why,
+            exchange=exchange,
+            run=run,
+            subject={"state": "success"},
+            operator=operator_of(bus),
         )
     except LienThongError as error:
         raise NotWritten(str(error)) from error
     finally:
         bus.close()
+
+
+def operator_of(bus: Bus) -> str | None:
+    """Return the operator whose key signs what people do in Airflow: `SERVICE` where it has one."""
+    return SERVICE if SERVICE in bus.keys.operators() else None
 
 
 def _who(dag_run: DagRun) -> str:

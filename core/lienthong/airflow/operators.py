@@ -17,7 +17,7 @@ from lienthong.airflow.agreement import Agreement
 from lienthong.airflow.assets import outlet
 from lienthong.airflow.connections import airflow_connections
 from lienthong.airflow.links import EvidenceLink
-from lienthong.airflow.runs import run_request
+from lienthong.airflow.runs import run_request, sign_asked
 from lienthong.pipeline import Bus, Part, Plan, RunRequest, Settled, pull, push, settle, transform, validate
 from lienthong.pipeline.moved import odd_lines
 from lienthong.pipeline.waiting import Waiting
@@ -62,8 +62,13 @@ class PullOperator(StepOperator):
     step = "pull"
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
-        """Return one reference per group of segments, none where the source has nothing new."""
-        parts = pull(self.bus(), self.agreement.plan, self.request(context))
+        """Return one reference per group of segments, none where the source has nothing new.
+
+        What a person asked for in the trigger form is signed before anything is read.
+        """
+        bus, plan, request = self.bus(), self.agreement.plan, self.request(context)
+        sign_asked(bus, plan, request, context)
+        parts = pull(bus, plan, request)
         if not parts:
             _LOG.info("exchange %s: nothing new, settle closes the run", self.agreement.exchange.id)
         return [part.as_dict() for part in parts]

@@ -7,7 +7,10 @@ from typing import Any
 
 from airflow.sdk import Param
 
-from lienthong.pipeline import RunRequest
+from lienthong.airflow.marks import operator_of
+from lienthong.errors import Misconfigured
+from lienthong.pipeline import Bus, Plan, RunRequest
+from lienthong.pipeline.wishes import sign_wish, wish
 
 
 def run_params() -> dict[str, Param]:
@@ -19,8 +22,10 @@ def run_params() -> dict[str, Param]:
             format="date-time",
             title="Từ thời điểm / Since",
             description_md=(
-                "Lấy lại từ thời điểm này thay cho mốc của lượt chạy trước. / "
-                "Read again from this moment instead of where the last run ended."
+                "Lấy lại từ thời điểm này thay cho mốc của lượt chạy trước. Phải nêu lý do, trừ khi chạy thử "
+                "hoặc giới hạn số bản ghi. / "
+                "Read again from this moment instead of where the last run ended. Say why below, but for "
+                "a dry run or a limit."
             ),
         ),
         "dry_run": Param(
@@ -45,11 +50,27 @@ def run_params() -> dict[str, Param]:
             title="Gửi lại tất cả / Send again",
             description_md=(
                 "Gửi cả những gì đích đã nhận theo chỉ mục của ta: "
-                "dùng khi đích được khôi phục từ bản sao lưu. / "
-                "Send also what the target has by our index: for a target restored from a backup."
+                "dùng khi đích được khôi phục từ bản sao lưu. Phải nêu lý do. / "
+                "Send also what the target has by our index: for a target restored from a backup. "
+                "Say why below."
             ),
         ),
+        "why": _why(),
     }
+
+
+def _why() -> Param:
+    return Param(
+        None,
+        type=["null", "string"],
+        maxLength=1000,
+        title="Lý do / Why",
+        description_md=(
+            "Bắt buộc khi gửi lại tất cả hoặc đọc từ một thời điểm; được ký vào sổ cái cùng tên của "
+            "bạn, nên không ghi dữ liệu cá nhân. / Required to send again, or to read since a moment; "
+            "signed into the ledger with your name, so no personal data."
+        ),
+    )
 
 
 def run_key(dag_id: str, run_id: str, exchange_id: str) -> str:
@@ -72,3 +93,30 @@ def run_request(context: Mapping[str, Any], exchange_id: str) -> RunRequest:
         limit=params.get("limit"),
         resend=bool(params.get("resend", False)),
     )
+
+
+def sign_asked(bus: Bus, plan: Plan, request: RunRequest, context: Mapping[str, Any]) -> None:
+    """Sign what a person asked of this DAG run beyond the ordinary; nothing where nobody did.
+
+    Who is the user who triggered the DAG run, why what the form says. It is signed once for a run, before
+    anything is read or sent. Raises `Misconfigured` where one of the two is missing, and as `sign_wish`.
+    """
+    name = wish(request)
+    if not name:
+        return
+    run, asked = context["dag_run"], "resend" if request.resend else "since"
+    who = str(getattr(run, "triggering_user_name", None) or "").strip()
+    why = str(context["params"].get("why") or "").strip()
+    if not who:
+        raise Misconfigured(
+            f"{asked!r} is asked for, and Airflow names nobody who did",
+            where=f"DAG run {run.run_id!r}",
+            hint="trigger a run by hand; it is no parameter for a schedule",
+        )
+    if not why:
+        raise Misconfigured(
+            f"{asked!r} is asked for without a reason",
+            where="parameter 'why'",
+            hint="trigger a new run, and say why in the form",
+        )
+    sign_wish(bus, plan, request, who=who, why=why, operator=operator_of(bus), once=True)

@@ -111,9 +111,11 @@ def _check_exchange(exchange: Exchange, file: Path | None, *, vi: bool) -> int:
     from lienthong.connector.local import local_connections
     from lienthong.pipeline import Bus, compile_plan
     from lienthong.pipeline.health import expiry_findings
+    from lienthong.pipeline.places import place_findings
 
     plan = compile_plan(exchange)
     bus = Bus.open(connections=local_connections(file))
+    archive = Bus.open(connections=bus.connections, read_only=True)
     context = bus.context(plan, "check")
     worst = 0
     for role in ("source", "lookup", "target"):
@@ -124,9 +126,9 @@ def _check_exchange(exchange: Exchange, file: Path | None, *, vi: bool) -> int:
         opened = getattr(end.connector, f"open_{role}")(connection, context)
         try:
             sys.stdout.write(f"{exchange.id}: {role} {end.connection} ({end.connector.kind})\n")
-            worst = max(
-                worst, _print_findings([*opened.check(), *expiry_findings(opened, connection)], vi=vi)
-            )
+            findings = [*opened.check(), *expiry_findings(opened, connection)]
+            findings += place_findings(archive, plan) if role == "target" else []
+            worst = max(worst, _print_findings(findings, vi=vi))
         finally:
             opened.close()
     return worst

@@ -29,6 +29,7 @@ def build_parser(wanted: str = "") -> argparse.ArgumentParser:
     """Return the parser with every command; connectors' own only where ``wanted`` is none of ours."""
     from lienthong.cli import (
         catalogue,
+        clock,
         codes,
         connectors,
         cursors,
@@ -52,7 +53,7 @@ def build_parser(wanted: str = "") -> argparse.ArgumentParser:
         "--debug", action="store_true", help="print the traceback of what is unexpected (may hold data)"
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    ours = (run, runs, quarantine, deliveries, cursors, evidence, upkeep, keys)
+    ours = (run, runs, quarantine, deliveries, cursors, evidence, upkeep, keys, clock)
     modules = (*ours, catalogue, connectors, codes, sandbox, replay)
     for module in modules:
         module.add_commands(commands)

@@ -37,7 +37,11 @@ def add_commands(commands: Any) -> None:
 def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, help="a DAG file")
     parser.add_argument("--exchange", help="the exchange's id, where the file defines several")
-    parser.add_argument("--since", help="begin here instead of where the last settled run ended")
+    parser.add_argument(
+        "--since",
+        help="begin here instead of where the last settled run ended; needs --by and --why, "
+        "but with --dry-run and --limit",
+    )
     parser.add_argument("--dry-run", action="store_true", help="do everything but deliver")
     parser.add_argument("--limit", type=int, help="pull at most so many records; the cursor stays")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
@@ -91,19 +95,22 @@ def _run_exchange(args: argparse.Namespace, recorder: Recorder | None) -> int:
 
 
 def _check_options(args: argparse.Namespace) -> None:
+    from lienthong.pipeline.wishes import wish
+
     alone = {"--since": args.since, "--limit": args.limit, "--dry-run": args.dry_run, "--resend": args.resend}
     given = [name for name, value in alone.items() if value]
     if args.from_staging and given:
         raise Misconfigured(f"--from-staging and {given[0]} do not go together", where="lienthong run")
-    if args.resend and not (args.by and args.why):
-        raise Misconfigured("--resend needs a name and a reason", where="--by, --why", hint="give both")
+    if wish(_asked(args, "")) and not (args.by and args.why):
+        option = "--resend" if args.resend else "--since"
+        raise Misconfigured(f"{option} needs a name and a reason", where="--by, --why", hint="give both")
 
 
 def _settled(bus: Bus, plan: Plan, args: argparse.Namespace) -> Settled:
     """Run what was asked for; with ``--json`` an error is printed as JSON, too."""
     from lienthong.pipeline import run_exchange
-    from lienthong.pipeline.acts import act
     from lienthong.pipeline.staging_run import run_from_staging
+    from lienthong.pipeline.wishes import sign_wish, wish
 
     run = args.from_staging
     try:
@@ -111,9 +118,8 @@ def _settled(bus: Bus, plan: Plan, args: argparse.Namespace) -> Settled:
             return run_from_staging(bus, plan, run)
         request = _request(bus, plan, args)
         run = request.run
-        if args.resend:
-            subject = {"since": args.since or ""}
-            act(bus, name="run.resend", **said(args), exchange=plan.exchange.id, run=run, subject=subject)
+        if wish(request):
+            sign_wish(bus, plan, request, **said(args))
         return run_exchange(bus, plan, request)
     except LienThongError as error:
         if args.json:
@@ -123,17 +129,22 @@ def _settled(bus: Bus, plan: Plan, args: argparse.Namespace) -> Settled:
 
 def _request(bus: Bus, plan: Plan, args: argparse.Namespace) -> RunRequest:
     """Return the request of a new run, or of the interrupted one that asked for the same."""
-    from lienthong.pipeline import RunRequest
-
     asked = (args.since, args.dry_run, args.limit)
     if not args.new:
         for state in bus.journal.runs(exchange=plan.exchange.id, limit=1):
             same = (state.since if state.explicit_since else None, state.dry_run, state.limit) == asked
             if same and state.run.startswith("cli__") and _may_go_on(bus, plan, state):
                 sys.stderr.write(f"going on with interrupted run {state.run} (--new starts afresh)\n")
-                return RunRequest(state.run, *asked, resend=args.resend)
+                return _asked(args, state.run)
     fresh = datetime.now(UTC).strftime("cli__%Y-%m-%dT%H%M%S.%fZ")
-    return RunRequest(fresh, *asked, resend=args.resend)
+    return _asked(args, fresh)
+
+
+def _asked(args: argparse.Namespace, run: str) -> RunRequest:
+    """Return what the options ask of a run of this name."""
+    from lienthong.pipeline import RunRequest
+
+    return RunRequest(run, args.since, args.dry_run, args.limit, resend=args.resend)
 
 
 def _may_go_on(bus: Bus, plan: Plan, state: RunState) -> bool:

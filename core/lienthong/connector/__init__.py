@@ -5,6 +5,7 @@ from lienthong.connector.connection import Connection
 from lienthong.connector.descriptor import ConnectionField, ConnectorDescriptor, Option, option
 from lienthong.connector.expiry import EXPIRES, Expiry, account_expiry, expiries_of
 from lienthong.connector.messages import Answer, Batch, Malformed, Order, Page, ReadRequest, Receipt, Stand
+from lienthong.connector.place import PLACE, Placed
 from lienthong.connector.protocols import (
     AttachmentStore,
     Context,
@@ -24,6 +25,7 @@ from lienthong.connector.spoken import Spoken
 
 __all__ = [
     "EXPIRES",
+    "PLACE",
     "Answer",
     "Attachment",
     "AttachmentStore",
@@ -39,6 +41,7 @@ __all__ = [
     "Option",
     "Order",
     "Page",
+    "Placed",
     "Question",
     "ReadRequest",
     "Receipt",

@@ -22,10 +22,13 @@ from lienthong.errors import LienThongError
 from lienthong.exchange import AGENCY_CODE
 from lienthong.ledger import verify_bundle
 from lienthong.signing import TrustStore
-from lienthong.signing.keys import create_development_keys
+from lienthong.signing.keys import create_development_keys, create_operator_key
+from lienthong.signing.roles import SERVICE
 
 #: Agencies whose systems the province plays; those that exchanges name get keys besides.
 AGENCIES = ("H21", "H21.129", "G01", "G05", "G15", "G22")
+#: What people do in Airflow that leaves a signed statement.
+AIRFLOW_ACTS = ("run.marked", "run.resend", "run.since")
 _RUN_PATIENCE = 170.0
 _SCHEDULE_PATIENCE = 10.0
 _SANDBOX = (sys.executable, "-c", "import sys; from lienthong_sandbox.cli import run; sys.exit(run())", "up")
@@ -89,6 +92,7 @@ class Demo:
         processes.start("province", [*_SANDBOX, *place, "--connections", str(self.layout.connections)])
         for agency in AGENCIES:
             create_development_keys(self.layout.bus, agency)
+        create_operator_key(self.layout.bus, SERVICE, acts=AIRFLOW_ACTS)
         components.migrate(processes, self.layout)
         components.wait_for("the simulated province", self._province_is_up, processes)
         self._phase("province, keys and database")

@@ -50,5 +50,6 @@ def check_not_behind(
         raise Misconfigured(
             f"this machine's clock says {present:%Y-%m-%dT%H:%M:%S}Z, but {what} at {latest}",
             where="clock",
-            hint="set the clock by a time server (NTP), and run again when it has passed that time",
+            hint="set the clock by a time server (NTP), and run again when it has passed that time; "
+            "if it is right now and was ahead then: lienthong clock back",
         )

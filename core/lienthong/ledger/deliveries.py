@@ -311,7 +311,7 @@ def _left_out(row: Mapping[str, Any], not_sent: Mapping[str, Ranges]) -> dict[st
 
 def _lock(seen: Seen | None) -> int | None:
     """Return the lock under which all that happens in a scope is seen in one order."""
-    return None if seen is None else lock_of(f"scope|{seen.scope}")
+    return None if seen is None else lock_of(f"scope|{seen.place or seen.scope}")
 
 
 def _next_taken(connection: Connection) -> int:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Select, and_, bindparam, or_, select
 from lienthong.errors import Permanent, ProtocolViolation, Reason, StaleRun
 from lienthong.ledger.delivery_rows import ANSWERS, state_of
 from lienthong.ledger.leases import NOW, Lease, lost
-from lienthong.ledger.tables import CURSORS, DELIVERIES, LEASES, RUNS
+from lienthong.ledger.tables import CURSORS, DELIVERIES, FENCES, LEASES, RUNS
 
 MAY_SEND: Final = frozenset({"intended", "sent", "unknown"})
 MAY_ANSWER: Final = frozenset({"sent", "unknown"})
@@ -28,13 +28,29 @@ class Seen:
     """Up to where a run has looked at what others delivered in a scope.
 
     ``taken``: the last final answer that it knows; ``open``: the deliveries in doubt of other runs whose keys
-    it has compared with its own, and which hold none of them.
+    it has compared with its own, and which hold none of them. ``others`` are scopes of the same place, by
+    other connections; ``place`` names the place where there may be such ("" where not), and ``joined`` says
+    how often a connection had come to it for the first time (`joined`).
     """
 
     scope: str
     run: str
     taken: int
     open: frozenset[str]
+    others: tuple[str, ...] = ()
+    place: str = ""
+    joined: int = 0
+
+
+def joined(connection: Connection, place: str) -> int:
+    """Return how often a connection came to a place for the first time."""
+    wanted = select(FENCES.c.token).where(FENCES.c.exchange == fence_of(place))
+    return int(connection.execute(wanted).scalar() or 0)
+
+
+def fence_of(place: str) -> str:
+    """Return the name under which a place's number stands among the exchanges' tokens; no exchange has it."""
+    return f"place|{place}"
 
 
 def allow(row: Mapping[str, Any], states: AbstractSet[str], wanted: str) -> None:
@@ -73,7 +89,7 @@ def _standing(clock: Any) -> Select[Any]:
 
 _STANDING: Final = {dialect: _standing(clock) for dialect, clock in NOW.items()}
 _OTHERS: Final = select(_D.id, _D.state).where(
-    _D.scope == bindparam("the_scope"),
+    _D.scope.in_(bindparam("the_scopes", expanding=True)),
     _D.id != bindparam("own"),
     _D.owner != bindparam("the_run"),
     or_(_D.state.in_(sorted(MAY_ANSWER)), and_(_D.taken.is_not(None), _D.taken > bindparam("after"))),
@@ -118,7 +134,9 @@ def stale(where: str, newer: str) -> StaleRun:
 
 def check_scope(connection: Connection, seen: Seen, own: str) -> None:
     """Raise `Moved` where another run delivered, or has something in doubt, that was not looked at yet."""
-    given = {"the_scope": seen.scope, "own": own, "the_run": seen.run, "after": seen.taken}
+    if seen.place and joined(connection, seen.place) != seen.joined:
+        raise Moved
+    given = {"the_scopes": [seen.scope, *seen.others], "own": own, "the_run": seen.run, "after": seen.taken}
     others = connection.execute(_OTHERS, given).all()
     if others and any(row.state not in MAY_ANSWER or row.id not in seen.open for row in others):
         raise Moved

@@ -23,6 +23,9 @@ FORMAT: Final = "lienthong-statement/2"
 ACT: Final = "act"
 """The kind, and the step, of a statement about what a person did."""
 
+CLOCK_BACK: Final = "clock.back"
+"""The act by which a person says that entries were signed by a clock that was ahead."""
+
 ACTS: Final = (
     "quarantine.repair",
     "quarantine.release",
@@ -33,9 +36,11 @@ ACTS: Final = (
     "run.close",
     "run.marked",
     "run.resend",
+    "run.since",
     "housekeeping",
     "hold.place",
     "hold.lift",
+    CLOCK_BACK,
 )
 """The acts that leave a statement; an operator's certificate or the trust says which it may sign."""
 

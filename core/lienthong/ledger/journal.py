@@ -47,9 +47,9 @@ class RunState:
     ``digest`` is the agreement's; ``epoch`` names the run that had settled before this one was
     opened ("" for none, and once a run has settled that found nothing) and goes into idempotency keys;
     ``since`` is where the pull begins, ``explicit_since`` whether somebody asked for it. ``counts`` and
-    ``cursor`` are set by `settle`. ``number`` orders the openings of all runs, ``reached`` is the highest number
-    that its reads were given since: what was read under a higher number is newer. ``kind`` is run, replay or
-    staging; ``closed_at`` is set where a person closed a run that never settled.
+    ``cursor`` are set by `settle`. ``number`` orders the openings of all runs, ``reached`` is the highest
+    number that its reads were given since: what was read under a higher number is newer. ``kind`` is run,
+    replay or staging; ``closed_at`` is set where a person closed a run that never settled.
     """
 
     exchange: str

@@ -76,7 +76,7 @@ class Leases:
                     _bury(connection, row, min(row.expires_at, now))
                 elif row.run != run or (row.step, row.part) == (step, part):
                     raise _held(row, now)
-            lease = Lease(exchange, run, step, part, holder(), _next_token(connection, exchange), seconds)
+            lease = Lease(exchange, run, step, part, holder(), next_token(connection, exchange), seconds)
             values = {
                 "exchange": exchange,
                 "run": run,
@@ -211,7 +211,7 @@ def _text_of(path: str) -> str:
         return ""
 
 
-def _next_token(connection: Connection, exchange: str) -> int:
+def next_token(connection: Connection, exchange: str) -> int:
     """Return a token above all that an exchange has given so far."""
     last = connection.execute(
         select(FENCES.c.token).where(FENCES.c.exchange == exchange)

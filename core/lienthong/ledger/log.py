@@ -14,8 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select
 
-from lienthong.errors import EvidenceTampered, LienThongError, Misconfigured
-from lienthong.ledger.clock import SKEW, in_order, now
+from lienthong.errors import EvidenceTampered, LienThongError
 from lienthong.ledger.db import APPEND_LOCK, Database
 from lienthong.ledger.fields import ACT, problem_in
 from lienthong.ledger.idle import is_short, restored, shorten
@@ -24,6 +23,7 @@ from lienthong.ledger.roles import verified
 from lienthong.ledger.statements import Statement, claimed, entry_hash, typ_of
 from lienthong.ledger.store import upsert
 from lienthong.ledger.tables import DOCUMENTS, STATEMENTS
+from lienthong.ledger.timing import Trust, check_signer, time_of
 from lienthong.records import canonical, sha256
 from lienthong.signing import Signer, TrustStore, jws
 
@@ -70,8 +70,9 @@ class Finding:
 class Ledger:
     """The log in a database; safe among processes."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, trust: Trust | None = None) -> None:
+        """Open the log. What is signed must be believed by what ``trust`` gives, where it is given."""
+        self._database, self._trust = database, trust
 
     def append(self, statement: Statement, signer: Signer, *, lease: Lease | None = None) -> Entry:
         """Sign a statement at the next place of the log and keep it.
@@ -81,7 +82,8 @@ class Ledger:
         one it supersedes; an act supersedes none.
         Raises `Unavailable` where the database does not answer; a repeat is then safe. Nothing is
         signed that no verifier would accept: raises `Misconfigured` where this machine's clock is
-        behind the last entry's or behind the statement's own times by more than clocks may differ,
+        behind the last entry's or behind the statement's own times, or apart from the database's, by more
+        than clocks may differ, and where the signer's certificates do not hold at the time that is signed;
         `EvidenceTampered` where the entry to follow on is damaged. With a ``lease`` it must still be held
         (`LeaseLost`).
         """
@@ -93,6 +95,7 @@ class Ledger:
             if former is not None and _is_repeat(connection, former, statement, mark):
                 return _entry(connection, former)
             payload = _placed(connection, statement, former)
+            check_signer(signer, payload["recorded"], self._trust)
             token = jws.sign(canonical(payload), signer, typ=typ_of(payload))
             entry = Entry(payload["sequence"], entry_hash(token), token, payload)
             short = shorten(token, payload)
@@ -243,7 +246,7 @@ def _placed(connection: Connection, statement: Statement, former: Row[Any] | Non
         "run_sequence": _number_in_run(connection, in_run) + 1 if in_run else 0,
         "run_previous": in_run.hash if in_run else "",
         "supersedes": former.sequence if former and statement.kind != ACT else 0,
-        "recorded": _recorded(statement, head),
+        "recorded": time_of(connection, statement, head, in_run),
     }
 
 
@@ -252,32 +255,6 @@ def _number_in_run(connection: Connection, row: Row[Any]) -> int:
     if type(number) is not int:
         raise _damaged(row.sequence)
     return number
-
-
-def _recorded(statement: Statement, head: Any) -> str:
-    """Return the present time, which must not be before what it is signed after."""
-    at = now()
-    earlier = {"the end of the step": statement.ended}
-    if head is not None:
-        earlier["the last entry of the ledger"] = head.recorded
-    for name, time in earlier.items():
-        try:
-            late = not in_order(time, at)
-        except ValueError:
-            raise _damaged(head.sequence if head else 0) from None
-        if late:
-            raise Misconfigured(
-                f"this machine's clock says {at}, which is before {name} ({time})",
-                where="ledger",
-                hint="set the clock (NTP) and try again; nothing was signed",
-            )
-    if not in_order(statement.started, statement.ended):
-        raise Misconfigured(
-            f"this machine's clock ran back by more than {SKEW.seconds} s during the step",
-            where=f"run {statement.run!r}, step {statement.step!r}",
-            hint="set the clock (NTP) and try the step again; nothing was signed",
-        )
-    return at
 
 
 def _damaged(sequence: int) -> EvidenceTampered:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import exists, func, select, update
+from collections.abc import Collection, Mapping
+
+from sqlalchemy import and_, exists, func, or_, select, update
 
 from lienthong.ledger.db import Database
 from lienthong.ledger.delivery_rows import select_deliveries, state_of
-from lienthong.ledger.fencing import MAY_ANSWER
+from lienthong.ledger.fencing import MAY_ANSWER, fence_of, joined
+from lienthong.ledger.leases import lock_of, next_token
 from lienthong.ledger.states import DeliveryState
 from lienthong.ledger.tables import DELIVERIES, PLANNED, RUNS
 
@@ -19,9 +22,10 @@ class Scopes:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def taken(self, scope: str, after: int) -> list[DeliveryState]:
-        """Return the deliveries that took something after an answer (by number), in their order."""
-        wanted = select_deliveries(by_run=False).where(_D.scope == scope, _D.taken > after)
+    def taken(self, after: Mapping[str, int]) -> list[DeliveryState]:
+        """Return deliveries that took something after an answer (by number and scope), in order."""
+        since = or_(*(and_(_D.scope == scope, _D.taken > number) for scope, number in after.items()))
+        wanted = select_deliveries(by_run=False).where(since)
         with self._database.read() as connection:
             rows = connection.execute(wanted.order_by(_D.taken, _D.id)).all()
         return [state_of(row._asdict()) for row in rows]
@@ -37,21 +41,50 @@ class Scopes:
         with self._database.write() as connection:
             connection.execute(update(DELIVERIES).where(_D.id == id_).values(taken=None))
 
-    def last_to_land(self, scope: str, exchange: str, run: str) -> bool:
-        """Tell whether nothing came to a scope beside or after a run, neither an answer nor a later run."""
-        mine = (_D.exchange == exchange) & (_D.run == run)
-        first = select(func.min(_D.taken)).where(_D.scope == scope, mine).scalar_subquery()
+    def joined(self, place: str) -> int:
+        """Return how often a connection came to a place for the first time."""
+        with self._database.read() as connection:
+            return joined(connection, place)
+
+    def join(self, place: str) -> None:
+        """Note that a connection comes to a place for the first time: whoever looked before looks again."""
+        with self._database.write(lock=lock_of(f"scope|{place}")) as connection:
+            next_token(connection, fence_of(place))
+
+    def targets(self) -> list[str]:
+        """Return the names of all connections by which something was delivered into a scope."""
+        wanted = select(_D.target).where(_D.scope != "").distinct().order_by(_D.target)
+        with self._database.read() as connection:
+            return list(connection.execute(wanted).scalars())
+
+    def begun(self, scope: str) -> bool:
+        """Tell whether anything was ever sent into a scope."""
+        wanted = select(_D.id).where(_D.scope == scope, _D.state != "intended").limit(1)
+        with self._database.read() as connection:
+            return connection.execute(wanted).first() is not None
+
+    def known(self, scopes: Collection[str]) -> frozenset[str]:
+        """Return those of some scopes for which there are deliveries."""
+        wanted = select(_D.scope).where(_D.scope.in_(sorted(scopes))).distinct()
+        with self._database.read() as connection:
+            return frozenset(connection.execute(wanted).scalars()) if scopes else frozenset()
+
+    def last_to_land(self, scopes: Collection[str], exchange: str, run: str) -> bool:
+        """Tell whether nothing came to scopes beside or after a run, neither an answer nor a later run."""
+        mine, here = (_D.exchange == exchange) & (_D.run == run), _D.scope.in_(sorted(scopes))
+        first = select(func.min(_D.taken)).where(here, mine).scalar_subquery()
         number = select(RUNS.c.number).where(RUNS.c.exchange == exchange, RUNS.c.run == run).scalar_subquery()
-        beside = select(_D.id).where(_D.scope == scope, _D.taken > first, ~mine)
+        beside = select(_D.id).where(here, _D.taken > first, ~mine)
         p = PLANNED.c
         planned = (p.exchange == RUNS.c.exchange) & (p.run == RUNS.c.run) & (p.delivery == _D.id)
-        later = select(RUNS.c.run).where(RUNS.c.number > number, exists().where(planned, _D.scope == scope))
+        later = select(RUNS.c.run).where(RUNS.c.number > number, exists().where(planned, here))
         with self._database.read() as connection:
             return all(connection.execute(one.limit(1)).first() is None for one in (beside, later))
 
-    def in_doubt(self, scope: str) -> list[DeliveryState]:
-        """Return the deliveries that were sent and have no final answer."""
-        wanted = select_deliveries(by_run=False).where(_D.scope == scope, _D.state.in_(MAY_ANSWER))
+    def in_doubt(self, scopes: Collection[str]) -> list[DeliveryState]:
+        """Return the deliveries into scopes that were sent and have no final answer."""
+        here = _D.scope.in_(sorted(scopes))
+        wanted = select_deliveries(by_run=False).where(here, _D.state.in_(MAY_ANSWER))
         with self._database.read() as connection:
             return [state_of(row._asdict()) for row in connection.execute(wanted.order_by(_D.id))]
 

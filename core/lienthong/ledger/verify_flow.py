@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from lienthong.ledger.clock import in_order
-from lienthong.ledger.fields import ACT, FORMAT_1, STEPS
+from lienthong.ledger.fields import ACT, CLOCK_BACK, FORMAT_1, STEPS
 from lienthong.ledger.report import Problem
 from lienthong.ledger.tally import PUSHED
 from lienthong.ledger.terms import COUNTS, FATES, FORMER
@@ -220,7 +220,9 @@ def time_problems(view: RunView) -> Iterator[Problem]:
                 named(payload), "it ended before it started or was signed before it ended", "thời gian đi lùi"
             )
     for before, after in pairwise(view.payloads):
-        if not in_order(before["recorded"], after["recorded"]):
+        # a person said by name that the clock was ahead until then; steps do not go on behind that
+        put_back = after["act"].get("name") == CLOCK_BACK if after["step"] == ACT else False
+        if not put_back and not in_order(before["recorded"], after["recorded"]):
             yield Problem(
                 named(after), "it was signed earlier than the entry before it", "ký trước mục đứng trước"
             )

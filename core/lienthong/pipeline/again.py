@@ -22,8 +22,8 @@ from lienthong.ledger.scopes import Scopes
 from lienthong.merkle import leaf_hashes
 from lienthong.pipeline.bus import Bus
 from lienthong.pipeline.parts import RunRequest
+from lienthong.pipeline.places import place_of
 from lienthong.pipeline.plan import Plan
-from lienthong.pipeline.versions import scope_of
 from lienthong.records import Record
 from lienthong.segment import Segment
 
@@ -76,11 +76,11 @@ def read_again(bus: Bus, plan: Plan, request: RunRequest, state: RunState) -> Re
     if request.kind != "run" or request.resend:
         return None
     last = bus.journal.cursor(state.exchange).run
-    scope = scope_of(plan.exchange, plan.produces.name)
-    if not Scopes(bus.database).last_to_land(scope, state.exchange, last):
-        return None
     hasher = bus.hasher(plan.dataset.name)
     try:
+        scopes = place_of(bus, plan).scopes
+        if not Scopes(bus.database).last_to_land(scopes, state.exchange, last):
+            return None
         known = _known(bus, state.exchange, last, hasher.key_id)
     except LienThongError:
         return None  # an index is gone, or was made under another key: the target's index decides

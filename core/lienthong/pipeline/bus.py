@@ -119,7 +119,7 @@ class Bus:
     @cached_property
     def ledger(self) -> Ledger:
         """The append-only log of signed statements."""
-        return Ledger(self.database)
+        return Ledger(self.database, lambda: self.trust)
 
     @cached_property
     def journal(self) -> Journal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import takewhile
 from typing import Final
 
@@ -18,10 +19,10 @@ from lienthong.staging.shelf import Shelf
 _FINAL: Final = ("acknowledged", "refused")
 
 
-def compact_quietly(bus: Bus, scope: str) -> None:
+def compact_quietly(bus: Bus, scope: Callable[[], str]) -> None:
     """Compact what a settled run delivered; if that fails, the next run or maintenance does it."""
     try:
-        compact(bus, scope)
+        compact(bus, scope())
     except (LienThongError, OSError) as error:
         bus.audit("settle", f"key indexes were not compacted ({type(error).__name__}): maintenance does it")
 
@@ -36,7 +37,7 @@ def compact(bus: Bus, scope: str, *, wholly: bool = False) -> int:
     while True:
         known = levels.levels(scope)
         last = max((level.last_taken for level in known), default=0)
-        final = takewhile(lambda item: item.state in _FINAL, Scopes(bus.database).taken(scope, last))
+        final = takewhile(lambda item: item.state in _FINAL, Scopes(bus.database).taken({scope: last}))
         waiting = [_taken(item) for item in final if item.segment.index]
         what = (everything if wholly else due)(known, len(waiting))
         if what is None:

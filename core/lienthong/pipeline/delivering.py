@@ -111,7 +111,7 @@ class Delivering:
         """
         if state.state in ("sent", "unknown"):
             state = self._settled_by_anyone(state, self._records_in_doubt(state))
-        indexed = state.segment.index and state.scope == self.versions.scope
+        indexed = state.segment.index and state.scope in self.versions.place.scopes
         if not indexed and state.state in ("unknown", "acknowledged"):
             records = self.bus.store.read(state.segment)
             left = state.unsent.union(state.refused, state.unknown)

@@ -50,7 +50,7 @@ def intend(bus: Bus, plan: Plan, request: RunRequest, part: Part, work: Deliveri
         key = planned.get(order) or _key(
             bus, plan, epoch, segment, copies[order], work, known, settled.get(order)
         )
-        intents.append(Intent(key, segment, part.index, order, work.versions.scope))
+        intents.append(Intent(key, segment, part.index, order, work.versions.place.scope))
     states = bus.journal.intend(exchange.id, request.run, target, intents)
     bus.audit("push", f"intended {len(states)} deliveries of {part.records} records to {target}")
     return states

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from lienthong.connector import RecordTarget
@@ -22,12 +21,13 @@ from lienthong.pipeline.hold import held
 from lienthong.pipeline.intents import intend
 from lienthong.pipeline.keys import Numbers, index_of
 from lienthong.pipeline.parts import Part, RunRequest
+from lienthong.pipeline.places import Place, place_of, scope_of
 from lienthong.pipeline.plan import Plan
 from lienthong.pipeline.pull import pulled
 from lienthong.pipeline.refusals import Refusal, check_share, index_refusals
 from lienthong.pipeline.repeats import repeats_in
 from lienthong.pipeline.transform import earlier
-from lienthong.pipeline.versions import Versions, scope_of
+from lienthong.pipeline.versions import Versions
 from lienthong.pipeline.waiting import Patience, Pause, Waiting, pause_here
 
 _HERE = pause_here(time.sleep)
@@ -84,10 +84,13 @@ def _deliver(
     try:
         check_health(bus, plan, request, role="target", opened=target)
         _check_batch(plan, target, part)
-        versions = Versions(bus, plan, request, scope_of(exchange, plan.produces.name))
+        place = place_of(bus, plan)
+        versions = Versions(bus, plan, request, place)
         repeats = repeats_in(bus, plan, request, part)
         work = Delivering(bus, target, plan.produces.key, plan.produces.ref, versions, repeats)
         states = intend(bus, plan, request, part, work)
+        if place.new:
+            versions.join()
         while True:
             states = _deliver_all(bus, plan, request, part, work, states)
             if not work.doubts:
@@ -159,14 +162,14 @@ def _settle_earlier(bus: Bus, plan: Plan, request: RunRequest, work: Delivering,
     epoch = bus.journal.run(plan.exchange.id, request.run).epoch
     unsettled = Scopes(bus.database).unsettled(plan.exchange.id, request.run)
     for item in bus.journal.deliveries(exchange=plan.exchange.id, epoch=epoch, state="acknowledged"):
-        if item.run != request.run and _same_place(plan, item, work.versions.scope, unsettled):
+        if item.run != request.run and _same_place(plan, item, work.versions.place, unsettled):
             found[item.id] = item
     for item in found.values():
         if item.id not in ours:
             work.settle_outstanding(item)
 
 
-def _same_place(plan: Plan, item: DeliveryState, scope: str, unsettled: frozenset[str]) -> bool:
+def _same_place(plan: Plan, item: DeliveryState, place: Place, unsettled: frozenset[str]) -> bool:
     """Tell whether a delivery that no key index knows here may have gone to the very same place.
 
     It did before there were scopes, or where only the connection has another name since. Another
@@ -174,10 +177,9 @@ def _same_place(plan: Plan, item: DeliveryState, scope: str, unsettled: frozense
     """
     if not item.scope:
         return True
-    if item.scope == scope or item.owner not in unsettled:
+    if item.scope in place.scopes or item.owner not in unsettled:
         return False
-    renamed = replace(plan.exchange, target=replace(plan.exchange.target, connection=item.target))
-    return item.scope == scope_of(renamed, plan.produces.name)
+    return item.scope == scope_of(plan.exchange, plan.produces.name, item.target)
 
 
 def _others(bus: Bus, plan: Plan, request: RunRequest, state: str) -> list[DeliveryState]:

@@ -29,9 +29,10 @@ from lienthong.ledger import QuarantineItem
 from lienthong.merkle import leaf_hash
 from lienthong.pipeline.bus import Bus
 from lienthong.pipeline.parts import RunRequest, Settled
+from lienthong.pipeline.places import place_of
 from lienthong.pipeline.plan import Plan, compile_plan
 from lienthong.pipeline.runner import run_exchange
-from lienthong.pipeline.versions import Versions, scope_of
+from lienthong.pipeline.versions import Versions
 from lienthong.records import Record, canonical, key_of, parse, sha256
 from lienthong.segment import unpack
 
@@ -158,7 +159,7 @@ def _split(
     bus: Bus, plan: Plan, items: Sequence[QuarantineItem]
 ) -> tuple[list[QuarantineItem], list[QuarantineItem]]:
     """Part items into those that may go and those that are older than what the target has."""
-    versions = Versions(bus, plan, RunRequest("", replay=True), scope_of(plan.exchange, plan.produces.name))
+    versions = Versions(bus, plan, RunRequest("", replay=True), place_of(bus, plan))
     versions.look()
     fresh: list[QuarantineItem] = []
     older: list[QuarantineItem] = []

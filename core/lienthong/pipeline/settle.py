@@ -21,9 +21,9 @@ from lienthong.pipeline.compacting import compact_quietly
 from lienthong.pipeline.hold import held, lease_of
 from lienthong.pipeline.moved import moved_cursor
 from lienthong.pipeline.parts import Part, RunRequest, Settled, grouped
+from lienthong.pipeline.places import scope_in
 from lienthong.pipeline.plan import Plan
 from lienthong.pipeline.pull import Pulled, load_progress, pulled
-from lienthong.pipeline.versions import scope_of
 from lienthong.records import sha256
 
 
@@ -60,7 +60,7 @@ def settle(bus: Bus, plan: Plan, request: RunRequest) -> Settled:
         later=plan.order.later if plan.order is not None else None,
         keep=("pull.sealed",) if found.again and request.advances else (),
     )
-    compact_quietly(bus, scope_of(plan.exchange, plan.produces.name))
+    compact_quietly(bus, lambda: scope_in(bus, plan))
     bus.audit("settle", ", ".join(f"{name} {count}" for name, count in counts.items()))
     for line in moved.lines():
         bus.audit("settle", line)

@@ -1,18 +1,17 @@
 """Which version of each key the target has: what need not be sent, and what must not.
 
-A *scope* is the place where keys are compared: connection, destination and dataset, so that two exchanges
-into one table see each other. What the target took last is found in compacted key indexes (levels), in
-the deliveries since then, and in those that are in doubt. A run looks once and then only when
+Keys are compared at one place of a target (`lienthong.pipeline.places`), so that two exchanges into one table
+see each other. What the target took last is found in compacted key indexes (levels), in the deliveries since
+then, and in those that are in doubt, in every scope of the place. A run looks once and then only when
 `journal.sent` tells it that something has moved (`lienthong.ledger.fencing.Moved`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from lienthong.errors import OutcomeUnknown, SegmentTampered
-from lienthong.exchange import Exchange
 from lienthong.keyindex import KEY, NO_KEY, KeyHasher, Level, Sidecar, key_id
 from lienthong.keyindex.keys import require_one_key
 from lienthong.keyindex.levels import SHORT, LevelFile
@@ -25,8 +24,9 @@ from lienthong.pipeline.bus import Bus
 from lienthong.pipeline.compacting import compact
 from lienthong.pipeline.keys import Numbers, index_of, key_texts
 from lienthong.pipeline.parts import RunRequest
+from lienthong.pipeline.places import Place, place_of
 from lienthong.pipeline.plan import Plan
-from lienthong.records import digest, parse
+from lienthong.records import parse
 from lienthong.segment import Segment
 
 _KEY, _NUMBER, _LEAF = slice(0, KEY), slice(32, 40), slice(44, 44 + SHORT)
@@ -46,16 +46,41 @@ class Version:
     run: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Came:
+    """A version that came to a place, at an answer whose number is between ``first`` and ``last``."""
+
+    version: Version
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Recent:
+    """What a delivery brought, by key (32 bytes, hashed under the secret that ``key_id`` names)."""
+
+    scope: str
+    taken: int
+    key_id: bytes
+    versions: Mapping[bytes, Version]
+
+
+def later_of(one: Came, other: Came) -> Came:
+    """Return which of two versions of a key came later, by two connections to one place.
+
+    Where compacted files do not tell any more it is a version of the higher number and of no known content:
+    nothing older goes over it, and nothing passes for unchanged.
+    """
+    if one.last < other.first or other.last < one.first:
+        return other if one.last < other.first else one
+    if one.version.leaf == other.version.leaf:
+        return one if one.version.number >= other.version.number else other
+    number = max(one.version.number, other.version.number)
+    return Came(Version(number, b""), min(one.first, other.first), max(one.last, other.last))
+
+
 #: Keys by key id (which secret): the present hash of each by its hash under that secret.
 Names = Mapping[bytes, Mapping[bytes, bytes]]
-
-
-def scope_of(exchange: Exchange, dataset: str) -> str:
-    """Return the scope (hex) of an exchange's target for a dataset (its name, without a version)."""
-    target = exchange.target
-    destination = getattr(target.connector, "destination", None)
-    place = destination or digest(exchange.as_dict()["target"]["connector"])
-    return digest({"connection": target.connection, "destination": place, "dataset": dataset})
 
 
 @dataclass
@@ -69,26 +94,42 @@ class Versions:
     bus: Bus
     plan: Plan
     request: RunRequest
-    scope: str
+    place: Place
     seen: Seen = field(init=False)
-    _levels: list[LevelFile] = field(default_factory=list)
-    _recent: list[tuple[bytes, dict[bytes, Version]]] = field(default_factory=list)
+    _levels: list[tuple[str, LevelFile]] = field(default_factory=list)
+    _recent: list[_Recent] = field(default_factory=list)
     _used: set[bytes] = field(default_factory=set)
     _doubts: list[DeliveryState] = field(default_factory=list)
     _cleared: set[tuple[str, str]] = field(default_factory=set)
     denied: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.seen = Seen(self.scope, self.request.run, 0, frozenset())
+        self.seen = self._looked(0, (), 0)
+
+    def join(self) -> None:
+        """Say, once deliveries are intended, that this connection comes to its place for the first time."""
+        if self.place.name:
+            Scopes(self.bus.database).join(self.place.name)
+
+    def _looked(self, taken: int, doubts: Iterable[DeliveryState], joined: int) -> Seen:
+        place, open_ = self.place, frozenset(item.id for item in doubts)
+        return Seen(place.scope, self.request.run, taken, open_, place.others, place.name, joined)
 
     def look(self) -> None:
         """Look at everything that others delivered, or have in doubt, up to now."""
-        scopes, levels = Scopes(self.bus.database), KeyLevels(self.bus.database).levels(self.scope)
-        last = max((level.last_taken for level in levels), default=0)
-        doubts = [item for item in scopes.in_doubt(self.scope) if item.owner != self.request.run]
-        taken = scopes.taken(self.scope, last)
-        if sum(item.segment.count for item in taken) > _MOST_RECENT and compact(self.bus, self.scope):
-            return self.look()
+        scopes, known = Scopes(self.bus.database), KeyLevels(self.bus.database)
+        joined = scopes.joined(self.place.name) if self.place.name else 0
+        self.place = place_of(self.bus, self.plan)
+        levels = [(scope, level) for scope in self.place.scopes for level in known.levels(scope)]
+        last = dict.fromkeys(self.place.scopes, 0)
+        for scope, level in levels:
+            last[scope] = max(last[scope], level.last_taken)
+        doubts = [item for item in scopes.in_doubt(self.place.scopes) if item.owner != self.request.run]
+        taken = scopes.taken(last)
+        if sum(item.segment.count for item in taken) > _MOST_RECENT:
+            merges = [compact(self.bus, scope) for scope in self.place.scopes]
+            if any(merges):
+                return self.look()
         ours = scopes.unsettled(self.plan.exchange.id, self.request.run)
         others = [item for item in taken if item.owner != self.request.run and item.segment.index]
         self._recent = [
@@ -96,23 +137,24 @@ class Versions:
             for item in others
             if (found := self._known(item, item.owner if self._inherits(item, ours) else "")) is not None
         ]
-        self._levels = [file for level in levels if (file := self._open(level)) is not None]
+        opened = ((scope, self._open(scope, level)) for scope, level in levels)
+        self._levels = [(scope, file) for scope, file in opened if file is not None]
         self._doubts = doubts
-        self._used = {file.key_id for file in self._levels} | {made_under for made_under, _ in self._recent}
-        newest = max((item.taken or 0 for item in taken), default=last)
-        self.seen = Seen(self.scope, self.request.run, newest, frozenset(item.id for item in doubts))
+        self._used = {file.key_id for _, file in self._levels} | {one.key_id for one in self._recent}
+        newest = max((item.taken or 0 for item in taken), default=max(last.values()))
+        self.seen = self._looked(newest, doubts, joined)
         return None
 
-    def _open(self, level: Level) -> LevelFile | None:
+    def _open(self, scope: str, level: Level) -> LevelFile | None:
         """Open a level file; one that is lost is forgotten if a person wants everything sent again."""
         try:
             return self.bus.levels.open(level.name)
         except SegmentTampered as error:
             self._give_up(error, f"key level {level.name}")
-            KeyLevels(self.bus.database).forget(self.scope, level.name)
+            KeyLevels(self.bus.database).forget(scope, level.name)
             return None
 
-    def _known(self, item: DeliveryState, run: str) -> tuple[bytes, dict[bytes, Version]] | None:
+    def _known(self, item: DeliveryState, run: str) -> _Recent | None:
         """Return what a delivery brought; one whose index is lost is forgotten, as `_open` does it."""
         try:
             return self._taken_by(item, run)
@@ -170,18 +212,29 @@ class Versions:
 
     def newest(self, names: Names) -> dict[bytes, Version]:
         """Return what the target took last of those of some keys that it has, by their present hash."""
-        found: dict[bytes, Version] = {}
-        for made_under, recent in reversed(self._recent):
-            mine = names.get(made_under, {})
-            for key in recent.keys() & mine.keys():
-                later = found.setdefault(mine[key], recent[key])
-                if later.leaf == recent[key].leaf and later.number < recent[key].number:
-                    found[mine[key]] = replace(later, number=recent[key].number)
-        for level in reversed(self._levels):
+        found: dict[bytes, Came] = {}
+        for scope in self.place.scopes:
+            for key, came in self._newest_in(scope, names).items():
+                found[key] = later_of(found[key], came) if key in found else came
+        return {key: came.version for key, came in found.items()}
+
+    def _newest_in(self, scope: str, names: Names) -> dict[bytes, Came]:
+        """Return what came last into one scope of the place."""
+        found: dict[bytes, Came] = {}
+        for recent in (one for one in reversed(self._recent) if one.scope == scope):
+            mine = names.get(recent.key_id, {})
+            for key in recent.versions.keys() & mine.keys():
+                version = recent.versions[key]
+                later = found.setdefault(mine[key], Came(version, recent.taken, recent.taken))
+                if later.version.leaf == version.leaf and later.version.number < version.number:
+                    fresh = replace(later.version, number=version.number)
+                    found[mine[key]] = replace(later, version=fresh)
+        for level in (file for of, file in reversed(self._levels) if of == scope):
             mine = names.get(level.key_id, {})
             wanted = [key for key, present in mine.items() if present not in found]
-            for key, version in level.newest(wanted, key_id=level.key_id).items() if wanted else ():
-                found[mine[key]] = Version(version.number, version.leaf)
+            for key, old in level.newest(wanted, key_id=level.key_id).items() if wanted else ():
+                came = Came(Version(old.number, old.leaf), level.first_taken, level.last_taken)
+                found[mine[key]] = came
         return found
 
     def names_of(self, texts: Sequence[str]) -> Names:
@@ -225,15 +278,16 @@ class Versions:
                 raise _in_doubt(item)
             self._cleared.add((item.id, segment.digest))
 
-    def _taken_by(self, item: DeliveryState, run: str) -> tuple[bytes, dict[bytes, Version]]:
-        """Return the versions that a delivery brought to the target, by key (32 bytes), and the key id."""
+    def _taken_by(self, item: DeliveryState, run: str) -> _Recent:
+        """Return the versions that a delivery brought to the target."""
         sidecar = self._index_of(item)
         missing, there = item.not_there, frozenset(lines_of(item.unchanged))
-        return sidecar.key_id, {
+        versions = {
             row[_KEY]: Version(int.from_bytes(row[_NUMBER], "big"), row[_LEAF], "" if line in there else run)
             for line, row in enumerate(sidecar.by_line())
             if line not in missing
         }
+        return _Recent(item.scope, item.taken or 0, sidecar.key_id, versions)
 
     def _index_of(self, item: DeliveryState) -> Sidecar:
         """Return another run's key index; it is made again where its file was lost."""

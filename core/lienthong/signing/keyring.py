@@ -13,7 +13,7 @@ from cryptography import x509
 
 from lienthong.errors import Misconfigured, UnknownName
 from lienthong.signing._algorithms import key_id
-from lienthong.signing.roles import ALL, OPERATOR, Authority, Role
+from lienthong.signing.roles import ALL, OPERATOR, SERVICE, Authority, Role
 from lienthong.signing.signers import LocalSigner, Signer, read_certificates
 from lienthong.signing.trust import TrustStore, certificates_in
 
@@ -122,11 +122,12 @@ class KeyRing:
     def operator(self, name: str | None = None) -> Signer:
         """Return the signer of an operator; without a name that of the only one.
 
-        In a development home that has no operator's key, one is made, named after the login. Raises
+        Airflow's own (`SERVICE`) is meant without a name only where there is no other. In a development
+        home that has no person's key, one is made, named after the login. Raises
         :class:`UnknownName` where there is none or a choice, and :class:`Misconfigured` as `signer`.
         """
         names = self.operators()
-        chosen = name or (names[0] if len(names) == 1 else self._made_operator() if not names else "")
+        chosen = name or self._only_operator(names)
         if not chosen:
             raise UnknownName(
                 "several operators have a key here", where="operators", hint=f"name one: {', '.join(names)}"
@@ -185,6 +186,14 @@ class KeyRing:
             leaf = read_certificates(Path(path))[0] if path else _load(name, entry).certificate
             leaves.append((name, leaf))
         return leaves
+
+    def _only_operator(self, names: tuple[str, ...]) -> str:
+        """Return the one operator who may be meant, "" where there are several."""
+        people = [name for name in names if name != SERVICE]
+        if people:
+            return people[0] if len(people) == 1 else ""
+        can_make = self._home is not None and (self._home / "keys" / "ca-key.pem").is_file()
+        return self._made_operator() if not names or (can_make and _login() != SERVICE) else SERVICE
 
     def _made_operator(self) -> str:
         """Make the key of a development home's first operator; raise `UnknownName` elsewhere."""

@@ -30,6 +30,9 @@ ACT_URN: Final = "urn:lienthong:act:"
 OPERATOR: Final = "operator:"
 """What stands before an operator's name where an agency's code is expected; no code holds a colon."""
 
+SERVICE: Final = "airflow"
+"""The operator whose key signs what people do in Airflow, under the name that Airflow has of them."""
+
 ALL: Final = ("*",)
 """The pattern of everything."""
 

@@ -142,6 +142,7 @@ beside = exchange_dag(
 )
 frozen = exchange_dag(crates("frozen", attempts=4))
 thawed = exchange_dag(crates("thawed", attempts=4))
+resent = exchange_dag(crates("resent"))
 
 
 class Report(BaseOperator):
