@@ -22,7 +22,7 @@ from lienthong.ledger.fields import ACT, problem_in
 from lienthong.ledger.leases import Lease, require
 from lienthong.ledger.roles import verified
 from lienthong.ledger.statements import Statement, claimed, entry_hash, typ_of
-from lienthong.ledger.tables import DOCUMENTS, STATEMENTS
+from lienthong.ledger.tables import DOCUMENTS, RUNS, STATEMENTS
 from lienthong.records import canonical, sha256
 from lienthong.signing import Signer, TrustStore, jws
 
@@ -76,7 +76,9 @@ class Ledger:
         """Sign a statement at the next place of the log and keep it.
 
         The very same statement again returns the entry it already has. Another statement for the
-        same run, step and part is appended and names the one it supersedes; an act supersedes none.
+        same run, step and part is appended and names the one it supersedes; an act supersedes none. A step
+        of a run that has settled keeps the entry that it has: the run's evidence is complete, and a task that
+        is done again alone must not open it.
         Raises `Unavailable` where the database does not answer; a repeat is then safe. Nothing is
         signed that no verifier would accept: raises `Misconfigured` where this machine's clock is
         behind the last entry's or behind the statement's own times by more than clocks may differ,
@@ -88,7 +90,7 @@ class Ledger:
             if lease is not None:
                 require(connection, lease)
             former = _latest(connection, statement)
-            if former is not None and former.statement_digest == mark:
+            if former is not None and (former.statement_digest == mark or _is_sealed(connection, statement)):
                 return _entry(former)
             payload = _placed(connection, statement, former)
             token = jws.sign(canonical(payload), signer, typ=typ_of(payload))
@@ -195,6 +197,13 @@ def _latest(connection: Connection, statement: Statement) -> Row[Any] | None:
         .order_by(_C.sequence.desc())
         .limit(1)
     ).one_or_none()
+
+
+def _is_sealed(connection: Connection, statement: Statement) -> bool:
+    """Tell whether a statement is about a step of a run that has settled."""
+    mine = (RUNS.c.exchange == statement.exchange, RUNS.c.run == statement.run)
+    wanted = select(RUNS.c.settled_at).where(*mine)
+    return statement.kind != ACT and connection.execute(wanted).scalar_one_or_none() is not None
 
 
 def _latest_time(connection: Connection) -> str:
