@@ -24,3 +24,17 @@ def test_a_task_of_a_settled_run_that_is_done_again_alone(bench: Bench, tmp_path
     )  # fmt: skip
     assert verify_bundle(bundle, trust=bus.trust).ok
     assert bus.ledger.check(bus.trust) == []
+
+
+def test_an_index_that_was_lost_after_the_hash_key_changed(bench: Bench) -> None:
+    """It is made again under the former secret, under which it was made: nothing is sent twice."""
+    bench.source.offers = [unit(n) for n in range(1, 6)]
+    run_exchange(bench.bus, bench.plan(), RunRequest("r1"))
+    file = bench.bus.config.hash_key_file
+    file.write_text("f" * 64 + "\n" + file.read_text())
+    bench.bus.__dict__.pop("hash_keys")
+    for index in (bench.bus.config.home / "staging" / "indexes").rglob("*.kix"):
+        index.unlink()
+    settled = run_exchange(bench.bus, bench.plan(), RunRequest("r2", since="2020-01-01T00:00:00+07:00"))
+    assert settled.counts["unchanged"] == 5
+    assert set(bench.target.effects.values()) == {1}

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from lienthong.datasets import Dataset
 from lienthong.errors import SegmentTampered
 from lienthong.exchange import Delivery
-from lienthong.keyindex import KEY, Sidecar, build
+from lienthong.keyindex import KEY, KeyHasher, Sidecar, build
 from lienthong.merkle import leaf_hashes
 from lienthong.pipeline.bus import Bus
 from lienthong.pipeline.cutting import cut
@@ -107,18 +107,35 @@ def _some(numbers: int | Sequence[int], piece: slice) -> int | Sequence[int]:
 
 
 def index_of(bus: Bus, segment: Segment, dataset: Dataset, number: int) -> Sidecar:
-    """Return a segment's key index; make it again where its file was lost, or where it never had one."""
+    """Return a segment's key index; make it again where its file was lost, or where it never had one.
+
+    One that is made again was made under the present hash key or a former one. Raises `SegmentTampered`
+    where it comes out otherwise than its reference says.
+    """
     if segment.index:
         try:
             return bus.store.index(segment)
         except SegmentTampered:
             bus.audit("index", f"the key index of segment {segment.digest} is made again")
     records = bus.store.read(segment)
-    hasher = bus.hasher(dataset.name)
-    keys = hasher.many(key_texts(list(map(parse, records)), dataset))
+    texts = key_texts(list(map(parse, records)), dataset)
     if segment.index:
-        return bus.store.rebuild_index(segment, keys, number, key_id=hasher.key_id)
-    return build(keys, leaf_hashes(records), number, key_id=hasher.key_id)
+        return _made_again(bus, segment, dataset, texts, number)
+    hasher = bus.hasher(dataset.name)
+    return build(hasher.many(texts), leaf_hashes(records), number, key_id=hasher.key_id)
+
+
+def _made_again(bus: Bus, segment: Segment, dataset: Dataset, texts: Sequence[str], number: int) -> Sidecar:
+    """Make a lost key index again under the secret that it was made under, be it a former one."""
+    secrets = bus.hash_keys
+    for secret in (secrets.current, *secrets.former):
+        hasher = KeyHasher(secret, dataset.name)
+        try:
+            return bus.store.rebuild_index(segment, hasher.many(texts), number, key_id=hasher.key_id)
+        except SegmentTampered:
+            if secret == (secrets.current, *secrets.former)[-1]:
+                raise
+    raise AssertionError("unreachable")  # pragma: no cover
 
 
 def keep_lines(bus: Bus, sidecar: Sidecar, records: Sequence[bytes], lines: Sequence[int]) -> list[Segment]:
