@@ -24,14 +24,17 @@ from lienthong.errors import (
     SegmentTampered,
     UnknownName,
 )
+from lienthong.keyindex import KEY
 from lienthong.keyindex.levels import SHORT
 from lienthong.ledger import QuarantineItem
 from lienthong.merkle import leaf_hash
 from lienthong.pipeline.bus import Bus
+from lienthong.pipeline.keys import index_of
 from lienthong.pipeline.parts import RunRequest, Settled
 from lienthong.pipeline.plan import Plan, compile_plan
+from lienthong.pipeline.pull import load_progress
 from lienthong.pipeline.runner import run_exchange
-from lienthong.pipeline.versions import Versions, scope_of
+from lienthong.pipeline.versions import Version, Versions, scope_of
 from lienthong.records import Record, canonical, key_of, parse, sha256
 from lienthong.segment import unpack
 
@@ -170,8 +173,24 @@ def _split(
         version = next(iter(versions.newest(versions.names_of([key])).values()), None)
         same = version is not None and version.leaf == leaf_hash(canonical(record))[:SHORT]
         newer = version is not None and version.number > number
+        if version is not None and version.number == number and not same:
+            newer = _overtaken(bus, plan, item, version)
         (older if newer and not same else fresh).append(item)
     return fresh, older
+
+
+def _overtaken(bus: Bus, plan: Plan, item: QuarantineItem, version: Version) -> bool:
+    """Tell whether the run that pulled a record pulled, behind it, the version that the target has."""
+    mine, run = leaf_hash(record_of(bus, bus.quarantine.versions(item.id)[-1].id)), item.last_run or item.run
+    number = bus.journal.run(item.exchange, run).number
+    key, overtaken = b"", False
+    for segment in load_progress(bus, plan, RunRequest(run)).segments:
+        for row in index_of(bus, segment, plan.dataset, number).by_line():
+            if row[-len(mine) :] == mine:
+                key, overtaken = row[:KEY], False
+            elif row[:KEY] == key and (plan.mapping or row[-len(mine) :].startswith(version.leaf)):
+                overtaken = True
+    return overtaken
 
 
 def _as_delivered(plan: Plan, record: Record) -> Record | None:
