@@ -6,15 +6,16 @@
 #   DEMO_SANDBOX_PORT  port of the simulated province (18080)
 #   ONCE=1             end the demo when the table is shown
 #   SHUFFLE=7          run the tests in a random order, that of this seed
+#   FIELD_SEEDS        how many lives the models of `make test-field` try (24), FIELD_FIRST: the first seed (0)
 
 VENV ?= .venv
-export VENV PYTHON ONCE DEMO_PORT DEMO_SANDBOX_PORT
+export FIELD_SEEDS FIELD_FIRST VENV PYTHON ONCE DEMO_PORT DEMO_SANDBOX_PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types failures bench lock clean
+.PHONY: help demo test test-field lint types failures bench lock clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\): .*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\): .*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
 
 demo: ## four exchanges on a real Airflow against a simulated province
 	@tools/bootstrap run && exec $(VENV)/bin/python -m lienthong.demo
@@ -24,6 +25,11 @@ test: ## lint, types, import rules and all tests
 	@tools/counterparts
 	@$(MAKE) --no-print-directory lint types
 	$(VENV)/bin/python -m pytest -n auto $(if $(SHUFFLE),--shuffle $(SHUFFLE))
+
+test-field: ## what is too heavy for `make test` (tests/field), about 20 minutes
+	@tools/bootstrap dev
+	@tools/counterparts
+	$(VENV)/bin/python -m pytest --field -v -n 2 tests/field
 
 lint: ## style and import rules
 	@tools/bootstrap dev

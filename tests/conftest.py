@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
+
+_FIELD = Path(__file__).parent / "field"
 
 # The same examples in every run, and no deadline, which a busy machine misses. Others are looked for by
 # ``pytest --hypothesis-profile=search``; what is found becomes an @example.
@@ -16,8 +19,9 @@ settings.load_profile("steady")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Offer the tests in another order: none may need what another one left."""
+    """Offer the tests in another order, none may need what another one left, and those in tests/field."""
     parser.addoption("--shuffle", type=int, metavar="SEED", help="run the tests in a random order")
+    parser.addoption("--field", action="store_true", help="collect tests/field, too (make test-field)")
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -40,3 +44,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     seed = config.getoption("--shuffle")
     if seed is not None:
         random.Random(seed).shuffle(items)  # noqa: S311 - an order, not a secret
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out tests/field unless it was asked for."""
+    return True if collection_path == _FIELD and not config.getoption("--field") else None

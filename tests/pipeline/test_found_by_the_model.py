@@ -1,0 +1,57 @@
+"""What the model of versions found (tests/field), each as the few acts that show it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from memory_bus import Bench, unit
+
+from lienthong import Delivery
+from lienthong.ledger import export, verify_bundle
+from lienthong.pipeline import RunRequest, pull, run_exchange, validate
+from lienthong.pipeline.replay import repair, replay_items
+
+
+def test_a_task_of_a_settled_run_that_is_done_again_alone(bench: Bench, tmp_path: Path) -> None:
+    """Somebody clears a task of a settled run without what follows it: the run's evidence stays whole."""
+    bench.source.offers = [unit(n) for n in range(1, 6)]
+    plan, request, bus = bench.plan(), RunRequest("r1"), bench.bus
+    run_exchange(bus, plan, request)
+    for part in pull(bus, plan, request):
+        validate(bus, plan, request, part)
+    bundle = tmp_path / "run.zip"
+    export(
+        bus.ledger, bus.journal, bus.quarantine, exchange="units", run="r1", read_segment=bus.store.data,
+        documents={}, out=bundle,
+    )  # fmt: skip
+    assert verify_bundle(bundle, trust=bus.trust).ok
+    assert bus.ledger.check(bus.trust) == []
+
+
+def test_an_index_that_was_lost_after_the_hash_key_changed(bench: Bench) -> None:
+    """It is made again under the former secret, under which it was made: nothing is sent twice."""
+    bench.source.offers = [unit(n) for n in range(1, 6)]
+    run_exchange(bench.bus, bench.plan(), RunRequest("r1"))
+    file = bench.bus.config.hash_key_file
+    file.write_text("f" * 64 + "\n" + file.read_text())
+    bench.bus.__dict__.pop("hash_keys")
+    for index in (bench.bus.config.home / "staging" / "indexes").rglob("*.kix"):
+        index.unlink()
+    settled = run_exchange(bench.bus, bench.plan(), RunRequest("r2", since="2020-01-01T00:00:00+07:00"))
+    assert settled.counts["unchanged"] == 5
+    assert set(bench.target.effects.values()) == {1}
+
+
+@pytest.mark.parametrize("batch", [1, 10])
+@pytest.mark.parametrize("first", ["refused", "sound"])
+def test_a_repaired_record_and_another_version_of_its_pull(bench: Bench, first: str, batch: int) -> None:
+    """One pull brings two versions of a key, one is refused: repaired, it goes if it was the later one."""
+    versions = {"refused": unit(1, CapDonVi="nonsense"), "sound": unit(1, TenDonVi="sound")}
+    bench.source.offers = [versions.pop(first), *versions.values()]
+    plan = bench.plan(delivery=Delivery(batch=batch, attempts=1, quarantine_above=1.0))
+    run_exchange(bench.bus, plan, RunRequest("r1"))
+    (item,) = bench.bus.quarantine.list(exchange="units")
+    repair(bench.bus, item.id, unit(1))
+    found = replay_items(bench.bus, plan)
+    assert (len(found.settled), len(found.older)) == ((0, 1) if first == "refused" else (1, 0))
