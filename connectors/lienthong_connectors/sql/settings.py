@@ -49,7 +49,7 @@ class SqlTarget:
         """Where records go, for comparing versions: exchanges into one table see each other."""
         return f"{self.schema or ''}.{self.table}"
 
-    def place(self, connection: Connection) -> str:
+    def place_at(self, connection: Connection) -> str:
         """Return which table it is: database and name, whatever connection or account leads there."""
         from lienthong_connectors.sql._address import place
 

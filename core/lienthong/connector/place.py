@@ -21,7 +21,7 @@ PLACE: Final = ConnectionField(
 class Placed(Protocol):
     """Target settings that can tell, by a connection alone, which place they mean. Optional."""
 
-    def place(self, connection: Connection) -> str:
+    def place_at(self, connection: Connection) -> str:
         """Return a text that is the same for all connections to one place, and for those only.
 
         It holds no credential, and nothing of the connection's name. "" where it cannot be told for certain:

@@ -117,5 +117,5 @@ def _name_by(bus: Bus, plan: Plan, connection: str) -> str:
 
 def _name(plan: Plan, connection: Connection) -> str:
     connector = plan.exchange.target.connector
-    found = connector.place(connection) if isinstance(connector, Placed) else ""
+    found = connector.place_at(connection) if isinstance(connector, Placed) else ""
     return digest({"place": found, "dataset": plan.produces.name}) if found else ""

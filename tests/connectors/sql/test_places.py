@@ -5,13 +5,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from memory_bus import Bench, memory_bench, unit
 
 from lienthong import Delivery, Target
-from lienthong.connector import Connection
+from lienthong.connector import Connection, Placed
 from lienthong.errors import OutcomeUnknown, UnknownName
 from lienthong.pipeline import RunRequest, pull, push, run_exchange, settle, transform, validate
 from lienthong.pipeline.compacting import maintain
@@ -214,6 +215,12 @@ def test_scopes_of_former_releases_stay_what_they_were(plan: Any, bench: Bench) 
     assert Place("s").scopes == ("s",)
 
 
+def test_settings_that_have_a_place_of_their_own_are_asked_nothing() -> None:
+    """A connector of somebody else's may call one of its options so."""
+    assert not isinstance(SimpleNamespace(place="kho"), Placed)
+    assert isinstance(TABLE, Placed)
+
+
 def test_which_of_two_versions_came_later() -> None:
     """Numbers of answers tell; where compacted files overlap, nothing passes for unchanged."""
     old, new = Version(1, b"a"), Version(2, b"b")
@@ -230,7 +237,7 @@ def at(url: str = "", schema: str | None = "public", table: str = "t", **fields:
     host = fields.pop("host", "Db.Example.vn")
     extra = {"url": url} if url else fields.pop("extra", {})
     found = Connection("c", "lienthong_sql", host=host, extra=extra, **({} if url else PG) | fields)
-    return SqlTarget(table, schema=schema).place(found)
+    return SqlTarget(table, schema=schema).place_at(found)
 
 
 def test_one_table_of_a_server_has_one_name() -> None:
