@@ -90,11 +90,15 @@ def test_an_ordinary_run_and_a_trial_are_no_act(triggered: Any, params: dict[str
     assert triggered(None, **params) == []
 
 
-@pytest.mark.parametrize("asked", ["resend", "since"])
-def test_without_a_reason_nothing_begins(exchanges: dict[str, Any], bench: Bench, asked: str) -> None:
+def test_a_since_without_a_reason_is_no_act(triggered: Any) -> None:
+    """It needs none: the settle statement's notes tell that somebody asked for it."""
+    assert triggered(since=SINCE) == []
+
+
+def test_without_a_reason_nothing_is_sent_again(exchanges: dict[str, Any], bench: Bench) -> None:
     for why in (None, "", "  "):
-        error = refused(exchanges, bench, **{asked: SINCE}, why=why)
-        assert asked in error.message
+        error = refused(exchanges, bench, resend=True, why=why)
+        assert "resend" in error.message
         assert "why" in error.where
         assert "say why" in error.hint
 

@@ -304,15 +304,19 @@ def test_a_cursor_is_shown_set_and_taken_back(
 def test_a_run_that_a_person_steers_wants_who_and_why(
     bench: Bench, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`--resend` and `--since` are signed before the run begins; a trial that moves no cursor is not."""
+    """`--resend` wants a name and a reason, `--since` takes them: then an act is signed before the run begins."""
     monkeypatch.setattr("lienthong.cli.exchanges.one_exchange", lambda *_: bench.plan().exchange)
     monkeypatch.setattr("lienthong.connector.local.local_connections", lambda _: bench.bus.connections)
     since = ("--since", "2026-01-01T00:00:00+07:00")
-    for asked in (("--resend",), since, (*since, "--resend")):
-        code, _, said = run("run", "x.py", *asked, "--by", "Trực ban")
-        option = "--resend" if "--resend" in asked else "--since"
-        assert (code, f"{option} needs a name and a reason" in said) == (2, True)
-    for asked in ((*since, "--limit", "5"), (*since, "--dry-run")):
+    for asked in (
+        ("--resend",),
+        (*since, "--resend"),
+        ("--resend", "--by", "Trực ban"),
+        (*since, "--why", "x"),
+    ):
+        code, _, said = run("run", "x.py", *asked)
+        assert (code, "needs a name and a reason" in said) == (2, True)
+    for asked in ((*since, "--limit", "5"), (*since, "--dry-run"), since):
         assert run("run", "x.py", *asked, "--json")[0] == 0
     assert acts(bench.bus.ledger, exchange="units") == []
     for asked in (since, (*since, "--resend")):

@@ -66,9 +66,9 @@ def _why() -> Param:
         maxLength=1000,
         title="Lý do / Why",
         description_md=(
-            "Bắt buộc khi gửi lại tất cả hoặc đọc từ một thời điểm; được ký vào sổ cái cùng tên của "
-            "bạn, nên không ghi dữ liệu cá nhân. / Required to send again, or to read since a moment; "
-            "signed into the ledger with your name, so no personal data."
+            "Bắt buộc khi gửi lại tất cả, nên ghi khi đọc từ một thời điểm; được ký vào sổ cái cùng tên "
+            "của bạn, nên không ghi dữ liệu cá nhân. / Required to send again, good to have where you read "
+            "since a moment; signed into the ledger with your name, so no personal data."
         ),
     )
 
@@ -99,14 +99,15 @@ def sign_asked(bus: Bus, plan: Plan, request: RunRequest, context: Mapping[str, 
     """Sign what a person asked of this DAG run beyond the ordinary; nothing where nobody did.
 
     Who is the user who triggered the DAG run, why what the form says. It is signed once for a run, before
-    anything is read or sent. Raises `Misconfigured` where one of the two is missing, and as `sign_wish`.
+    anything is read or sent. Raises `Misconfigured` where one of the two is missing, and as `sign_wish`. A
+    ``since`` without a reason is told by the settle statement's notes alone.
     """
     name = wish(request)
-    if not name:
+    why = str(context["params"].get("why") or "").strip()
+    if not name or (not why and not request.resend):
         return
     run, asked = context["dag_run"], "resend" if request.resend else "since"
     who = str(getattr(run, "triggering_user_name", None) or "").strip()
-    why = str(context["params"].get("why") or "").strip()
     if not who:
         raise Misconfigured(
             f"{asked!r} is asked for, and Airflow names nobody who did",

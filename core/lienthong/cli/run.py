@@ -39,8 +39,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--exchange", help="the exchange's id, where the file defines several")
     parser.add_argument(
         "--since",
-        help="begin here instead of where the last settled run ended; needs --by and --why, "
-        "but with --dry-run and --limit",
+        help="begin here instead of where the last settled run ended; signed as an act with --by and --why",
     )
     parser.add_argument("--dry-run", action="store_true", help="do everything but deliver")
     parser.add_argument("--limit", type=int, help="pull at most so many records; the cursor stays")
@@ -95,14 +94,12 @@ def _run_exchange(args: argparse.Namespace, recorder: Recorder | None) -> int:
 
 
 def _check_options(args: argparse.Namespace) -> None:
-    from lienthong.pipeline.wishes import wish
-
     alone = {"--since": args.since, "--limit": args.limit, "--dry-run": args.dry_run, "--resend": args.resend}
     given = [name for name, value in alone.items() if value]
     if args.from_staging and given:
         raise Misconfigured(f"--from-staging and {given[0]} do not go together", where="lienthong run")
-    if wish(_asked(args, "")) and not (args.by and args.why):
-        option = "--resend" if args.resend else "--since"
+    if bool(args.by) != bool(args.why) or (args.resend and not args.by):
+        option = "--resend" if args.resend else "an act"
         raise Misconfigured(f"{option} needs a name and a reason", where="--by, --why", hint="give both")
 
 
@@ -110,7 +107,7 @@ def _settled(bus: Bus, plan: Plan, args: argparse.Namespace) -> Settled:
     """Run what was asked for; with ``--json`` an error is printed as JSON, too."""
     from lienthong.pipeline import run_exchange
     from lienthong.pipeline.staging_run import run_from_staging
-    from lienthong.pipeline.wishes import sign_wish, wish
+    from lienthong.pipeline.wishes import sign_wish
 
     run = args.from_staging
     try:
@@ -118,7 +115,7 @@ def _settled(bus: Bus, plan: Plan, args: argparse.Namespace) -> Settled:
             return run_from_staging(bus, plan, run)
         request = _request(bus, plan, args)
         run = request.run
-        if wish(request):
+        if args.by:
             sign_wish(bus, plan, request, **said(args))
         return run_exchange(bus, plan, request)
     except LienThongError as error:
