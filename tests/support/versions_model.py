@@ -69,12 +69,11 @@ from lienthong.pipeline import (
     transform,
     validate,
 )
-from lienthong.pipeline.compacting import compact
+from lienthong.pipeline.compacting import maintain
 from lienthong.pipeline.cursors import rewind
 from lienthong.pipeline.housekeeping import tidy
 from lienthong.pipeline.replay import record_of, repair, replay_items
 from lienthong.pipeline.staging_run import run_from_staging
-from lienthong.pipeline.versions import scope_of
 from lienthong.records import Record, canonical, parse
 from lienthong.signing import KeyRing
 
@@ -499,10 +498,7 @@ class Model:
 
     def act_compact(self, fault: Fault | None = None) -> None:
         """Compact key indexes."""
-        self._safely(lambda: compact(self.bus(), self._scope(), wholly=True), fault)
-
-    def _scope(self) -> str:
-        return scope_of(self.plans[0].exchange, self.plans[0].produces.name)
+        self._safely(lambda: maintain(self.bus(), 0.0), fault)
 
     def act_tidy(self, fault: Fault | None = None) -> None:
         """Do housekeeping long after."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import takewhile
 from typing import Final
 
-from lienthong.errors import LienThongError
+from lienthong.errors import LienThongError, SegmentTampered
 from lienthong.keyindex import Level, Merge, due, everything
 from lienthong.ledger import DeliveryState
 from lienthong.ledger.key_levels import KeyLevels
@@ -53,7 +53,7 @@ def maintain(bus: Bus, unused_since: float) -> tuple[int, int]:
     Those stored after ``unused_since`` (seconds since 1970) stay: a run may just be reading them. Returns how
     many merges were done and how many files were removed.
     """
-    merges = sum(compact(bus, scope, wholly=True) for scope in Scopes(bus.database).names())
+    merges = sum(_compact_or_say(bus, scope) for scope in Scopes(bus.database).names())
     needed, removed = KeyLevels(bus.database).names(), 0
     for file in Shelf.open(bus.config.staging).listed("levels"):
         name = file.name.rsplit("/", 1)[-1].split(".", 1)[0]
@@ -61,6 +61,15 @@ def maintain(bus: Bus, unused_since: float) -> tuple[int, int]:
             bus.levels.remove(name)
             removed += 1
     return merges, removed
+
+
+def _compact_or_say(bus: Bus, scope: str) -> int:
+    """Compact a scope wholly; where a file is lost, push makes it again, or raises the alarm."""
+    try:
+        return compact(bus, scope, wholly=True)
+    except SegmentTampered as error:
+        bus.audit("housekeeping", f"scope {scope} was not compacted: {error.message} ({error.where})")
+        return 0
 
 
 def _merge(bus: Bus, levels: KeyLevels, scope: str, what: Merge, waiting: list[Taken]) -> bool:
