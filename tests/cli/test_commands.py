@@ -304,7 +304,7 @@ def test_a_cursor_is_shown_set_and_taken_back(
 def test_a_run_that_a_person_steers_wants_who_and_why(
     bench: Bench, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`--resend` wants a name and a reason, `--since` takes them: then an act is signed before the run begins."""
+    """`--resend` wants a name and a reason, `--since` takes them: an act is signed before the run begins."""
     monkeypatch.setattr("lienthong.cli.exchanges.one_exchange", lambda *_: bench.plan().exchange)
     monkeypatch.setattr("lienthong.connector.local.local_connections", lambda _: bench.bus.connections)
     since = ("--since", "2026-01-01T00:00:00+07:00")
