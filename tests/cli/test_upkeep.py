@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
@@ -188,8 +189,14 @@ def test_commands_that_read_make_nothing(
     run: Run,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
-    """In a fresh home they say that there is no ledger; an older one they leave as it is."""
+    """In a fresh home they say that there is no ledger; an older one they leave as it is.
+
+    No command leaves a database to the garbage collector, on which nobody can count.
+    """
+    gc.disable()
+    request.addfinalizer(gc.enable)
     home = tmp_path / "fresh"
     monkeypatch.setenv("LIENTHONG_HOME", str(home))
     given = [str(tmp_path / "b.zip") if item == "OUT" else item for item in command]

@@ -108,14 +108,13 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _check_exchange(exchange: Exchange, file: Path | None, *, vi: bool) -> int:
-    from lienthong.connector.local import local_connections
-    from lienthong.pipeline import Bus, compile_plan
+    from lienthong.cli.deployment import open_archive, open_bus
+    from lienthong.pipeline import compile_plan
     from lienthong.pipeline.health import expiry_findings
     from lienthong.pipeline.places import place_findings
 
     plan = compile_plan(exchange)
-    bus = Bus.open(connections=local_connections(file))
-    archive = Bus.open(connections=bus.connections, read_only=True)
+    bus, archive = open_bus(file), open_archive(file)
     context = bus.context(plan, "check")
     worst = 0
     for role in ("source", "lookup", "target"):

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lienthong import __version__
+from lienthong.cli.deployment import closing
 from lienthong.cli.logs import show_audit_lines
 from lienthong.errors import LienThongError, Misconfigured, Permanent, Refused, Tampered, Transient
 from lienthong.faults import os_fault
@@ -108,7 +109,8 @@ def _run(given: list[str]) -> int:
     elif unknown:
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     show_audit_lines(verbose=args.verbose)
-    code = int(args.handler(args) or 0)
+    with closing():
+        code = int(args.handler(args) or 0)
     sys.stdout.flush()  # so that a full disk is met here, not when the process is gone
     return code
 

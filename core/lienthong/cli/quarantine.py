@@ -131,14 +131,14 @@ def _sign(bus: Bus, name: str, item: QuarantineItem, args: argparse.Namespace) -
 
 
 def _replay(args: argparse.Namespace) -> int:
+    from lienthong.cli.deployment import open_bus
     from lienthong.cli.exchanges import one_exchange
-    from lienthong.connector.local import local_connections
-    from lienthong.pipeline import Bus, compile_plan
+    from lienthong.pipeline import compile_plan
     from lienthong.pipeline.acts import act
     from lienthong.pipeline.replay import replay_items
 
     plan = compile_plan(one_exchange(args.file, args.exchange))
-    bus = Bus.open(connections=local_connections(args.connections))
+    bus = open_bus(args.connections)
     waiting = bus.quarantine.list(exchange=plan.exchange.id, state="repaired")
     if waiting:
         subject = {"items": [item.id for item in waiting], "back": "yes" if args.back else "no"}

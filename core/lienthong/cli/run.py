@@ -77,16 +77,16 @@ def _record(args: argparse.Namespace) -> int:
 
 
 def _run_exchange(args: argparse.Namespace, recorder: Recorder | None) -> int:
+    from lienthong.cli.deployment import open_bus
     from lienthong.cli.exchanges import one_exchange
     from lienthong.cli.progress import progress_bar
-    from lienthong.connector.local import local_connections
-    from lienthong.pipeline import Bus, compile_plan
+    from lienthong.pipeline import compile_plan
 
     _check_options(args)
     plan = compile_plan(one_exchange(args.file, args.exchange))
     began = time.monotonic()
     with progress_bar(plan.exchange.id, quiet=args.json) as progress:
-        bus = Bus.open(connections=local_connections(args.connections), progress=progress)
+        bus = open_bus(args.connections, progress=progress)
         bus.tap = recorder.tap if recorder else None
         settled = _settled(bus, plan, args)
     _summary(settled, time.monotonic() - began, as_json=args.json)
