@@ -182,13 +182,16 @@ def test_other_statements_are_stored_as_they_are(small_run: Any, local: Database
 
 def test_further_statement_of_a_run_that_found_nothing(local: Database, make_run: Any) -> None:
     """One that differs only in times is the same; another one supersedes it, and is stored whole."""
-    run = settled(make_run(local), cursor_from="2026")
-    documents = run.ledger.head().payload["documents"]
-    again = {"counts": run.ledger.head().payload["counts"], "documents": documents}
-    assert run.attest("settle", notes={"nothing_new": True, "cursor_from": "2026"}, **again).sequence == 1
-    other = run.attest("settle", notes={"nothing_new": True, "cursor_from": "2027"}, **again)
-    assert (other.payload["supersedes"], other.payload["run_sequence"]) == (1, 1)
-    assert [is_short(row.token) for row in _stored(local)] == [True, False]
+    one = settled(make_run(local))
+    said = {name: one.ledger.head().payload[name] for name in ("counts", "documents")}
+    run = make_run(local, "two")
+    run.journal.open_run(EXCHANGE, "two", digest=run.exchange.digest())
+    for _ in range(2):
+        assert run.attest("settle", notes={"nothing_new": True, "cursor_from": "2026"}, **said).sequence == 2
+    other = run.attest("settle", notes={"nothing_new": True, "cursor_from": "2027"}, **said)
+    assert (other.payload["supersedes"], other.payload["run_sequence"]) == (2, 1)
+    assert [is_short(row.token) for row in _stored(local)] == [True, True, False]
+    assert one.attest("settle", notes={"nothing_new": True, "cursor_from": "2027"}, **said).sequence == 1
 
 
 DAMAGE: dict[str, str] = {

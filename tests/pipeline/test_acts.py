@@ -156,7 +156,7 @@ def test_neither_signs_for_the_other(bench: Bench, operator: Signer) -> None:
     run_exchange(bench.bus, plan, RunRequest("r1"))
     said = did(bench, exchange="units", run="r1")
     settled = list(bench.bus.ledger.entries(run="r1"))[-2]
-    bench.bus.ledger.append(Statement(**{**_fields(settled.payload), "notes": {"forged": True}}), operator)
+    bench.bus.ledger.append(Statement(**{**_fields(settled.payload), "run": "r2"}), operator)
     bench.bus.ledger.append(
         Statement(**{**_fields(said.payload), "act": {**said.payload["act"], "who": "x"}}),
         bench.bus.signer(plan),

@@ -11,6 +11,7 @@ from typing import Final
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
 GROUPS: Final = {
+    "tests/airflow/test_resent.py": "airflow",
     "tests/airflow/test_server.py": "airflow",
     "tests/airflow/test_stale_runs.py": "airflow",
     "tests/connectors/soap/test_from_wsdl.py": "from_wsdl",

@@ -253,6 +253,6 @@ def test_what_may_be_another_table_has_another_name() -> None:
     places = [
         at(), at(host="db2"), at(port=5433), at(schema="khac"), at(table="u"), at(schema=None),
         at(schema=None, login="minh"), at(f"{bare}?options=-csearch_path%3Dx", schema=None),
-        at("mysql+pymysql://db.example.vn/so"),
+        at("mysql://db.example.vn/so"),
     ]  # fmt: skip
     assert len(set(places)) == len(places)
