@@ -72,12 +72,12 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "cursor_ahead": ("giá trị mốc ở tương lai", "cursor values that lie in the future"),
     "high_unplaced": (
-        "Giá trị lớn nhất mà nguồn báo không xếp được thứ tự; mốc dời chậm một lượt chạy.",
-        "The largest value that the source tells has no place in the order; the cursor moves a run later.",
+        "Giá trị lớn nhất mà nguồn báo không xếp được thứ tự; lượt sau đọc lại từ trước mốc.",
+        "What the source tells as its largest value has no place; the next run begins before the cursor.",
     ),
     "high_unseen": (
-        "Không bản ghi nào có giá trị lớn nhất mà nguồn báo; mốc dời chậm một lượt chạy.",
-        "No record has the largest value that the source tells; the cursor moves a run later.",
+        "Không bản ghi nào có giá trị lớn nhất mà nguồn báo; lượt sau đọc lại từ trước mốc.",
+        "No record has the largest value that the source tells; the next run begins before the cursor.",
     ),
     "high_behind": (
         "Giá trị lớn nhất mà nguồn báo nằm trước mốc đã lưu; mốc đứng yên.",

@@ -97,18 +97,26 @@ def test_a_row_that_changes_behind_the_reading_position_comes_with_the_next_run(
 
 
 def test_a_source_that_tells_nothing_is_read_once_more_and_then_moves(bench: Bench) -> None:
-    """The first run moves no cursor and says so; what comes again is recognised and not delivered."""
+    """The cursor goes as far as was seen; the next run begins before it and recognises what comes again."""
     bench.source.offers = [unit(n, DanSo=n) for n in range(1, 31)]
     first = run(bench, "r1", Versions())
-    assert first.cursor is None and not first.odd
-    notes = next(e.payload["notes"] for e in bench.bus.ledger.entries(run="r1") if e.payload.get("notes"))
-    assert notes["cursor_waits"] is True
+    assert first.cursor == "30" and not first.odd
     second = run(bench, "r2", Versions())
-    assert second.cursor == "30" and second.counts["acknowledged"] == 0
+    assert second.nothing_new and bench.bus.journal.cursor("units").value == "30"
     bench.source.offers.append(unit(50, DanSo=31))
     third = run(bench, "r3", Versions())
-    assert third.counts["acknowledged"] == 1 and third.cursor == "30"
-    assert run(bench, "r4", Versions()).cursor == "31"
+    assert (third.counts["pulled"], third.cursor) == (1, "31")
+    assert run(bench, "r4", Versions()).nothing_new
+    assert [asked.since for asked in bench.source.asked] == [None, None, "30", "30"]
+
+
+def test_a_cursor_that_a_person_set_is_where_the_next_run_begins(bench: Bench) -> None:
+    """The place before the cursor belongs to the cursor that the run left."""
+    bench.source.offers = [unit(n, DanSo=n) for n in range(1, 31)]
+    run(bench, "r1", Versions())
+    bench.bus.journal.set_cursor("units", "12", expected="30")
+    run(bench, "r2", Versions())
+    assert bench.source.asked[-1].since == "12"
 
 
 def test_a_resumed_pull_keeps_the_bound_of_its_first_try_for_numbers(bench: Bench) -> None:
@@ -130,22 +138,22 @@ def test_a_resumed_pull_keeps_the_bound_of_its_first_try_for_numbers(bench: Benc
 @pytest.mark.parametrize(
     ("high", "note", "cursor"),
     [
-        (None, None, None),
-        ("không rõ", "high_unplaced", None),
-        (True, None, None),
-        ([3], None, None),
+        (None, None, "5"),
+        ("không rõ", "high_unplaced", "5"),
+        (True, None, "5"),
+        ([3], None, "5"),
         (2, None, "2"),
-        (2**53 + 1, "high_unseen", None),
-        ("9007199254740993", "high_unseen", None),
-        (6, "high_unseen", None),
+        (2**53 + 1, "high_unseen", "5"),
+        ("9007199254740993", "high_unseen", "5"),
+        (6, "high_unseen", "5"),
         (5, None, "5"),
         (4.5, None, "4"),
     ],
 )
-def test_a_largest_value_that_is_odd_never_lets_the_cursor_go_too_far(
+def test_a_largest_value_that_is_odd_is_as_good_as_none(
     bench: Bench, high: Any, note: str | None, cursor: str | None
 ) -> None:
-    """Absent, a word, no scalar, what no record has: as if nothing were told. A fraction bounds as it is."""
+    """Absent, a word, no scalar, what no record has: the next run begins earlier. A fraction bounds."""
     bench.source.offers = [unit(n, DanSo=n) for n in range(1, 6)]
     settled = run(bench, "r1", Versions(high=lambda: high))
     assert settled.cursor == cursor and set(settled.odd) == ({note} if note else set())
@@ -185,4 +193,6 @@ def test_a_word_of_a_run_that_never_settled_counts_for_nothing(bench: Bench) -> 
     bench.source.offers = [unit(n, DanSo=n) for n in range(1, 6)]
     plan = bench.plan(delivery=LAX, source=Source("source", Versions(), cursor="DanSo"))
     pull(bench.bus, plan, RunRequest("r1"))
-    assert run(bench, "r2", Versions()).cursor is None
+    assert run(bench, "r2", Versions()).cursor == "5"
+    run(bench, "r3", Versions())
+    assert bench.source.asked[-1].since is None

@@ -1,10 +1,10 @@
 """Where a run's pull begins, and beyond which its cursor must not go: kept from the run's first try on.
 
-Times are bounded by the source's clock. Numbers and texts are bounded by the largest value that the source
-tells before it gives the first record. A source that tells none is bounded by the largest value that the last
-settled run saw: it existed before this run began, so whatever changes while this run reads, in front of the
-reading position or behind it, has a larger one and is read by the next run. The price is that each run reads
-what the last one read once more; the first run moves no cursor.
+Times are bounded by the source's clock, numbers and texts by the largest value that the source tells before
+it gives the first record. Where a source tells none, the cursor goes as far as the run saw, and the next run
+begins before it: at the largest value that was seen before this run began. Whatever changes while this run
+reads, in front of the reading position or behind it, has a larger one, and is read then. The price is that
+each run reads what the last one read once more, and recognises it.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class Begun:
 
     ``since``: the text that the source is asked with, ``clock``: the source's clock then, or ours less
     the tolerance; ``high``: the largest value that the source held; ``stood``: whether the source told
-    it. ``now`` is our clock. ``seen``: the largest number or text that the last settled run saw, else the
-    cursor that it left. ``notes`` say what was wrong with the cursor that was kept, ``told`` what the
+    it. ``now`` is our clock. ``seen``: the largest number or text that was seen before this run began.
+    ``notes`` say what was wrong with the cursor that was kept, ``told`` what the
     source said of ``high``.
     """
 
@@ -53,10 +53,8 @@ class Begun:
         ``counted``: the values are numbers, in an order that also knows times.
         """
         clock, high = order.clock(datetime.fromisoformat(self.clock)), order.read(self.high)
-        if (clock is None or counted) and not order.counts(high):
-            seen = order.read(self.seen)
-            high = seen if order.counts(seen) else order.least()
-        return min((mark for mark in (clock, high) if mark is not None), default=None)
+        marks = (high,) if counted else (clock, high)
+        return min((mark for mark in marks if mark is not None), default=None)
 
     def believed(self, order: CursorOrder, seen: str | None) -> bool:
         """Tell whether what a complete read saw reaches the largest value that the source told.
@@ -67,8 +65,8 @@ class Begun:
         high, at = order.read(self.high), order.read(seen)
         return not order.counts(high) or (at is not None and bool(at >= high))
 
-    def waits(self, order: CursorOrder) -> bool:
-        """Tell whether the source told no largest value, so that numbers and texts count a run later."""
+    def told_none(self, order: CursorOrder) -> bool:
+        """Tell whether the source told no largest value that could bound numbers and texts."""
         return not order.counts(order.read(self.high))
 
     def future(self, order: CursorOrder) -> Comparable | None:
@@ -94,7 +92,7 @@ def begin(bus: Bus, plan: Plan, state: RunState, *, inclusive: bool) -> Begun:
     if saved is not None:
         return Begun(**saved)
     at = datetime.now(UTC)
-    since, notes = _since(plan, state, at, inclusive=inclusive)
+    since, notes = _since(bus, plan, state, at, inclusive=inclusive)
     seen = _seen(bus, plan, state)
     begun = Begun(since, at.isoformat(), (at - TOLERANCE).isoformat(), notes=notes, seen=seen)
     _save(bus, state, begun)
@@ -151,13 +149,38 @@ def _seen(bus: Bus, plan: Plan, state: RunState) -> str | None:
     return seen
 
 
+def next_begins(plan: Plan, state: RunState, begun: Begun, cursor: str | None) -> dict[str, Any]:
+    """Return where the next run begins if it is not at the cursor: ``at`` (None: with everything).
+
+    ``cursor`` is what this run found; ``for`` is where the exchange's cursor will stand by it, unless a
+    person sets another.
+    """
+    order = plan.order
+    assert order is not None  # noqa: S101 - only a run with a cursor sees values of it
+    forward = cursor is not None and (state.explicit_since or order.later(cursor, state.since))
+    return {"at": begun.seen, "for": cursor if forward else state.since}
+
+
+def _before(bus: Bus, state: RunState, since: str) -> str | None:
+    """Return the place before the cursor at which the last settled run said that this one begins."""
+    last, number = bus.journal.cursor(state.exchange).run, 0
+    begins: dict[str, Any] = {}
+    while last and (saved := bus.journal.step(state.exchange, last, "pull.sealed", number)):
+        begins, number = saved.get("begins") or {}, number + 1
+    if not begins or begins["for"] != since:
+        return since
+    bus.audit("pull", "the source told no largest value last time: what was read then is read once more")
+    at = begins["at"]
+    return None if at is None else str(at)
+
+
 def _save(bus: Bus, state: RunState, begun: Begun) -> None:
     plain = {name: getattr(begun, name) for name in Begun.__slots__}
     bus.journal.save_step(state.exchange, state.run, _STEP, 0, plain)
 
 
 def _since(
-    plan: Plan, state: RunState, at: datetime, *, inclusive: bool
+    bus: Bus, plan: Plan, state: RunState, at: datetime, *, inclusive: bool
 ) -> tuple[str | None, dict[str, Any]]:
     """Return the text to ask with, and notes on a kept cursor that cannot be one.
 
@@ -167,12 +190,15 @@ def _since(
     if since is None or order is None or state.explicit_since:
         return since, {}
     value = order.read(since)
+    since = _before(bus, state, since)
     if value is None:
         return None, {"cursor_unreadable": True}
     absurd = order.clock(at + _ABSURD)
     if absurd is not None and value > absurd:
         return None, {"cursor_in_future": True}
     overlap = plan.exchange.source.overlap
+    if since is None:
+        return None, {}
     if overlap is not None:
         since = order.back(since, overlap)
     return (since if inclusive else order.back(since)), {}

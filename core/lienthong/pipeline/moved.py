@@ -29,12 +29,12 @@ ODD: Final = {
         "the kept cursor lies in the future and was left aside; everything was read again",
     ),
     "high_unplaced": (
-        "giá trị lớn nhất mà nguồn báo không xếp được theo trường của mốc; mốc dời chậm một lượt chạy",
-        "the largest value that the source tells has no place in the order; the cursor moves a run later",
+        "giá trị lớn nhất mà nguồn báo không xếp được theo trường của mốc; lượt sau đọc lại từ trước mốc",
+        "what the source tells as its largest value has no place; the next run begins before the cursor",
     ),
     "high_unseen": (
-        "không bản ghi nào có giá trị lớn nhất mà nguồn báo; mốc dời chậm một lượt chạy",
-        "no record has the largest value that the source tells; the cursor moves a run later",
+        "không bản ghi nào có giá trị lớn nhất mà nguồn báo; lượt sau đọc lại từ trước mốc",
+        "no record has the largest value that the source tells; the next run begins before the cursor",
     ),
     "high_behind": (
         "giá trị lớn nhất mà nguồn báo nằm trước mốc đã lưu nên mốc đứng yên; nguồn bị khôi phục từ sao lưu?",

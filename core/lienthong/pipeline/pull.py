@@ -11,7 +11,7 @@ from lienthong.errors import Permanent, ProtocolViolation
 from lienthong.ledger import RunState
 from lienthong.pipeline.again import ReadAgain, read_again
 from lienthong.pipeline.attest import Work, attest, now
-from lienthong.pipeline.beginning import Begun, begin, stand
+from lienthong.pipeline.beginning import Begun, begin, next_begins, stand
 from lienthong.pipeline.bus import Bus
 from lienthong.pipeline.calm import calm
 from lienthong.pipeline.cutting import SEGMENT_BYTES
@@ -37,6 +37,7 @@ class _Progress:
     position: Any = None
     cursor: str | None = None
     seen: str | None = None
+    begins: dict[str, Any] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
     validators: dict[str, Any] = field(default_factory=dict)
     sealings: int = 0
@@ -178,18 +179,22 @@ def _read(
     if buffer.again is not None and buffer.again.met:
         progress.notes["read_again"] = len(buffer.again.met)
         bus.audit("pull", f"{len(buffer.again.met)} records came again as the last run had read them")
-    _doubt(plan, progress, begun, request.limit)
+    if request.advances:
+        _doubt(plan, progress, state, begun)
     progress.complete = True
     _seal(bus, plan, request, progress, buffer)
 
 
-def _doubt(plan: Plan, progress: _Progress, begun: Begun, limit: int | None) -> None:
-    """Take the cursor back to what the last settled run saw where no record has the value told as largest."""
+def _doubt(plan: Plan, progress: _Progress, state: RunState, begun: Begun) -> None:
+    """Let the next run begin before the cursor where nothing told which values there were at first."""
     order = plan.order
-    if order is None or progress.cursor is None or limit is not None:
+    if order is None or progress.seen is None:
         return
-    if not begun.believed(order, progress.seen):
-        progress.cursor, progress.notes["high_unseen"] = begun.seen, True
+    believed = begun.believed(order, progress.seen)
+    if not believed:  # no record has the value that was told: it was a count, or one of something else
+        progress.cursor, progress.notes["high_unseen"] = progress.seen, True
+    if not believed or begun.told_none(order):
+        progress.begins = next_begins(plan, state, begun, progress.cursor)
 
 
 def _take_page(plan: Plan, progress: _Progress, page: Page, buffer: _Buffer) -> None:
@@ -239,8 +244,6 @@ def _move_cursor(plan: Plan, progress: _Progress, page: Page, begun: Begun) -> N
         bound = begun.bound(order, counted=True)
         found = survey.page(page.records, progress.cursor, bound, future, progress.seen)
     progress.cursor, progress.seen = found.largest, found.seen or progress.seen
-    if progress.seen is not None and begun.waits(order):
-        progress.notes["cursor_waits"] = True
     for name, count in (("cursor_unplaced", found.unplaced), ("cursor_ahead", found.ahead)):
         if count:
             progress.notes[name] = progress.notes.get(name, 0) + count
@@ -259,6 +262,7 @@ def _seal(bus: Bus, plan: Plan, request: RunRequest, progress: _Progress, buffer
         "position": progress.position,
         "cursor": progress.cursor,
         "seen": progress.seen,
+        "begins": progress.begins,
         "notes": progress.notes,
         "validators": progress.validators,
         "complete": progress.complete,
