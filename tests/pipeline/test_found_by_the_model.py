@@ -8,6 +8,7 @@ import pytest
 from memory_bus import Bench, unit
 
 from lienthong import Delivery
+from lienthong.errors import Unavailable
 from lienthong.ledger import export, verify_bundle
 from lienthong.pipeline import RunRequest, pull, run_exchange, validate
 from lienthong.pipeline.compacting import maintain
@@ -68,6 +69,21 @@ def test_housekeeping_goes_on_where_a_key_index_is_lost(bench: Bench) -> None:
     settled = run_exchange(bench.bus, bench.plan(), RunRequest("r2", since="2020-01-01T00:00:00+07:00"))
     assert settled.counts["unchanged"] == 5
     assert maintain(bench.bus, 0.0) == (1, 0)
+
+
+def test_a_run_that_was_begun_before_the_hash_key_changed(bench: Bench) -> None:
+    """Its keys are hashed under the former secret; it sees what others delivered under the new one."""
+    late = bench.plan(delivery=Delivery(batch=10, attempts=1))
+    bench.source.offers = [unit(n) for n in range(1, 6)]
+    bench.target.answer_with = [Unavailable("down")]
+    with pytest.raises(Unavailable):
+        run_exchange(bench.bus, late, RunRequest("r1"))
+    file = bench.bus.config.hash_key_file
+    file.write_text("f" * 64 + "\n" + file.read_text())
+    bench.bus.__dict__.pop("hash_keys")
+    run_exchange(bench.bus, bench.plan(id="others"), RunRequest("r2"))
+    assert run_exchange(bench.bus, late, RunRequest("r1")).counts["unchanged"] == 5
+    assert set(bench.target.effects.values()) == {1}
 
 
 @pytest.mark.xfail(reason="the refused version's place in the pull is not known when its older one is sent")

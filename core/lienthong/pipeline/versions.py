@@ -191,10 +191,11 @@ class Versions:
             self.bus, segment, self.plan.produces, Numbers(self.bus, self.plan.exchange.id, self.request.run)
         )
         self._check_doubts(segment, sidecar, superseded)
-        found = self.newest(self._names(segment, sidecar))
+        names, keys = self._names(segment, sidecar)
+        found = self.newest(names)
         lines: dict[str, set[int]] = {"unchanged": set(), "superseded": set(superseded), "inherited": set()}
         for line, row in enumerate(sidecar.by_line()) if found else ():
-            version = found.get(row[_KEY])
+            version = found.get(keys[line])
             if version is not None and line not in superseded:
                 kind = self._kind(row, version, repeated=line in repeated)
                 if kind:
@@ -256,12 +257,17 @@ class Versions:
                 found[former] = dict(zip(other.many(texts), present, strict=True))
         return found
 
-    def _names(self, segment: Segment, sidecar: Sidecar) -> Names:
-        """Return a segment's keys under every secret in use here; records are read for former ones only."""
+    def _names(self, segment: Segment, sidecar: Sidecar) -> tuple[Names, list[bytes]]:
+        """Return a segment's keys under every secret in use here, and by which each line is found among them.
+
+        Records are read only where several secrets are in use. The segment's own may be a former one, where
+        its run was begun before.
+        """
         if self._used <= {sidecar.key_id, NO_KEY}:
-            return {sidecar.key_id: {row[_KEY]: row[_KEY] for row in sidecar.by_line()}}
-        records = list(map(parse, self.bus.store.read(segment)))
-        return self.names_of(key_texts(records, self.plan.produces))
+            own = [row[_KEY] for row in sidecar.by_line()]
+            return {sidecar.key_id: dict(zip(own, own, strict=True))}, own
+        texts = key_texts(list(map(parse, self.bus.store.read(segment))), self.plan.produces)
+        return self.names_of(texts), self.bus.hasher(self.plan.produces.name).many(texts)
 
     def _check_doubts(self, segment: Segment, sidecar: Sidecar, superseded: frozenset[int]) -> None:
         mine: set[bytes] | None = None
