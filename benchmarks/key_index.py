@@ -1,10 +1,10 @@
 """What the key index costs a run, and how long one key among a hundred million takes.
 
-Cost: all that a run of 100,000 dossiers does for it in one process (keys hashed, entries sorted, root, file
-written; read again at push, versions within the run compared), in segments of 5,000, as a share of the
-bus's time for a record. Look-up: 1,000 keys that are there and 1,000 that are not, asked one by one of a
-level file of 100 million keys (4 GB, simulated), in a process of its own: cold (the file was dropped from
-the page cache) and warm.
+Cost: what the bus does for it in the very runs that are measured (keys hashed, entries sorted, root, file
+written; read again at push, versions compared), as a share of their processor time (`sides/meter.py`); and
+each stage by itself, in segments of 5,000. Look-up: 1,000 keys that are there and 1,000 that are not, asked
+one by one of a level file of 100 million keys (4 GB, simulated), in a process of its own: cold (the file was
+dropped from the page cache) and warm.
 
     python benchmarks/key_index.py [KEYS]
 """
@@ -39,11 +39,10 @@ _RECORDS, _SEGMENT, _ASKED, _PART = 100_000, 5_000, 1_000, 65_536
 _KEY_ID = b"benchkey"
 
 
-def measure(rate: float, keys: int = KEYS, rounds: int = 5) -> dict[str, Any]:
-    """Return cost and look-up figures; ``rate`` is what the whole bus does, in records a second."""
-    found = cost(rounds)
-    found["share_percent"] = round(found["us_a_record"] * rate / 10_000, 2)
-    return {**found, "lookup": lookup(keys)}
+def measure(shares: Sequence[float], keys: int = KEYS, rounds: int = 5) -> dict[str, Any]:
+    """Return cost and look-up figures; ``shares`` are those of whole runs, in per cent."""
+    found = {"share_percent": round(statistics.median(shares), 2), "shares": list(shares)} if shares else {}
+    return {**cost(rounds), **found, "lookup": lookup(keys)}
 
 
 def cost(rounds: int) -> dict[str, Any]:
@@ -168,9 +167,8 @@ def _one(file: LevelFile, key: bytes, expected: bool) -> float:
 
 def show(found: dict[str, Any]) -> list[str]:
     """Return the figures as lines."""
-    lines = [
-        f"key index: {found['us_a_record']:.1f} µs a record, {found['share_percent']:.1f} % of the bus's time"
-    ]
+    share = f", {found['share_percent']:.1f} % of the bus's time" if "share_percent" in found else ""
+    lines = [f"key index: {found['us_a_record']:.1f} µs a record{share}"]
     asked = found["lookup"]
     if "skipped" in asked:
         return [*lines, f"one key among {asked['keys']:,}: skipped, {asked['skipped']}"]
@@ -185,6 +183,6 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["ask"]:
         _ask(Path(sys.argv[2]))
     else:
-        result = measure(12_000, int(sys.argv[1]) if len(sys.argv) > 1 else KEYS)
+        result = measure((), int(sys.argv[1]) if len(sys.argv) > 1 else KEYS)
         print(json.dumps(result, indent=2))
         print("\n".join(show(result)))

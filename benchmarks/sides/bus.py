@@ -11,6 +11,7 @@ from pathlib import Path
 
 # what the steps would import at their first use: the other sides import at the top, too, uncounted
 import alembic.command
+import meter
 import psycopg
 import requests
 
@@ -31,7 +32,7 @@ IMPORTED = (alembic.command, psycopg, requests, lienthong_connectors, _export)
 
 
 def main() -> None:
-    """Run once and print seconds and peak memory as JSON."""
+    """Run once and print seconds, peak memory and the key index's share of the processor's time as JSON."""
     url, database, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
     exchange = Exchange(
         id="bench",
@@ -62,12 +63,14 @@ def main() -> None:
         }
         bus = Bus.open(connections=ends.__getitem__, config=config)
         plan, request = compile_plan(exchange), RunRequest("bench")
-        began = time.perf_counter()
+        index = meter.key_index()
+        began, cpu = time.perf_counter(), time.process_time()
         settled = run_exchange(bus, plan, request)
-        seconds = time.perf_counter() - began
+        seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
     assert settled.counts["acknowledged"] == count, settled.counts
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": seconds, "peak_mb": peak}))
+    share = round(100 * index.seconds / cpu, 2)
+    print(json.dumps({"seconds": seconds, "peak_mb": peak, "key_index_percent": share}))
 
 
 main()

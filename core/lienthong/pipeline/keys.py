@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, product
-from typing import Final
+from typing import Any, Final
 
 from lienthong.datasets import Dataset
 from lienthong.errors import SegmentTampered
@@ -27,7 +27,12 @@ def key_texts(records: Sequence[Record], dataset: Dataset) -> list[str]:
     if any("." in name for name in fields) or set(map(type, records)) - {dict}:
         return [key_of(record, fields) if isinstance(record, dict) else "" for record in records]
     # not `get`: this is done for every record, and a call costs more than all the rest
-    columns = [[one[name] if name in one else None for one in records] for name in fields]  # noqa: SIM401
+    columns: list[list[Any]] = [
+        [one[name] if name in one else None for one in records]  # noqa: SIM401
+        for name in fields
+    ]
+    if len(columns) == 1 and set(map(type, columns[0])) == {str}:
+        return columns[0]  # its own text, as nothing is joined
     if any(float in set(map(type, column)) for column in columns):
         return [key_of(record, fields) for record in records]
     texts = [map(str, ["" if value is None else value for value in column]) for column in columns]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from threading import Lock
+from typing import Any
 
 from lienthong.errors import Misconfigured
 from lienthong.keyindex import Sidecar
@@ -17,6 +19,8 @@ from lienthong.pipeline.plan import Plan
 from lienthong.segment import Segment
 
 _NONE: frozenset[int] = frozenset()
+#: Parts that are pushed side by side by one process wait for the first to compare.
+_COMPARING = Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +45,25 @@ def repeats_in(bus: Bus, plan: Plan, request: RunRequest, part: Part) -> Repeats
     delivered in order and the run's parts do not allow for that.
     """
     run = _run_segments(bus, plan, request, part)
-    saved = bus.journal.step(plan.exchange.id, request.run, "push.repeats", 0)
-    if saved is None:
-        numbers = Numbers(bus, plan.exchange.id, request.run)
-        everything = [segment for segments in run for segment in segments]
-        found = repeated(_indexes(bus, plan, everything, numbers))
-        saved = {"older": {str(at): [list(one) for one in ranges_of(lines)] for at, lines in found.items()}}
-        if found and plan.exchange.delivery.versions == "all":
-            saved["several"] = _several(bus, plan, run, found, numbers)
-        bus.checkpoint(plan, request, "push.repeats", 0, saved)
+    with _COMPARING:
+        saved = bus.journal.step(plan.exchange.id, request.run, "push.repeats", 0)
+        if saved is None:
+            saved = _compared(bus, plan, request, run)
+            bus.checkpoint(plan, request, "push.repeats", 0, saved)
     start = [0, *accumulate(len(segments) for segments in run)][part.index]
     older, several = (_own(saved.get(name, {}), start, len(part.segments)) for name in ("older", "several"))
     return Repeats({}, several) if plan.exchange.delivery.versions == "all" else Repeats(older, {})
+
+
+def _compared(bus: Bus, plan: Plan, request: RunRequest, run: Sequence[Sequence[Segment]]) -> dict[str, Any]:
+    """Return what is superseded in a run, and which lines go in order where all versions do."""
+    numbers = Numbers(bus, plan.exchange.id, request.run)
+    everything = [segment for segments in run for segment in segments]
+    found = repeated(_indexes(bus, plan, everything, numbers))
+    saved = {"older": {str(at): [list(one) for one in ranges_of(lines)] for at, lines in found.items()}}
+    if found and plan.exchange.delivery.versions == "all":
+        saved["several"] = _several(bus, plan, run, found, numbers)
+    return saved
 
 
 def _run_segments(bus: Bus, plan: Plan, request: RunRequest, part: Part) -> list[Sequence[Segment]]:
