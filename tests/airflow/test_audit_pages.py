@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
+from lienthong.ledger import Statement
 from lienthong_audit.masking import MASK, masked
 from lienthong_audit.texts import Texts, language_of
 
@@ -107,3 +109,32 @@ def test_a_run_that_has_not_settled_says_where_it_stands_and_what_to_do(
     assert closed in page(ended=True, by="Lan")
     assert "Lan: paper &lt;b&gt;" in page(ended=True, by="Lan")
     assert stopped not in page(ended=True, by="Lan")
+
+
+@pytest.mark.parametrize(
+    ("lang", "seen", "behind"),
+    [
+        ("en", "the next run begins before the cursor", "which stays"),
+        ("vi", "lượt sau đọc lại", "mốc đứng yên"),
+    ],
+)
+def test_what_was_odd_about_a_cursor_is_on_the_page(lang: str, seen: str, behind: str) -> None:
+    """Each note in the reader's language, and none where there was nothing odd."""
+    from lienthong_audit.evidence import RunEvidence
+    from lienthong_audit.page import Section, render_runs
+
+    at, counts = "2026-01-01T00:00:00.000000Z", {"pulled": 3, "acknowledged": 3}
+    settle = Statement(
+        exchange="births", exchange_digest="0" * 64, run="r1", step="settle", agency="H29.10",
+        started=at, ended=at, counts=counts, notes={"cursor_to": "7"},
+    )  # fmt: skip
+
+    def page(**notes: object) -> str:
+        said = replace(settle, notes={**settle.notes, **notes}).as_dict() | {"recorded": at, "sequence": 1}
+        entry = SimpleNamespace(payload=said, sequence=1, hash="00")
+        run = RunEvidence("births", "r1", (entry,), (), ())  # type: ignore[arg-type]  # enough
+        return render_runs([Section(run, None, True)], run_id="r1", language=lang, nonce="n")
+
+    assert seen in page(high_unseen=True) and seen in page(high_unplaced=True)
+    assert behind in page(high_behind=True)
+    assert seen not in page() and behind not in page() and "<code>7</code>" in page()
