@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from sqlalchemy import and_, exists, func, or_, select, update
+from sqlalchemy import and_, exists, false, func, or_, select, update
 
 from lienthong.ledger.db import Database
 from lienthong.ledger.delivery_rows import select_deliveries, state_of
@@ -69,15 +69,24 @@ class Scopes:
         with self._database.read() as connection:
             return frozenset(connection.execute(wanted).scalars()) if scopes else frozenset()
 
-    def last_to_land(self, scopes: Collection[str], exchange: str, run: str) -> bool:
-        """Tell whether nothing came to scopes beside or after a run, neither an answer nor a later run."""
+    def last_to_land(
+        self, scopes: Collection[str], exchange: str, run: str, *, but_replays: bool = False
+    ) -> bool:
+        """Tell whether nothing came to scopes beside or after a run, neither an answer nor a later run.
+
+        ``but_replays``: what the exchange's own replays brought does not count.
+        """
         mine, here = (_D.exchange == exchange) & (_D.run == run), _D.scope.in_(sorted(scopes))
         first = select(func.min(_D.taken)).where(here, mine).scalar_subquery()
         number = select(RUNS.c.number).where(RUNS.c.exchange == exchange, RUNS.c.run == run).scalar_subquery()
-        beside = select(_D.id).where(here, _D.taken > first, ~mine)
+        replays = select(RUNS.c.run).where(RUNS.c.exchange == exchange, RUNS.c.kind == "replay")
+        ours = (_D.exchange == exchange) & _D.run.in_(replays) if but_replays else false()
+        beside = select(_D.id).where(here, _D.taken > first, ~mine, ~ours)
         p = PLANNED.c
         planned = (p.exchange == RUNS.c.exchange) & (p.run == RUNS.c.run) & (p.delivery == _D.id)
         later = select(RUNS.c.run).where(RUNS.c.number > number, exists().where(planned, here))
+        if but_replays:
+            later = later.where(~((RUNS.c.exchange == exchange) & (RUNS.c.kind == "replay")))
         with self._database.read() as connection:
             return all(connection.execute(one.limit(1)).first() is None for one in (beside, later))
 

@@ -5,13 +5,15 @@ come late. What was read before is recognised by its key and leaf hash, in the k
 run, and is not pulled once more: it was delivered or set aside then. What is recognised is carried on for the
 next run in an index of its own. A run that is asked for an explicit ``since`` recognises nothing, and neither
 does one whose place at the target was reached since by another run (a trial, a replay, another exchange):
-then the target may hold something else, and all is compared with that.
+then the target may hold something else, and all is compared with that. If only replays of the exchange's own
+quarantine came there since, what comes again is pulled, and keeps the number under which it was read: of two
+versions of one read, a repaired one that went later is not overtaken by the one before it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -29,62 +31,91 @@ from lienthong.segment import Segment
 
 #: More records of the last run than these are not kept in memory: then all are compared at the target only.
 MOST: Final = 50_000
+_NUMBER: Final = slice(32, 40)
 _LEAF: Final = slice(44, 76)
 
 
 @dataclass
 class ReadAgain:
-    """The records that may come again, by key and leaf hash, and those that have come."""
+    """The records that may come again, by key and leaf hash with their numbers, and those that have come.
+
+    ``name`` is the cursor's field, None where there is none, ``since`` the last cursor. ``leave_out``: what
+    comes again is not pulled.
+    """
 
     since: Any
-    name: str
+    name: str | None
     hasher: KeyHasher
-    known: dict[bytes, bytes]
-    met: dict[tuple[bytes, bytes], None] = field(default_factory=dict)
+    known: dict[tuple[bytes, bytes], int]
+    leave_out: bool = True
+    met: dict[tuple[bytes, bytes], int] = field(default_factory=dict)
+
+    def former(self, records: Sequence[Record], made: Sequence[bytes], keys: Sequence[str]) -> dict[int, int]:
+        """Return the numbers under which records of a page were read before exactly as they are, by place."""
+        if self.leave_out:
+            return {}
+        return {place: self.known[pair] for place, pair in self._again(records, made, keys)}
 
     def sift(self, records: Sequence[Record], made: Sequence[bytes], keys: Sequence[str]) -> set[int]:
-        """Return the places of a page's records that were read before exactly as they are."""
-        if set(map(type, records)) != {dict}:
+        """Return the places of a page's records that are not pulled: they were read before as they are."""
+        if not self.leave_out:
             return set()
-        # what lies in the window, as far as texts of one form tell; else the target's index decides
-        name, since, kind = self.name, self.since, type(self.since)
-        values: list[Any] = [one[name] if name in one else None for one in records]  # noqa: SIM401 - no call
-        places = [place for place, value in enumerate(values) if type(value) is kind and value <= since]
+        found: set[int] = set()
+        for place, pair in self._again(records, made, keys):
+            self.met[pair] = self.known[pair]
+            found.add(place)
+        return found
+
+    def _again(
+        self, records: Sequence[Record], made: Sequence[bytes], keys: Sequence[str]
+    ) -> Iterator[tuple[int, tuple[bytes, bytes]]]:
+        """Yield place, key and leaf hash of what was read before."""
+        if set(map(type, records)) != {dict}:
+            return
+        places: Sequence[int] = range(len(records))
+        if self.name is not None:
+            # what lies in the window, as far as texts of one form tell; else the target's index decides
+            name, since, kind = self.name, self.since, type(self.since)
+            values: list[Any] = [one[name] if name in one else None for one in records]  # noqa: SIM401 - no call
+            places = [place for place, value in enumerate(values) if type(value) is kind and value <= since]
         hashes = self.hasher.many([keys[place] for place in places])
         leaves = leaf_hashes([made[place] for place in places])
-        found: set[int] = set()
         for place, *pair in zip(places, hashes, leaves, strict=True):
-            if self.known.get(pair[0]) == pair[1]:
-                self.met[pair[0], pair[1]] = None
-                found.add(place)
-        return found
+            if (pair[0], pair[1]) in self.known:
+                yield place, (pair[0], pair[1])
 
     def keep(self, bus: Bus) -> dict[str, Any]:
         """Keep what has come again for the next run; return where it is."""
         if not self.met:
             return {}
         pairs = sorted(self.met)
-        sidecar = build([key for key, _ in pairs], [leaf for _, leaf in pairs], key_id=self.hasher.key_id)
+        keys, leaves = [key for key, _ in pairs], [leaf for _, leaf in pairs]
+        numbers = [self.met[pair] for pair in pairs]
+        sidecar = build(keys, leaves, numbers, key_id=self.hasher.key_id)
         return {"index": bus.store.write_index(sidecar), "count": len(pairs)}
 
 
 def read_again(bus: Bus, plan: Plan, request: RunRequest, state: RunState) -> ReadAgain | None:
     """Return what a run's source may give again, None where nothing can be recognised."""
-    cursor, since = plan.exchange.source.cursor, state.since
-    if cursor is None or "." in cursor or since is None or state.explicit_since:
+    name = plan.exchange.source.cursor
+    if request.kind != "run" or request.resend or (name is not None and "." in name):
         return None
-    if request.kind != "run" or request.resend:
+    last, hasher = bus.journal.cursor(state.exchange), bus.hasher(plan.dataset.name)
+    window = name is not None and state.since is not None and not state.explicit_since
+    if not last.run or (name is not None and last.value is None):
         return None
-    last = bus.journal.cursor(state.exchange).run
-    hasher = bus.hasher(plan.dataset.name)
+    since = None if name is None else _typed(plan, str(state.since if window else last.value))
     try:
-        scopes = place_of(bus, plan).scopes
-        if not Scopes(bus.database).last_to_land(scopes, state.exchange, last):
+        scopes, landed = place_of(bus, plan).scopes, Scopes(bus.database)
+        leave_out = landed.last_to_land(scopes, state.exchange, last.run)
+        if not (
+            window if leave_out else landed.last_to_land(scopes, state.exchange, last.run, but_replays=True)
+        ):
             return None
-        known = _known(bus, state.exchange, last, hasher.key_id)
+        known = _known(bus, state.exchange, last.run, hasher.key_id, several=not leave_out)
     except LienThongError:
         return None  # an index is gone, or was made under another key: the target's index decides
-    return ReadAgain(_typed(plan, since), cursor, hasher, known) if known else None
+    return ReadAgain(since, name, hasher, known, leave_out) if known else None
 
 
 def _typed(plan: Plan, since: str) -> Any:
@@ -93,10 +124,13 @@ def _typed(plan: Plan, since: str) -> Any:
     return int(since) if "string" not in types and since.lstrip("-").isdigit() else since
 
 
-def _known(bus: Bus, exchange: str, run: str, key_id: bytes) -> dict[bytes, bytes]:
-    """Return key and leaf hash of what a settled run read; nothing where that is too much to hold.
+def _known(
+    bus: Bus, exchange: str, run: str, key_id: bytes, *, several: bool
+) -> dict[tuple[bytes, bytes], int]:
+    """Return key and leaf hash, with the number, of what a settled run read; nothing if that is too much.
 
-    A key of which it read several versions is left out: which of them the target holds is not told here.
+    Without ``several`` a key of which it read several versions is left out: which of them the target holds is
+    not told here.
     """
     roots: list[str] = []
     total = number = 0
@@ -113,6 +147,9 @@ def _known(bus: Bus, exchange: str, run: str, key_id: bytes) -> dict[bytes, byte
     if total > MOST:
         return {}
     sidecars = map(bus.store.index, roots)
-    pairs = {(row[:KEY], row[_LEAF]) for one in sidecars if one.key_id == key_id for row in one.rows}
-    several = {key for key, times in Counter(key for key, _ in pairs).items() if times > 1}
-    return {key: leaf for key, leaf in pairs if key not in several}
+    rows = [row for one in sidecars if one.key_id == key_id for row in one.rows]
+    pairs = {(row[:KEY], row[_LEAF]): int.from_bytes(row[_NUMBER], "big") for row in rows}
+    if several:
+        return pairs
+    often = {key for key, times in Counter(key for key, _ in pairs).items() if times > 1}
+    return {pair: number for pair, number in pairs.items() if pair[0] not in often}

@@ -217,7 +217,11 @@ def _take_page(plan: Plan, progress: _Progress, page: Page, buffer: _Buffer) -> 
         numbers = [numbers[place] for place in kept]
         buffer.broken += [replace(odd[place], number=number) for place in sorted(odd)]
     keys = key_texts(records, plan.dataset)
-    known = buffer.again.sift(records, made, keys) if buffer.again is not None else set()
+    known = set[int]()
+    if buffer.again is not None:
+        known = buffer.again.sift(records, made, keys)
+        former = buffer.again.former(records, made, keys)
+        numbers = [former.get(place, one) for place, one in enumerate(numbers)] if former else numbers
     if known:
         fresh = [place for place in range(len(made)) if place not in known]
         made, keys = [made[place] for place in fresh], [keys[place] for place in fresh]

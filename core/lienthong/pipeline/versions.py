@@ -208,7 +208,9 @@ class Versions:
             if repeated or self.request.resend or (self.request.back and not version.run):
                 return ""
             return "inherited" if version.run else "unchanged"
-        newer = version.number > int.from_bytes(row[_NUMBER], "big")
+        number = int.from_bytes(row[_NUMBER], "big")
+        # of one number, by another run: a repaired version of the same read, and it went later than this one
+        newer = version.number > number or (version.number == number and self.request.kind == "run")
         return "superseded" if newer and not self.request.back else ""
 
     def newest(self, names: Names) -> dict[bytes, Version]:
