@@ -40,10 +40,22 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put the tests into the order of a seed; all workers of one run have the same."""
+    """Put files, and the tests of each, into the order of a seed; all workers of one run have the same.
+
+    A file's tests stay together: else what they share would be made anew for every one of them.
+    """
     seed = config.getoption("--shuffle")
-    if seed is not None:
-        random.Random(seed).shuffle(items)  # noqa: S311 - an order, not a secret
+    if seed is None:
+        return
+    order = random.Random(seed)  # noqa: S311 - an order, not a secret
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    groups = list(files.values())
+    order.shuffle(groups)
+    for group in groups:
+        order.shuffle(group)
+    items[:] = [item for group in groups for item in group]
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -108,9 +108,9 @@ def read_again(bus: Bus, plan: Plan, request: RunRequest, state: RunState) -> Re
     try:
         scopes, landed = place_of(bus, plan).scopes, Scopes(bus.database)
         leave_out = landed.last_to_land(scopes, state.exchange, last.run)
-        if not (
-            window if leave_out else landed.last_to_land(scopes, state.exchange, last.run, but_replays=True)
-        ):
+        if leave_out and not window:
+            return None
+        if not leave_out and not landed.last_to_land(scopes, state.exchange, last.run, but_replays=True):
             return None
         known = _known(bus, state.exchange, last.run, hasher.key_id, several=not leave_out)
     except LienThongError:
