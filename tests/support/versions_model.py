@@ -55,7 +55,7 @@ from lienthong.errors import (
 from lienthong.ledger import export, verify_bundle
 from lienthong.ledger import leases as leases_module
 from lienthong.ledger.tables import RUNS, STEPS
-from lienthong.ledger.terms import missing
+from lienthong.ledger.terms import COUNTS, missing
 from lienthong.pipeline import (
     Bus,
     Part,
@@ -637,7 +637,7 @@ class Model:
         with self.database.read() as connection:
             settled = connection.execute(select(RUNS).where(RUNS.c.settled_at.is_not(None))).all()
         for row in settled:
-            if missing(json.loads(row.counts)):
+            if missing(dict.fromkeys(COUNTS, 0) | json.loads(row.counts)):
                 raise Violation(f"run {row.run} does not balance: {row.counts}")
             if bundles:
                 self._verify(bus, row.exchange, row.run)
