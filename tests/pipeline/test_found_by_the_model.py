@@ -8,7 +8,8 @@ import pytest
 from memory_bus import Bench, unit
 
 from lienthong import Delivery
-from lienthong.errors import Unavailable
+from lienthong.connector import TargetCapabilities
+from lienthong.errors import OutcomeUnknown, Unavailable
 from lienthong.ledger import export, verify_bundle
 from lienthong.pipeline import RunRequest, pull, run_exchange, validate
 from lienthong.pipeline.compacting import maintain
@@ -112,3 +113,22 @@ def test_a_table_that_changes_after_a_replay_is_read_as_it_is(bench: Bench) -> N
     assert [record["TenDonVi"] for batch in bench.target.batches for record in batch.objects()] == [
         "B", "repaired", "new",
     ]  # fmt: skip
+
+
+def test_what_a_person_says_was_not_taken_is_sent_by_the_next_run(bench: Bench) -> None:
+    """One record of a delivery is unchanged, the other in doubt and then not taken: it is not there."""
+    plan = bench.plan(delivery=Delivery(batch=10, attempts=1))
+    bench.source.offers = [unit(1), unit(2, TenDonVi="C")]
+    again = "2020-01-01T00:00:00+07:00"
+    run_exchange(bench.bus, plan, RunRequest("r1"))
+    bench.source.offers = [unit(1), unit(2, TenDonVi="B")]
+    bench.target.can = TargetCapabilities(repeatable=False, lookup=False)
+    bench.target.answer_with = [OutcomeUnknown("cut")]
+    with pytest.raises(OutcomeUnknown):
+        run_exchange(bench.bus, plan, RunRequest("r2", since=again), sleep=lambda _: None)
+    (doubt,) = [item for item in bench.bus.journal.deliveries(run="r2") if item.state == "unknown"]
+    bench.bus.journal.not_taken(doubt.id)
+    bench.bus.journal.close_run("units", "r2", by="Lan", why="test")
+    settled = run_exchange(bench.bus, plan, RunRequest("r3", since=again))
+    assert (settled.counts["acknowledged"], settled.counts["unchanged"]) == (1, 1)
+    assert bench.target.batches[-1].objects()[-1]["TenDonVi"] == "B"

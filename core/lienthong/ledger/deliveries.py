@@ -165,7 +165,7 @@ class Deliveries:
             allow(row, MAY_ANSWER, "intended")
             known = dump(_joined(load(row["receipts"]), receipts))
             fresh: dict[str, Any] = {"state": "intended", "before": "intended", "unknown": "[]"}
-            fresh |= {"fence": 0, "free_at": 0, "sent_count": 0, "taken_count": 0}
+            fresh |= {"fence": 0, "free_at": 0, "sent_count": 0, "taken_count": 0, "taken": None}
             return change(connection, row, **fresh, receipts=known)
 
     def passed(
