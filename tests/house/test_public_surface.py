@@ -26,10 +26,10 @@ SURFACE = {
     },
     "lienthong.signing": {"KeyRing", "LocalSigner", "Signer", "TrustStore", "Verified"},
     "lienthong.keyindex": {
-        "ENTRY", "KEY", "NO_KEY", "Absence", "Entry", "KeyHasher", "Level", "LevelFile", "LevelInfo",
-        "LevelWriter", "Merge", "Placed", "Sidecar", "Source", "Version", "absent", "build",
+        "ENTRY", "GROUP", "KEY", "NO_KEY", "Absence", "Entry", "Group", "KeyHasher", "Level", "LevelFile",
+        "LevelInfo", "LevelWriter", "Merge", "Sidecar", "Source", "Version", "absent", "build",
         "check_absent", "check_present", "difference", "due", "entry", "everything", "key_id", "merge",
-        "newest_of", "present", "repeated", "require_one_key",
+        "newest_of", "present", "repeated", "require_one_key", "root_over_entries",
     },
     "lienthong.staging": {"BlobStore", "LevelStore", "SegmentStore", "Taken", "compact"},
     "lienthong_connectors.presets": {

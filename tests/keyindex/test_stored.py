@@ -99,7 +99,9 @@ def test_a_process_checks_a_root_once(tmp_path: Path, monkeypatch: pytest.Monkey
     writer, reader = SegmentStore.open(str(tmp_path)), SegmentStore.open(str(tmp_path))
     segment = written(writer)
     reader.index(segment)
-    monkeypatch.setattr("lienthong.keyindex.entries._root_over", lambda rows: pytest.fail("hashed again"))
+    monkeypatch.setattr(
+        "lienthong.keyindex.entries.root_over_entries", lambda rows: pytest.fail("hashed again")
+    )
     assert writer.index(segment).root == reader.index(segment).root == segment.index
 
 

@@ -10,12 +10,13 @@ from typing import Any
 from sqlalchemy import update
 
 from lienthong.errors import Reason
+from lienthong.keyindex import root_over_entries
 from lienthong.ledger import Intent, Statement
 from lienthong.ledger.clock import now
 from lienthong.ledger.fields import ACT
 from lienthong.ledger.tables import DELIVERIES
 from lienthong.ledger.tally import tally
-from lienthong.merkle import leaf_hash, root_over
+from lienthong.merkle import leaf_hash
 from lienthong.records import canonical, sha256
 from lienthong.segment import Segment
 from lienthong.signing import Signer
@@ -51,7 +52,7 @@ class Rich:
 
     def sealed(self, *records: dict[str, Any]) -> Segment:
         rows = self.change(rows_of(list(records)))
-        root = root_over(rows)
+        root = root_over_entries(rows)
         self.indexes[root] = rows
         return replace(self.run.seal(*records), index=root)
 

@@ -6,17 +6,22 @@ from collections.abc import Collection, Iterable
 from hashlib import sha256
 from typing import Final
 
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
+
 from lienthong.errors import Misconfigured
+
+ENTRY: Final = 76
+"""Bytes of an entry."""
+
+KEY: Final = 32
+"""Bytes of a key's keyed hash."""
 
 KEY_ID: Final = 8
 """Bytes of a key id."""
 
 NO_KEY: Final = bytes(KEY_ID)
 """The key id of an index that does not say under which secret it was made."""
-
-_BLOCK: Final = 64
-_INNER: Final = bytes(byte ^ 0x36 for byte in range(256))
-_OUTER: Final = bytes(byte ^ 0x5C for byte in range(256))
 
 
 def key_id(secret: bytes) -> bytes:
@@ -27,18 +32,17 @@ def key_id(secret: bytes) -> bytes:
 class KeyHasher:
     """HMAC-SHA-256 of ``<dataset>|<key>`` under one secret, many at a time.
 
-    The same 32 bytes as `lienthong.records.keyed_hash` in hex. The two hashes of RFC 2104 are begun
-    once and copied for each key, which takes half the time of the hmac module.
+    The same 32 bytes as `lienthong.records.keyed_hash` in hex. The hash is begun once and copied for each
+    key, which takes more than half off the time of the hmac module.
     """
 
-    __slots__ = ("_inner", "_outer", "key_id")
+    __slots__ = ("_begun", "key_id")
 
     def __init__(self, secret: bytes, dataset: str) -> None:
         self.key_id = key_id(secret)
         """Names the secret (`key_id`)."""
-        key = (sha256(secret).digest() if len(secret) > _BLOCK else secret).ljust(_BLOCK, b"\0")
-        self._inner = sha256(key.translate(_INNER) + f"{dataset}|".encode())
-        self._outer = sha256(key.translate(_OUTER))
+        self._begun = HMAC(secret, SHA256())
+        self._begun.update(f"{dataset}|".encode())
 
     def of(self, key_text: str) -> bytes:
         """Return the keyed hash (32 bytes) of one key."""
@@ -47,12 +51,11 @@ class KeyHasher:
     def many(self, texts: Iterable[str]) -> list[bytes]:
         """Return the keyed hashes of many keys, in their order."""
         hashes: list[bytes] = []
-        add, inner, outer = hashes.append, self._inner.copy, self._outer.copy
+        add, begun = hashes.append, self._begun.copy
         for text in texts:
-            within, around = inner(), outer()
-            within.update(text.encode())
-            around.update(within.digest())
-            add(around.digest())
+            one = begun()
+            one.update(text.encode())
+            add(one.finalize())
         return hashes
 
 

@@ -14,8 +14,8 @@ from struct import Struct
 from sys import byteorder
 from typing import BinaryIO, Final, TypeAlias
 
-from lienthong.keyindex.entries import ENTRY, Sidecar
-from lienthong.keyindex.keys import NO_KEY, require_one_key
+from lienthong.keyindex.entries import Sidecar
+from lienthong.keyindex.keys import ENTRY, NO_KEY, require_one_key
 from lienthong.keyindex.levels import (
     BLOCK,
     END,

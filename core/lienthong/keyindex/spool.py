@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Final, Self
 
-from lienthong.keyindex.entries import ENTRY, Sidecar
-from lienthong.keyindex.keys import require_one_key
+from lienthong.keyindex.entries import Sidecar
+from lienthong.keyindex.keys import ENTRY, require_one_key
 
 RANGES: Final = 256
 """How many ranges of keys there are: one for each first byte."""

@@ -19,12 +19,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lienthong.errors import EvidenceTampered, Permanent, SegmentTampered, UnknownName
+from lienthong.keyindex import root_over_entries
 from lienthong.ledger.container import README, Writer
 from lienthong.ledger.documents import DELIVERIES, QUARANTINE, deliveries_document, quarantine_document
 from lienthong.ledger.readme import text_of
 from lienthong.ledger.verify_indexes import STUB
 from lienthong.ledger.view import RunView
-from lienthong.merkle import leaf_hashes, root_of_leaves, root_over
+from lienthong.merkle import leaf_hashes, root_of_leaves
 from lienthong.records import sha256
 from lienthong.segment import Segment, unpack
 
@@ -182,7 +183,7 @@ def _leaves(segment: Segment, data: bytes | _Kept) -> bytes:
 
 
 def _index(root: str, rows: Sequence[bytes]) -> bytes:
-    if root_over(rows) != root:
+    if root_over_entries(rows) != root:
         raise SegmentTampered(
             "the key index does not have the root that was signed",
             where=f"key index {root}",

@@ -2,7 +2,8 @@
 
 An entry is 76 bytes: the keyed hash of the record's key (32), its version number (8, big-endian), its
 line in the segment (4, big-endian) and its leaf hash (32). Entries are sorted as bytes. A bundle leaves
-the leaf hashes out of them, because they stand in ``leaves/`` already.
+the leaf hashes out of them, because they stand in ``leaves/`` already. The signed root is that of a tree
+over groups of 16 entries (`lienthong.keyindex.groups`).
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import Any, Final
 
+from lienthong.keyindex import root_over_entries
 from lienthong.ledger.container import Reader
 from lienthong.ledger.documents import DELIVERIES
 from lienthong.ledger.report import Problem
 from lienthong.ledger.verify_documents import read_document
 from lienthong.ledger.view import RunView
-from lienthong.merkle import root_over
 from lienthong.segment import Segment
 
 STUB: Final = 44
@@ -63,7 +64,7 @@ def _entry_problems(data: bytes, leaves: bytes, segment: Segment, name: str) -> 
     ]
     if rows != sorted(rows):
         yield Problem(name, "its entries are not in order", "các mục không theo thứ tự")
-    if root_over(rows) != segment.index:
+    if root_over_entries(rows) != segment.index:
         yield Problem(name, "its root is not the one that was signed", "gốc Merkle khác gốc đã ký")
 
 

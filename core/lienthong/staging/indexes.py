@@ -35,7 +35,7 @@ class Files(Protocol):
 class Indexes:
     """Key indexes under ``indexes/ab/<root>.kix`` of staging's root.
 
-    An index's root costs two hashes an entry. Therefore the process remembers the SHA-256 of the
+    To compute an index's root takes a while. Therefore the process remembers the SHA-256 of the
     files that it made or checked itself, and compares only that when it reads them again.
     """
 
