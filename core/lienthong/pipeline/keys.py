@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, product
+from operator import itemgetter
 from typing import Any, Final
 
 from lienthong.datasets import Dataset
@@ -26,11 +27,7 @@ def key_texts(records: Sequence[Record], dataset: Dataset) -> list[str]:
     fields = dataset.key
     if any("." in name for name in fields) or set(map(type, records)) - {dict}:
         return [key_of(record, fields) if isinstance(record, dict) else "" for record in records]
-    # not `get`: this is done for every record, and a call costs more than all the rest
-    columns: list[list[Any]] = [
-        [one[name] if name in one else None for one in records]  # noqa: SIM401
-        for name in fields
-    ]
+    columns = [_column(records, name) for name in fields]
     if len(columns) == 1 and set(map(type, columns[0])) == {str}:
         return columns[0]  # its own text, as nothing is joined
     if any(float in set(map(type, column)) for column in columns):
@@ -40,6 +37,14 @@ def key_texts(records: Sequence[Record], dataset: Dataset) -> list[str]:
     if (bars := len(fields) - 1) and any(text.count("|") != bars or "\\" in text for text in joined):
         return [key_of(record, fields) for record in records]
     return joined
+
+
+def _column(records: Sequence[Record], name: str) -> list[Any]:
+    """Return a member of every record, None where it has none; done for every record, therefore in C."""
+    try:
+        return list(map(itemgetter(name), records))
+    except KeyError:
+        return [record.get(name) for record in records]
 
 
 def write_keyed(
