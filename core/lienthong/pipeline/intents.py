@@ -44,7 +44,7 @@ def intend(bus: Bus, plan: Plan, request: RunRequest, part: Part, work: Deliveri
     known = bus.journal.existing(firsts)
     if known:
         work.versions.look()
-    settled = _orderly(bus, part, [known.get(key) for key in firsts], work)
+    settled = _orderly(part, [known.get(key) for key in firsts], work)
     intents: list[Intent] = []
     for order, segment in enumerate(part.segments):
         key = planned.get(order) or _key(
@@ -101,7 +101,7 @@ def _still_there(held: DeliveryState, work: Delivering, later: frozenset[int] = 
     return brought <= joined(fates["inherited"])
 
 
-def _orderly(bus: Bus, part: Part, held: Sequence[DeliveryState | None], work: Delivering) -> dict[int, bool]:
+def _orderly(part: Part, held: Sequence[DeliveryState | None], work: Delivering) -> dict[int, bool]:
     """Tell of the segments with several versions of a key whether an earlier run's deliveries stand for them.
 
     They do from the first one on, as far as that run came, or not at all: else an older version that is
@@ -117,7 +117,7 @@ def _orderly(bus: Bus, part: Part, held: Sequence[DeliveryState | None], work: D
     seen: set[bytes] = set()
     there = True
     for _, state in reversed(begun):
-        rows = bus.store.index(state.segment).by_line() if state.segment.index else ()
+        rows = work.versions.index(state).by_line() if state.segment.index else ()
         later = frozenset(line for line, row in enumerate(rows) if row[:KEY] in seen)
         there = there and _still_there(state, work, later)
         seen.update(row[:KEY] for row in rows)

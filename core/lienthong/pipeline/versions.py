@@ -271,6 +271,11 @@ class Versions:
         texts = key_texts(list(map(parse, self.bus.store.read(segment))), self.plan.produces)
         return self.names_of(texts), self.bus.hasher(self.plan.produces.name).many(texts)
 
+    def index(self, item: DeliveryState) -> Sidecar:
+        """Return the key index of a delivery of any run; it is made again where its file was lost."""
+        numbers = Numbers(self.bus, item.exchange, item.run)
+        return index_of(self.bus, item.segment, self.plan.produces, numbers)
+
     def _check_doubts(self, segment: Segment, sidecar: Sidecar, superseded: frozenset[int]) -> None:
         mine: set[bytes] | None = None
         for item in self._doubts:
@@ -278,7 +283,7 @@ class Versions:
                 continue
             if mine is None:
                 mine = {row[_KEY] for line, row in enumerate(sidecar.by_line()) if line not in superseded}
-            other = self._index_of(item) if item.segment.index else None
+            other = self.index(item) if item.segment.index else None
             if other is None or other.key_id != sidecar.key_id:
                 raise _in_doubt(item)  # its keys cannot be compared with ours
             left_out = item.unsent
@@ -288,7 +293,7 @@ class Versions:
 
     def _taken_by(self, item: DeliveryState, run: str) -> _Recent:
         """Return the versions that a delivery brought to the target."""
-        sidecar = self._index_of(item)
+        sidecar = self.index(item)
         missing, there = item.not_there, frozenset(lines_of(item.unchanged))
         versions = {
             row[_KEY]: Version(int.from_bytes(row[_NUMBER], "big"), row[_LEAF], "" if line in there else run)
@@ -296,11 +301,6 @@ class Versions:
             if line not in missing
         }
         return _Recent(item.scope, item.taken or 0, sidecar.key_id, versions)
-
-    def _index_of(self, item: DeliveryState) -> Sidecar:
-        """Return another run's key index; it is made again where its file was lost."""
-        numbers = Numbers(self.bus, item.exchange, item.run)
-        return index_of(self.bus, item.segment, self.plan.produces, numbers)
 
 
 def _in_doubt(item: DeliveryState) -> OutcomeUnknown:
