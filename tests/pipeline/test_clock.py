@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from memory_bus import Bench, unit
+from moved_clock import moved_clock
 
 from lienthong.errors import LienThongError, Misconfigured, Permanent
 from lienthong.ledger import export, verify_bundle
@@ -20,14 +21,6 @@ from lienthong.pipeline.clock_back import put_back
 from lienthong.signing import Signer
 
 SAID = {"who": "Trần Thị Hoa", "why": "pin CMOS hỏng"}
-_PLACES = (
-    "ledger.clock",
-    "ledger.timing",
-    "ledger.ahead",
-    "pipeline.attest",
-    "pipeline.health",
-    "signing.trust",
-)
 YEARS = timedelta(days=365 * 60)
 DAYS = timedelta(days=20)
 
@@ -35,19 +28,8 @@ DAYS = timedelta(days=20)
 @pytest.fixture
 def clock() -> Iterator[Callable[[timedelta | None], None]]:
     """Let this machine's clock be ahead by some time, or right again."""
-    patch = pytest.MonkeyPatch()
-
-    def be_ahead(by: timedelta | None) -> None:
-        patch.undo()
-        if by is not None:
-            moved: Any = type(
-                "Moved", (datetime,), {"now": classmethod(lambda _, tz=None: datetime.now(tz) + by)}
-            )
-            for place in _PLACES:
-                patch.setattr(f"lienthong.{place}.datetime", moved)
-
-    yield be_ahead
-    patch.undo()
+    with moved_clock() as be_ahead:
+        yield be_ahead
 
 
 def holds(bench: Bench, run: str, folder: Path) -> bool:
