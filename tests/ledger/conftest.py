@@ -70,8 +70,13 @@ def stranger(keys: KeyRing) -> Signer:
 
 @pytest.fixture(scope="session")
 def operator(keys: KeyRing) -> Signer:
-    """The key of an operator, who may sign every act."""
+    """The key of an operator, who may sign every act.
+
+    With it comes that of ``lan``, whose acts are limited: a key made minutes after a run could not have
+    signed in it.
+    """
     assert keys._home
+    operator_signer(keys._home, "lan", ["quarantine.*"])
     return operator_signer(keys._home)
 
 
