@@ -457,14 +457,14 @@ class Model:
 
     def act_replay(self, exchange: int, fault: Fault | None = None) -> None:
         """Replay an exchange's repaired records."""
-        plan, self.restaged = self.plans[exchange % len(self.plans)], True
+        plan = self.plans[exchange % len(self.plans)]
         self._safely(lambda: replay_items(self.bus(), plan), fault)
 
     def act_staging(self, which: int, fault: Fault | None = None) -> None:
         """Take a settled run's records from staging once more."""
         run = self._run(which)
         if run is not None and run.stage == "done" and not run.lost:
-            plan, self.restaged = self.plans[run.exchange], True
+            plan = self.plans[run.exchange]
             self._safely(lambda: run_from_staging(self.bus(), plan, run.name), fault)
 
     def act_rewind(self, exchange: int, seconds: int) -> None:
@@ -522,29 +522,13 @@ class Model:
             run.former = True  # one that was begun before cannot be ended: a new one is started
 
     def act_lose(self, what: str, seed: int) -> None:
-        """Lose some files: key indexes, which can be made again from segments, or level files, which cannot.
-
-        An index can be made again where all its numbers are its run's.
-        """
+        """Lose some files: key indexes, which can be made again, or level files, which cannot."""
         folder = self.home / "staging" / what
         files = sorted(folder.rglob("*.kix" if what == "indexes" else "*.kxl")) if folder.exists() else []
-        if what == "indexes":
-            files = [] if self.restaged else [file for file in files if self._can_be_made_again(file)]
         for file in Random(seed).sample(files, len(files) // 2 + len(files) % 2):  # noqa: S311 - repeatable
             file.unlink()
         if files and (what == "levels" or self.tidied):
             self.amnesia = True
-
-    def _can_be_made_again(self, file: Path) -> bool:
-        journal = self.bus().journal
-        sound = {
-            journal.run(self.plans[run.exchange].exchange.id, run.name).number
-            for run in self.runs
-            if run.outputs.get("pull") is not None
-        }
-        return set(self.bus().store.index(file.name.split(".")[0]).numbers()) <= sound
-
-    restaged: bool = False
 
     def act_forget(self, which: int) -> None:
         """Lose the step checkpoints of a run."""

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from lienthong.config import Config, HashKeys, load_config
@@ -40,7 +41,8 @@ class Bus:
 
     ``connections`` resolves a connection id; ``progress`` is told (step, done, total or None);
     ``tap`` listens in on connections where a run is recorded; ``read_only`` opens the ledger as it is.
-    ``hold`` is the lease under which the step that was given this bus works.
+    ``hold`` is the lease under which the step that was given this bus works. ``comparing`` is held by the
+    part that compares its run's keys: those pushed beside it by the same bus wait for what it finds.
     """
 
     config: Config
@@ -49,6 +51,7 @@ class Bus:
     tap: Callable[[Connection], Callable[[Spoken], None]] | None = None
     read_only: bool = False
     hold: Hold | None = None
+    comparing: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     def under(self, hold: Hold) -> Bus:
         """Return this bus, stores and connections shared, as a step under a lease has it."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from threading import Lock
 from typing import Any
 
 from lienthong.errors import Misconfigured
@@ -19,8 +18,6 @@ from lienthong.pipeline.plan import Plan
 from lienthong.segment import Segment
 
 _NONE: frozenset[int] = frozenset()
-#: Parts that are pushed side by side by one process wait for the first to compare.
-_COMPARING = Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +42,7 @@ def repeats_in(bus: Bus, plan: Plan, request: RunRequest, part: Part) -> Repeats
     delivered in order and the run's parts do not allow for that.
     """
     run = _run_segments(bus, plan, request, part)
-    with _COMPARING:
+    with bus.comparing:
         saved = bus.journal.step(plan.exchange.id, request.run, "push.repeats", 0)
         if saved is None:
             saved = _compared(bus, plan, request, run)
