@@ -99,6 +99,25 @@ def test_a_log_that_is_read_again_does_not_take_a_repaired_record_back(bench: Be
     assert [record["TenDonVi"] for batch in bench.target.batches for record in batch.objects()] == ["A", "B"]
 
 
+@pytest.mark.parametrize("others", [False, True], ids=["alone", "two exchanges"])
+def test_a_log_that_is_read_again_and_again(bench: Bench, *, others: bool) -> None:
+    """However often it is read, and whoever reads it, too: what it gives for ever grows no newer by that."""
+    bench.source.offers = [unit(1, TenDonVi="A"), unit(1, TenDonVi="B", CapDonVi="nonsense")]
+    delivery, again = Delivery(batch=10, attempts=1, quarantine_above=1.0), "2020-01-01T00:00:00+07:00"
+    plans = [bench.plan(id=name, delivery=delivery) for name in ("units", "more")[: 1 + others]]
+    for plan in plans:
+        run_exchange(bench.bus, plan, RunRequest("r1"))
+        for item in bench.bus.quarantine.list(exchange=plan.exchange.id):
+            repair(bench.bus, item.id, unit(1, TenDonVi="B"))
+    for plan in plans:
+        replay_items(bench.bus, plan)
+    for name in ("r2", "r3", "r4"):
+        for plan in plans:
+            run_exchange(bench.bus, plan, RunRequest(name, since=again))
+    landed = [record["TenDonVi"] for batch in bench.target.batches for record in batch.objects()]
+    assert landed[landed.index("B") :] == ["B"]
+
+
 def test_a_table_that_changes_after_a_replay_is_read_as_it_is(bench: Bench) -> None:
     """Only what comes again exactly keeps its number: what changed since goes over the repaired record."""
     plan = bench.plan(delivery=Delivery(batch=10, attempts=1, quarantine_above=1.0))

@@ -7,14 +7,18 @@ next run in an index of its own. A run that is asked for an explicit ``since`` r
 does one whose place at the target was reached since by another run (a trial, a replay, another exchange):
 then the target may hold something else, and all is compared with that. If only replays of the exchange's own
 quarantine came there since, what comes again is pulled, and keeps the number under which it was read: of two
-versions of one read, a repaired one that went later is not overtaken by the one before it.
+versions of one read, a repaired one that went later is not overtaken by the one before it. The same is done,
+whoever came there, with keys of which the last run read several versions: that is a log, which gives for ever
+what was once so.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from operator import eq, le, lt
 from typing import Any, Final
 
 from lienthong.errors import LienThongError
@@ -31,6 +35,11 @@ from lienthong.segment import Segment
 
 #: More records of the last run than these are not kept in memory: then all are compared at the target only.
 MOST: Final = 50_000
+#: Of a key that was read in several versions it is not told here which of them the target holds.
+_ONCE: Final = partial(eq, 1)
+_ALL: Final = partial(le, 1)
+#: A key that was read in several versions is one of a log: what comes again is no newer than it was.
+_SEVERAL: Final = partial(lt, 1)
 _NUMBER: Final = slice(32, 40)
 _LEAF: Final = slice(44, 76)
 
@@ -107,12 +116,11 @@ def read_again(bus: Bus, plan: Plan, request: RunRequest, state: RunState) -> Re
     since = None if name is None else _typed(plan, str(state.since if window else last.value))
     try:
         scopes, landed = place_of(bus, plan).scopes, Scopes(bus.database)
-        leave_out = landed.last_to_land(scopes, state.exchange, last.run)
-        if leave_out and not window:
-            return None
-        if not leave_out and not landed.last_to_land(scopes, state.exchange, last.run, but_replays=True):
-            return None
-        known = _known(bus, state.exchange, last.run, hasher.key_id, several=not leave_out)
+        ours = landed.last_to_land(scopes, state.exchange, last.run)
+        leave_out = ours and window
+        replayed = not ours and landed.last_to_land(scopes, state.exchange, last.run, but_replays=True)
+        which = _ONCE if leave_out else _ALL if replayed else _SEVERAL
+        known = _known(bus, state.exchange, last.run, hasher.key_id, which)
     except LienThongError:
         return None  # an index is gone, or was made under another key: the target's index decides
     return ReadAgain(since, name, hasher, known, leave_out) if known else None
@@ -125,12 +133,11 @@ def _typed(plan: Plan, since: str) -> Any:
 
 
 def _known(
-    bus: Bus, exchange: str, run: str, key_id: bytes, *, several: bool
+    bus: Bus, exchange: str, run: str, key_id: bytes, which: Callable[[int], bool]
 ) -> dict[tuple[bytes, bytes], int]:
     """Return key and leaf hash, with the number, of what a settled run read; nothing if that is too much.
 
-    Without ``several`` a key of which it read several versions is left out: which of them the target holds is
-    not told here.
+    ``which`` says of how many versions of a key in that read it is kept.
     """
     roots: list[str] = []
     total = number = 0
@@ -149,7 +156,5 @@ def _known(
     sidecars = map(bus.store.index, roots)
     rows = [row for one in sidecars if one.key_id == key_id for row in one.rows]
     pairs = {(row[:KEY], row[_LEAF]): int.from_bytes(row[_NUMBER], "big") for row in rows}
-    if several:
-        return pairs
-    often = {key for key, times in Counter(key for key, _ in pairs).items() if times > 1}
-    return {pair: number for pair, number in pairs.items() if pair[0] not in often}
+    times = Counter(key for key, _ in pairs)
+    return {pair: number for pair, number in pairs.items() if which(times[pair[0]])}
