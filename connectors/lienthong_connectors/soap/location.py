@@ -74,23 +74,22 @@ def _origin(url: str) -> tuple[str, str, int]:
 
 def _outside(url: str, location: str) -> Misconfigured:
     host = urlsplit(url).hostname if url.startswith(("http://", "https://")) else None
+    hint = "put the document beside the WSDL and refer to it there"
     if host:
-        said, way = host, "lienthong wsdl URL --fetch FOLDER --host NAME"
+        said = host
+        hint = "make a catalogue with: lienthong wsdl URL --fetch FOLDER --host NAME"
     elif url.startswith(("package:", "catalogue:")):
-        said, way = f"the {url.partition(':')[0]} {url.partition(':')[2].partition('/')[0][:60]!r}", ""
+        kind, _, rest = url.partition(":")
+        said = f"the {kind} {rest.partition('/')[0][:60]!r}"
     else:
         said = f"{shown(url)}, outside its folder"
-        way = f"lienthong wsdl FILE --root {_common(url, location)} --fetch FOLDER"
-    hint = (
-        f"make a catalogue with: {way}" if way else "put the document beside the WSDL and refer to it there"
-    )
+        if not location.startswith(("http://", "https://")):
+            root = _common(url, location)
+            hint = f"make a catalogue with: lienthong wsdl FILE --root {root} --fetch FOLDER"
     return Misconfigured(f"the WSDL refers to {said}", where="WSDL", hint=hint)
 
 
 def _common(url: str, location: str) -> str:
     """Return the folder that holds both a file and the description that refers to it."""
-    if location.startswith(("http://", "https://")):
-        return "FOLDER"
-    return os.path.commonpath(
-        [str(Path(url.removeprefix("file://")).resolve().parent), str(Path(location).parent)]
-    )
+    places = (Path(url.removeprefix("file://")).resolve().parent, Path(location).parent)
+    return os.path.commonpath([str(place) for place in places])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import re
 from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 _NOTHING: Final = ("lienthong-no-operation", "urn:lienthong:check", "urn:lienthong:check:no-operation")
 _SHOWN: Final = frozenset({"madonvi", "officer", "phone", "account", "dstcode", "partner_code"})
+_CREDENTIAL: Final = re.compile(r"\$connection\.(login|password)\b")
 _OURS: Final = frozenset({WSSE, *SPACES.values()})
 
 
@@ -116,6 +119,12 @@ class Service:
         Raises `Misconfigured`, naming what is wrong, for an unknown reference and, where the
         description is local, for an unknown operation or member.
         """
+        if _CREDENTIAL.search(json.dumps(request, default=str)):
+            raise Misconfigured(
+                "a request may not name the connection's login or password: they would become data",
+                where=self.where,
+                hint="name them in soap_headers, where services that ask for them have them",
+            )
         body = Template(request, known | {"connection"}, self.where)
         headers = Template(self.settings.soap_headers, known | {"connection"}, self.where)
         compiled = Request(self, operation, body, headers, delivers=delivers)

@@ -559,16 +559,16 @@ def test_declared_headers_are_written_and_the_exchange_opens(tmp_path: Path, bus
 
 
 def test_a_password_is_named_in_headers_only(told: Any) -> None:
-    """In a request it would become data: there the reference comes to nothing."""
+    """In a request it would become data, and stand in records and receipts."""
     told.envelope("<r><ma>1</ma></r>")
-    settings = SoapLookup(
-        operation="ask",
-        namespace="urn:t",
-        request={"id": "$connection.password"},
-        soap_headers={"{urn:h}Auth": {"p": "$connection.password"}},
-    )
-    opened = settings.open_lookup(told.connection(login="an", password="bi-mat"), Context())
+    block = {"{urn:h}Auth": {"p": "$connection.password"}}
+    settings = SoapLookup(operation="ask", namespace="urn:t", request={"id": "1"}, soap_headers=block)
+    connection = told.connection(login="an", password="bi-mat")
+    opened = settings.open_lookup(connection, Context())
     opened.ask(Question("1" * 32, {}, "cb", "tt", "md"))
     opened.close()
     assert told.requests[-1][2].count(b"bi-mat") == 1
     assert b">bi-mat</" in told.requests[-1][2].partition(b"Body")[0]
+    for inner in ({"id": "$connection.password"}, {"a": {"$each": {"b": "$connection.login|upper"}}}):
+        with pytest.raises(Misconfigured, match="may not name the connection's login or password"):
+            dataclasses.replace(settings, request=inner).open_lookup(connection, Context())
