@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from lxml import etree
 
-from lienthong_connectors.soap.documents import WSDL
+from lienthong_connectors.soap.documents import WSDL, XSD
 
 _OPERATION: Final = f"{{{WSDL}}}operation"
 _SOAP: Final = (
@@ -82,7 +82,7 @@ def gaps(roots: Mapping[str, etree._Element], document: Any) -> dict[str, str]:
         for name, binding in definition.bindings.items()
         for one in getattr(binding, "_operations", {})
     }
-    messages = {one.get("name") for one in _holders(roots, "message")}
+    messages = {one.get("name", ""): one for one in _holders(roots, "message")}
     missing: dict[str, str] = {}
     for holder in _holders(roots, "binding"):
         if all(holder.find(tag) is None for tag in _SOAP):
@@ -96,7 +96,9 @@ def gaps(roots: Mapping[str, etree._Element], document: Any) -> dict[str, str]:
     return missing
 
 
-def _cause(roots: Mapping[str, etree._Element], port_type: str, name: str, messages: set[str | None]) -> str:
+def _cause(
+    roots: Mapping[str, etree._Element], port_type: str, name: str, messages: Mapping[str, etree._Element]
+) -> str:
     for holder in _holders(roots, "portType"):
         if holder.get("name") != port_type:
             continue
@@ -105,9 +107,29 @@ def _cause(roots: Mapping[str, etree._Element], port_type: str, name: str, messa
                 said = str(part.get("message", "")).rpartition(":")[2]
                 if said and said not in messages:
                     return f"message {said!r} is not there"
-            return "a message or its element is not there"
+                lacks = _lacks(roots, messages[said]) if said else ""
+                if lacks:
+                    return f"{lacks} of message {said!r} is not there"
+            return "a part of its messages is not there"
         return f"the port type {port_type!r} has no such operation"
     return f"the port type {port_type!r} is not there"
+
+
+def _lacks(roots: Mapping[str, etree._Element], message: etree._Element) -> str:
+    """Return the element or type that a message's part names and no schema has, empty where there is none."""
+    there = {
+        (child.tag == f"{{{XSD}}}element", child.get("name"))
+        for root in roots.values()
+        for schema in root.iter(f"{{{XSD}}}schema")
+        for child in schema
+    }
+    for part in message.iterfind(f"{{{WSDL}}}part"):
+        for kind in ("element", "type"):
+            prefix, _, name = part.get(kind, "").rpartition(":")
+            built_in = part.nsmap.get(prefix or None) == XSD
+            if name and not built_in and (kind == "element", name) not in there:
+                return f"{kind} {name!r}"
+    return ""
 
 
 def in_a_sentence(missing: Mapping[str, str], total: int) -> str:

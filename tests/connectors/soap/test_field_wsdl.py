@@ -448,7 +448,7 @@ def broken(what: str) -> str:
     [
         ("message", "message 'putIn' is not there"),
         ("operation", "the port type 'P' has no such operation"),
-        ("element", "a message or its element is not there"),
+        ("element", "element 'none' of message 'putIn' is not there"),
     ],
 )
 def test_an_incomplete_description_says_so_in_one_sentence(
