@@ -14,6 +14,9 @@ ROOT = Path(__file__).parents[2]
 TOOLS = ("sh", "cat", "cksum", "cut", "dirname", "grep", "id", "mkdir", "paste", "rm", "sed", "sort")
 #: what an auditor takes a bundle apart with, as the script names it
 TOOLS_OF_AUDITORS = "unzip openssl xxd jq zstd"
+#: what the tests of SOAP stacks need: programs, and libraries by their packages
+SOAP_STACKS = ("php", "perl", "soapcpp2", "gcc"), ("php-soap", "SOAP::Lite", "libgsoap")
+SOAP_PACKAGES = "php-cli perl gsoap gcc php-soap libsoap-lite-perl libgsoap-dev"
 #: writes its arguments down; "ci" leaves what npm leaves
 FAKE = """#!/bin/sh
 echo "$(basename "$0") $*" >>"{log}"
@@ -39,6 +42,7 @@ def project(tmp_path: Path) -> Path:
     (tmp_path / "tests/test_a.py").write_text("with counterparts.nginx(text, tmp_path) as port:")
     (tmp_path / "tests/test_b.py").write_text('counterparts.program("xmlsec1")')
     (tmp_path / "tests/test_c.py").write_text("nothing")
+    (tmp_path / "tests/test_e.py").write_text("with counterparts.php(script) as port:")
     (tmp_path / "tests/test_d.py").write_text('AUDITORS_TOOLS = ("bash", "unzip", "xxd")')
     for name in (*TOOLS, "basename"):
         (tmp_path / "bin" / name).symlink_to(shutil.which(name) or "")
@@ -60,8 +64,9 @@ def _install(project: Path, **variables: str) -> subprocess.CompletedProcess[str
 
 
 def _all_there(project: Path) -> None:
-    for name in ("nginx", "xmlsec1", "node", "npm", *TOOLS_OF_AUDITORS.split()):
+    for name in ("nginx", "xmlsec1", "node", "npm", *TOOLS_OF_AUDITORS.split(), *SOAP_STACKS[0]):
         _fake(project, name)
+    _fake(project, "php", "echo soap")
 
 
 def test_packages_are_installed_once_and_again_when_the_lock_changes(project: Path) -> None:
@@ -81,14 +86,18 @@ def test_without_root_one_line_says_what_to_install(project: Path) -> None:
     assert done.returncode == 0
     assert done.stderr.count("\n") == 1
     assert (
-        f"nginx: not installed (Debian 12: apt-get install nginx xmlsec1 nodejs npm {TOOLS_OF_AUDITORS})"
-        in done.stderr
+        "nginx: not installed (Debian 12: apt-get install nginx xmlsec1 nodejs npm "
+        f"{TOOLS_OF_AUDITORS} {SOAP_PACKAGES})" in done.stderr
     )
     assert "npm packages: not installed, because there is no node or no npm" in done.stderr
-    assert "Tests that therefore do not run: tests/test_a.py tests/test_b.py tests/test_d.py." in done.stderr
+    assert (
+        "Tests that therefore do not run: tests/test_a.py tests/test_b.py tests/test_d.py tests/test_e.py."
+        in done.stderr
+    )
     missing = (project / ".cache/counterparts/missing").read_text().splitlines()
     assert [line.split("\t")[0] for line in missing] == [
-        *("nginx", "xmlsec1", "node", "npm", *TOOLS_OF_AUDITORS.split()), "npm packages"
+        *("nginx", "xmlsec1", "node", "npm", *TOOLS_OF_AUDITORS.split()), *SOAP_STACKS[0], *SOAP_STACKS[1],
+        "npm packages",
     ]  # fmt: skip
 
 
@@ -96,6 +105,15 @@ def test_where_counterparts_are_required_a_missing_one_is_a_failure(project: Pat
     assert _install(project, LIENTHONG_COUNTERPARTS="required").returncode == 1
     _all_there(project)
     assert _install(project, LIENTHONG_COUNTERPARTS="required").returncode == 0
+
+
+def test_a_library_that_is_missing_is_named_with_its_tests(project: Path) -> None:
+    """A PHP without its soap extension is no counterpart."""
+    _all_there(project)
+    _fake(project, "php", "echo xml")
+    done = _install(project)
+    assert "php-soap: not installed (Debian 12: apt-get install php-soap)" in done.stderr
+    assert done.stderr.endswith("do not run: tests/test_e.py.\n")
 
 
 def test_no_network_is_one_sentence_and_is_tried_again(project: Path) -> None:

@@ -1,4 +1,4 @@
-"""Servers, verifiers and tools that others wrote, for one test: Node servers, nginx, xmlsec1, jq.
+"""Servers, verifiers and tools that others wrote, for one test: Node servers, PHP, gSOAP, nginx, xmlsec1.
 
 ``tools/counterparts`` installs them. Where one is missing, the test that asks for it is skipped with the
 reason; with ``LIENTHONG_COUNTERPARTS=required``, as in continuous integration, it fails instead.
@@ -10,12 +10,14 @@ import contextlib
 import importlib.util
 import json
 import os
+import re
 import selectors
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, NoReturn
@@ -79,6 +81,73 @@ def python(script: str, *arguments: str | Path, needs: str) -> Iterator[int]:
     command = [sys.executable, "-W", "ignore", str(FOLDER / script), *map(str, arguments)]
     with _started(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         yield _port(process)
+
+
+@contextlib.contextmanager
+def php(script: str) -> Iterator[int]:
+    """Serve ``tests/counterparts/SCRIPT`` with PHP's own web server and yield its port."""
+    interpreter = program("php")
+    if "soap" not in _printed([str(interpreter), "-m"]).split():
+        _absent("php-soap")
+    command = [str(interpreter), "-S", "127.0.0.1:0", str(FOLDER / script)]
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(command, stderr=log)  # noqa: S603 - ours
+        try:
+            yield _port_in(log, process)
+        finally:
+            _end(process)
+
+
+def _port_in(log: IO[bytes], process: subprocess.Popen[bytes]) -> int:
+    """Wait for the line "… Development Server (http://127.0.0.1:PORT) started", which PHP logs."""
+    ends = time.monotonic() + _SECONDS
+    while time.monotonic() < ends and process.poll() is None:
+        found = re.search(r"\(http://127\.0\.0\.1:(\d+)\) started", os.pread(log.fileno(), 4000, 0).decode())
+        if found is not None:
+            return int(found.group(1))
+        time.sleep(0.02)
+    raise RuntimeError(f"PHP does not serve:\n{_tail(log)}")
+
+
+@contextlib.contextmanager
+def perl(script: str, *, needs: str) -> Iterator[int]:
+    """Run ``tests/counterparts/SCRIPT`` with Perl and yield the port that it listens on."""
+    interpreter = program("perl")
+    if not _works([str(interpreter), f"-M{needs}", "-e", "1"]):
+        _absent(needs)
+    command = [str(interpreter), str(FOLDER / script)]
+    with _started(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        yield _port(process)
+
+
+@contextlib.contextmanager
+def gsoap(service: str, folder: Path) -> Iterator[int]:
+    """Make ``tests/counterparts/SERVICE.h`` and ``.c`` into a server in a folder; run it, yield its port.
+
+    soapcpp2 writes the service's WSDL there, too.
+    """
+    generator, compiler = program("soapcpp2"), program("gcc")
+    for ending in (".h", ".c"):
+        shutil.copy(FOLDER / f"{service}{ending}", folder)
+    made = folder / service
+    for command in (
+        [str(generator), "-c", "-S", "-x", "-I/usr/share/gsoap/import", f"{service}.h"],
+        [str(compiler), "-O0", "-o", str(made), f"{service}.c", "soapC.c", "soapServer.c", "-lgsoap"],
+    ):
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603
+        if done.returncode and "gsoap" in done.stderr and "No such file" in done.stderr:
+            _absent("libgsoap")
+        assert done.returncode == 0, done.stdout + done.stderr
+    with _started([str(made)], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        yield _port(process)
+
+
+def _works(command: list[str]) -> bool:
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0  # noqa: S603 - ours
+
+
+def _printed(command: list[str]) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout  # noqa: S603 - ours
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ from lienthong_connectors.http.call import Call
 from lienthong_connectors.http.clock import clock_hint
 from lienthong_connectors.http.coding import ACCEPTED
 from lienthong_connectors.http.expiry import http_expiries
-from lienthong_connectors.http.fields import fixed_headers, join_url
+from lienthong_connectors.http.fields import fixed_headers, join_url, sendable
 from lienthong_connectors.http.login import dialect
 from lienthong_connectors.http.pace import SHORT, pace_of
 from lienthong_connectors.http.rate import RateLimit
@@ -87,7 +87,7 @@ class Client:
         self.auth = dialect(connection, context, self.transport)
         fixed = fixed_headers(connection)
         self.identified = bool(fixed) or type(self.auth) is not Dialect
-        self._headers = {**fixed, **(headers or {})}
+        self._headers = {**fixed, **sendable(headers or {}, self.where.strip())}
         self._redirects, self._renewals = Redirects.of(connection), Budget(_RENEWALS)
         self._rates, self._closed = rates, threading.Event()
         self._before_write = context.before_write

@@ -104,6 +104,21 @@ def fixed_headers(connection: Connection) -> dict[str, str]:
     return {str(name): str(value) for name, value in given.items()}
 
 
+def sendable(headers: Mapping[str, str], where: str) -> dict[str, str]:
+    """Return headers as they are; raise `Misconfigured`, naming it, for one that HTTP cannot carry.
+
+    Values are visible ASCII and blanks (RFC 9110, section 5.5): what is beyond arrives as something else.
+    """
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+            raise Misconfigured(
+                f"header {name[:60]!r} holds what HTTP headers cannot carry",
+                where=where,
+                hint="write it in one line of ASCII, without Vietnamese marks",
+            )
+    return dict(headers)
+
+
 def _bad_headers(connection: Connection, what: str, hint: str) -> Misconfigured:
     return Misconfigured(
         f"connection extra 'headers' {what}", where=f"connection {connection.id!r}", hint=hint

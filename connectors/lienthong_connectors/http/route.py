@@ -47,6 +47,8 @@ class Route:
     """
 
     gateway = ""
+    #: Namespaces of SOAP header blocks that the way itself writes.
+    namespaces: frozenset[str] = frozenset()
 
     @property
     def hops(self) -> tuple[str, ...]:
@@ -79,6 +81,13 @@ class Route:
     ) -> LienThongError | None:
         """Return what a hop says in an answer of its own, None for an answer of the service."""
         return None
+
+    def admit(self, operation: str, element: str, version: str, *, where: str) -> None:
+        """Raise `Misconfigured` for a SOAP operation that this way would never pass on.
+
+        ``element`` is the local name of the Body's one element (empty where there are several or none),
+        ``version`` the SOAP version.
+        """
 
     def blocks(self, operation: str) -> Blocks | None:  # noqa: ARG002 - none on the straight way
         """Return the SOAP header blocks of a request, None where the way asks for none."""

@@ -9,6 +9,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
+from urllib.parse import quote
 
 from lienthong.connector import Malformed
 from lienthong.errors import OutcomeUnknown, ProtocolViolation
@@ -19,10 +20,12 @@ from lienthong_connectors.soap.addressing import SPACES, check_relation
 from lienthong_connectors.soap.attachments_in import Package
 from lienthong_connectors.soap.attachments_out import Packing
 from lienthong_connectors.soap.described import Described
+from lienthong_connectors.soap.encoded_in import Unresolved, written_out
 from lienthong_connectors.soap.envelope import NAMESPACES, Envelope
 from lienthong_connectors.soap.security import WSSE, Security
 from lienthong_connectors.soap.shapes import shapes_of
 from lienthong_connectors.soap.transport import Heard, Wire
+from lienthong_connectors.soap.unpacking import unpacked
 from lienthong_connectors.xml.reader import RecordReader, XmlLimits
 from lienthong_connectors.xml.shape import refuse
 
@@ -37,6 +40,7 @@ RECEIVER: Final = frozenset(
 """Roles that the receiver of an answer plays."""
 
 _MEDIA: Final = {"1.1": "text/xml", "1.2": "application/soap+xml"}
+_VISIBLE: Final = "".join(map(chr, range(0x20, 0x7F)))
 _ENVELOPES: Final = {f"{{{namespace}}}Envelope" for namespace in NAMESPACES.values()}
 _PARTS: Final = ("Header", "Body")
 _ADDRESSING: Final = tuple(SPACES.values())
@@ -83,6 +87,7 @@ class Answering:
         self.status = 0
         self.clock: datetime | None = None
         self.digest = self.signed_by = ""
+        self._signature = b""
         self._demanded: tuple[str, ...] = ()
         self._header: dict[str, Any] = {}
 
@@ -94,16 +99,18 @@ class Answering:
         read is an `OutcomeUnknown`.
         """
         asking, operation = self._asking, self._operation
-        sealed = sent = asking.security.outgoing(self._envelope)
+        sealed, self._signature = asking.security.outgoing(self._envelope)
+        sent = sealed
         headers = _bound(operation)
         if asking.packing is not None:
-            sealed, headers = asking.packing.packed(sealed, headers)
+            sealed, headers, sent = asking.packing.packed(sealed, headers)
         begun = time.monotonic()
         with asking.wire.post(sealed, headers, label=operation.name, delivery=self.delivery) as heard:
             self.status, self.clock = heard.status, asked_at(heard.incoming.headers, begun)
             try:
                 package = Package(heard, asking.packing, where=asking.where, delivery=self.delivery)
-                yield from package.settled(self._read(package.heard), lambda: self.body)
+                read = self._read(package.heard, packed=package.multipart)
+                yield from package.settled(read, lambda: self.body)
                 self.body = package.resolve(self.body)
                 if asking.way is not None:
                     where, delivery = asking.where, self.delivery
@@ -123,7 +130,7 @@ class Answering:
             pass
         return self
 
-    def _read(self, heard: Heard) -> Iterator[list[Record | Malformed]]:
+    def _read(self, heard: Heard, *, packed: bool) -> Iterator[list[Record | Malformed]]:
         where = self._asking.where
         error = heard.error(where=where, delivery=self.delivery)
         if error is not None and (not heard.is_xml or heard.status in {401, 403, 429, 503}):
@@ -136,14 +143,33 @@ class Answering:
             )
         settings = self._asking.settings
         limits = XmlLimits(settings.max_answer_bytes, settings.max_record_bytes, settings.max_depth)
-        shapes = shapes_of(self._operation, self._record)
-        parser = RecordReader(self._record, shapes, limits, heard.charset, frozenset(settings.lists))
-        for data in self._pieces(heard):
+        shapes, lists = shapes_of(self._operation, self._record), frozenset(settings.lists)
+        pieces, charset = self._pieces(heard), heard.charset
+        encoded, references = self._operation.encoded, settings.references
+        if encoded or references or not self._operation.kinds:
+            pieces, charset = written_out(
+                pieces,
+                charset,
+                encoded=encoded,
+                references=references,
+                depth=settings.max_depth,
+                record=self._record,
+            )
+        outside = None if settings.unpack else self._record  # else records stand in the texts
+        parser, unresolved = RecordReader(outside, shapes, limits, charset, lists), Unresolved()
+        for data in pieces:
+            unresolved.seen(data)
             records = parser.feed(data)
             if records:
                 _check_root(parser.root_tag)
+                unresolved.check(records, included=parser.included and not packed)
                 yield records
         self._take(parser.close(), parser.root_tag, parser.parts)
+        unresolved.check(self.body, included=parser.included and not packed)
+        if settings.unpack and self.fault is None:
+            self.body, records = unpacked(self.body, settings.unpack, self._record, limits, lists)
+            if records:
+                yield records
         if error is not None and self.fault is None:
             raise error
 
@@ -165,7 +191,9 @@ class Answering:
                 held.append(data)
                 state.update(data)
             depth, whole = self._asking.settings.max_depth, b"".join(held)
-            plain, self.signed_by, self._demanded = self._asking.security.open(whole, max_depth=depth)
+            plain, self.signed_by, self._demanded = self._asking.security.open(
+                whole, self._signature, max_depth=depth
+            )
             if self._asking.way is not None:  # hops add their blocks beside what the service signed
                 self._header = header_of(whole)
             yield plain
@@ -207,7 +235,12 @@ class Answering:
     def _check_body(self, parts: AbstractSet[str]) -> None:
         """Check the wrapper of an rpc/literal answer (WS-I Basic Profile 1.1, R2729 and R2735)."""
         operation = self._operation
-        if operation.style == "rpc" and operation.answer is not None and self.fault is None:
+        if (
+            operation.style == "rpc"
+            and not operation.encoded
+            and operation.answer is not None
+            and self.fault is None
+        ):
             wanted = operation.answer.body[0].name
             if parts and wanted not in parts:
                 raise ProtocolViolation(
@@ -238,7 +271,8 @@ def _demanded(header: Mapping[str, Any], space: str) -> Iterator[str]:
 
 def _bound(operation: Described) -> dict[str, str]:
     """Return the HTTP headers that bind SOAP to HTTP in the operation's version."""
-    media, action = _MEDIA[operation.version], operation.action
+    media = _MEDIA[operation.version]
+    action = quote(operation.action, safe=_VISIBLE)  # an IRI in a WSDL; headers are ASCII
     headers = {"Accept": f"{media}, application/xml;q=0.9"}
     if operation.version == "1.1":
         return headers | {"Content-Type": f"{media}; charset=utf-8", "SOAPAction": f'"{action}"'}

@@ -18,7 +18,7 @@ from lienthong.errors import Misconfigured, OutcomeUnknown, ProtocolViolation, U
 from lienthong.records import Record
 from lienthong_connectors.http.transport import Incoming
 from lienthong_connectors.soap.attachments_out import Packing
-from lienthong_connectors.soap.multipart import Part, parameters, parts
+from lienthong_connectors.soap.multipart import Part, located, parameters, parts
 from lienthong_connectors.soap.transport import Heard
 from lienthong_connectors.xml.shape import INCLUDE_MEMBER, refuse
 
@@ -33,6 +33,7 @@ class Package:
         self.heard, self._where, self._delivery = heard, where, delivery
         self._parts: Iterator[Part] | None = None
         self._found: dict[str, Attachment | None] = {}
+        self._base = ""
         self._count = self._size = 0
         if heard.media != MULTIPART:
             return
@@ -44,6 +45,11 @@ class Package:
             )
         self._settings, self._store = packing.settings, packing.store
         self._open(heard)
+
+    @property
+    def multipart(self) -> bool:
+        """Whether the answer has parts."""
+        return self._parts is not None
 
     def settled(
         self, records: Iterator[list[Record | Malformed]], body: Callable[[], Any]
@@ -58,9 +64,9 @@ class Package:
             yield from records
             return
         held = [record for some in records for record in some]
-        pointers = dict(pointer for value in (held, body()) for pointer in _pointers(value))
+        pointers = dict(pointer for value in (held, body()) for pointer in self._pointers(value))
         for part in self._parts:
-            self._take(part, store=part.content_id in pointers)
+            self._take(part, store=not pointers.keys().isdisjoint(part.names(self._base)))
         missing = sum(surely and name not in self._found for name, surely in pointers.items())
         if missing:
             refuse(f"the answer refers to {missing} attachments that it does not have", "attachment-missing")
@@ -73,7 +79,7 @@ class Package:
             return value
         if isinstance(value, list):
             return [self.resolve(item) for item in value]
-        identity = _points_at(value)
+        identity = self._points_at(value)
         known = self._found.get(identity) if identity else None
         if known is not None:
             return known.as_dict()
@@ -85,9 +91,10 @@ class Package:
         """Go to the root part; parts before it are stored at once, since it may refer to any."""
         top = parameters(heard.incoming.header("Content-Type"))
         start = top.get("start", "").strip().removeprefix("<").removesuffix(">")
+        self._base = located(heard.incoming.header("Content-Location").strip())
         self._parts = parts(heard.incoming.chunks(), top.get("boundary", ""))
         for part in self._parts:
-            if not start or part.content_id == start:
+            if not start or not {start, unquote(start)}.isdisjoint(part.names()):
                 self._root(heard, part)
                 return
             self._take(part, store=True)
@@ -98,6 +105,7 @@ class Package:
         media = media_type(part.content_type)
         if media == _XOP:
             media = media_type(said.get("type", "text/xml"))
+        self._base = located(str(part.headers.get("Content-Location", "")).strip(), self._base) or self._base
         root = _Root(heard.incoming, part, self._settings.envelope_bytes)
         self.heard = dataclasses.replace(heard, incoming=root, media=media, charset=said.get("charset"))
 
@@ -105,17 +113,16 @@ class Package:
         self._count += 1
         if self._count > self._settings.count:
             refuse(f"the answer has more than {self._settings.count} attachments", "attachment-count")
-        identity = part.content_id
-        if identity and identity in self._found:
-            refuse("two parts of the answer have the same Content-ID", "attachment-twice")
+        names = part.names(self._base)
+        if not self._found.keys().isdisjoint(names):
+            refuse("two parts of the answer have the same Content-ID or location", "attachment-twice")
         found: Attachment | None = None
         if store:
             found = self._kept(part)
         else:
             for _ in self._bounded(part):
                 pass
-        if identity:
-            self._found[identity] = found
+        self._found.update(dict.fromkeys(names, found))
 
     def _kept(self, part: Part) -> Attachment:
         try:
@@ -142,6 +149,35 @@ class Package:
                 )
             yield chunk
 
+    def _pointers(self, value: Any) -> Iterator[tuple[str, bool]]:
+        """Yield the names that a value points at; False where it may be a text that only looks so."""
+        identity = self._points_at(value)
+        if identity:
+            yield (
+                identity,
+                isinstance(value, dict) and (INCLUDE_MEMBER in value or _is_cid(value.get("href"))),
+            )
+        elif isinstance(value, dict):
+            for item in value.values():
+                yield from self._pointers(item)
+        elif isinstance(value, list):
+            for item in value:
+                yield from self._pointers(item)
+
+    def _points_at(self, value: Any) -> str:
+        """Return the name of the part that a value is nothing but a pointer at, empty where it is none.
+
+        ``<xop:Include href="…"/>`` and ``<member href="…"/>`` with ``cid:…`` (RFC 2392) or the location of a
+        part (RFC 2557), and the text ``cid:…``.
+        """
+        if isinstance(value, dict):
+            inner = value.get(INCLUDE_MEMBER)
+            alone = isinstance(inner, dict) or len(value) == 1
+            value = inner.get("href", "") if isinstance(inner, dict) else value.get("href", "")
+            if alone and isinstance(value, str) and value.strip() and not _is_cid(value):
+                return "" if value[:1] == "#" else located(value.strip(), self._base)
+        return unquote(value[4:]).strip() if _is_cid(value) else ""
+
 
 class _Root(Incoming):
     """The root part in place of the whole answer."""
@@ -161,27 +197,5 @@ class _Root(Incoming):
             yield chunk
 
 
-def _pointers(value: Any) -> Iterator[tuple[str, bool]]:
-    """Yield the content ids that a value points at; False where it may be a text that only looks so."""
-    identity = _points_at(value)
-    if identity:
-        yield identity, isinstance(value, dict)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _pointers(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _pointers(item)
-
-
-def _points_at(value: Any) -> str:
-    """Return the content id that a value is nothing but a pointer at, empty where it is none.
-
-    ``<xop:Include href="cid:…"/>``, ``<member href="cid:…"/>`` and the text ``cid:…`` (RFC 2392).
-    """
-    if isinstance(value, dict):
-        inner = value.get(INCLUDE_MEMBER)
-        value = inner.get("href", "") if isinstance(inner, dict) else value.get("href", "")
-    if isinstance(value, str) and value.startswith("cid:"):
-        return unquote(value[4:]).strip()
-    return ""
+def _is_cid(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith("cid:")

@@ -67,9 +67,10 @@ class Packing:
 
     def packed(
         self, envelope: bytes | Streamed, headers: Mapping[str, str]
-    ) -> tuple[bytes | Streamed, dict[str, str]]:
-        """Return a request's body and headers: multipart/related where the envelope holds marks.
+    ) -> tuple[bytes | Streamed, dict[str, str], bytes | Streamed]:
+        """Return a request's body, its headers, and the envelope inside as it is sent.
 
+        The body is multipart/related where the envelope holds marks.
         Every attachment is read once before anything is sent. Raises `SegmentTampered` where one is
         not what its reference says, and `Refused` where they are too many or too large.
         """
@@ -84,9 +85,9 @@ class Packing:
         data = self._marks.sub(place, data)
         headers = {**headers, "Accept": f"{headers.get('Accept', '*/*')}, multipart/related"}
         if not references:
-            return envelope, headers
+            return envelope, headers, envelope
         self._check(references)
-        return self._related(data, references, headers)
+        return *self._related(data, references, headers), data
 
     def _mark(self, value: Any) -> Any:
         if not isinstance(value, Mapping):

@@ -79,6 +79,7 @@ def open_catalogue(location: str) -> Catalogue:
 def write_catalogue(folder: Path, documents: Documents) -> None:
     """Write documents and their index into a folder, which is made where it is missing.
 
+    Well-known schemas that are aboard anyway are left out.
     Local files are named by their place relative to each other, not by where they happen to lie.
     """
     with file_faults("the catalogue cannot be written", folder):
@@ -90,7 +91,7 @@ def _write(folder: Path, documents: Documents) -> None:
     names = _names(documents)
     taken: set[str] = set()
     entries: dict[str, dict[str, str]] = {}
-    for location, data in documents.files.items():
+    for location, data in documents.own.items():
         name = _file_name(location, data, taken)
         (folder / name).write_bytes(data)
         entries[names[location]] = {"file": name, "sha256": sha256(data)}
@@ -104,11 +105,11 @@ def _entry(value: Any) -> tuple[str, str]:
 
 def _names(documents: Documents) -> dict[str, str]:
     """Return what each location is called in the index."""
-    paths = [location for location in documents.files if location.startswith("/")]
+    paths = [location for location in documents.own if location.startswith("/")]
     root = os.path.commonpath([str(Path(path).parent) for path in paths]) if paths else ""
     return {
         location: f"catalogue:{Path(location).relative_to(root)}" if location in paths else location
-        for location in documents.files
+        for location in documents.own
     }
 
 

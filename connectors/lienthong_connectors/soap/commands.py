@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from lienthong.connector import Connection
     from lienthong_connectors.soap.documents import Documents
     from lienthong_connectors.soap.starter import Starter
+    from lienthong_connectors.soap.wsdl import Description
 
 
 def add_commands(commands: Any) -> None:
@@ -19,6 +20,9 @@ def add_commands(commands: Any) -> None:
     parser = commands.add_parser("wsdl", help="look at a WSDL, keep it offline, start an exchange from it")
     parser.add_argument("where", help="file, catalogue folder, package:name/path or URL of a WSDL")
     parser.add_argument("--host", action="append", default=[], help="another host that it may be read from")
+    parser.add_argument(
+        "--root", type=Path, help="folder whose files a local one may refer to (../lib/x.xsd)"
+    )
     parser.add_argument("--connection", help="connection whose credentials its own address is shown")
     parser.add_argument("--connections", type=Path, help="a connections file (JSON, YAML or .env)")
     parser.add_argument("--fetch", type=Path, metavar="FOLDER", help="keep it as an offline catalogue")
@@ -40,14 +44,18 @@ def add_commands(commands: Any) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from lienthong_connectors.soap.fetch import documents_at
-
-    documents = documents_at(args.where, hosts=tuple(args.host), connection=_connection(args))
+    documents = _documents(args.where, args)
     if args.compare:
         return _compare(documents, args)
     if args.fetch:
         return _fetch(documents, args.fetch)
     return _write(documents, args) if args.write else _show(documents, args.operation or "")
+
+
+def _documents(where: str, args: argparse.Namespace) -> Documents:
+    from lienthong_connectors.soap.fetch import documents_at
+
+    return documents_at(where, hosts=tuple(args.host), connection=_connection(args), root=args.root)
 
 
 def _connection(args: argparse.Namespace) -> Connection | None:
@@ -64,27 +72,35 @@ def _show(documents: Documents, operation: str) -> int:
     from lienthong_connectors.soap.tree import draw
     from lienthong_connectors.soap.wsdl import understood
 
+    description = understood(documents)
     console = Console(width=None if sys.stdout.isatty() else 200)
-    console.print(draw(understood(documents), operation))
-    return 0
+    console.print(draw(description, operation))
+    return 0 if operation else _complete(description)
+
+
+def _complete(description: Description) -> int:
+    """Say what a description lacks; return the exit code for it."""
+    said = description.incomplete
+    if said:
+        sys.stderr.write(f"{said}; ask the agency for the whole WSDL\n")
+    return 1 if said else 0
 
 
 def _fetch(documents: Documents, folder: Path) -> int:
     from lienthong_connectors.soap.catalogue import write_catalogue
     from lienthong_connectors.soap.wsdl import understood
 
-    understood(documents)
+    description = understood(documents)
     write_catalogue(folder, documents)
-    sys.stdout.write(f"{len(documents.files)} documents in {folder}\nwsdl_digest {documents.digest}\n")
-    return 0
+    sys.stdout.write(f"{len(documents.own)} documents in {folder}\nwsdl_digest {documents.digest}\n")
+    return _complete(description)
 
 
 def _compare(documents: Documents, args: argparse.Namespace) -> int:
     from lienthong_connectors.soap.drift import changes
-    from lienthong_connectors.soap.fetch import documents_at
     from lienthong_connectors.soap.wsdl import understood
 
-    other = documents_at(args.compare, hosts=tuple(args.host), connection=_connection(args))
+    other = _documents(args.compare, args)
     found = changes(understood(documents), understood(other))
     for line in found:
         sys.stdout.write(f"{line}\n")

@@ -21,6 +21,7 @@ from lienthong_connectors.soap.described import (
     Kind,
     Message,
 )
+from lienthong_connectors.soap.documents import XSD
 from lienthong_connectors.soap.wsdl import Description, find_binding, version_of
 
 _WSDL: Final = "{http://schemas.xmlsoap.org/wsdl/}"
@@ -44,7 +45,7 @@ def compile_operation(
     Raises `Misconfigured`, naming what there is, where service, port, version or operation does not
     fit, and what is wrong with an operation that cannot be called (rpc/encoded, for one).
     """
-    binding = find_binding(description.document, name, service, port, version)
+    binding = find_binding(description, name, service, port, version)
     return _Compiler(description, binding, name).described()
 
 
@@ -53,12 +54,14 @@ class _Compiler:
 
     def __init__(self, description: Description, binding: SoapBinding, name: str) -> None:
         self._description, self._name = description, name
+        self._original = description.overloads.get(name, name)
         self._version = version_of(binding)
         self._soap = _SOAP[self._version]
         self._xml = self._find("binding", binding.name)
         self._port_type: Any = cast("Any", binding).port_type.name
         self._operation: Any = cast("Any", binding).get(name)
         self._style: Literal["document", "rpc"] = "rpc" if self._operation.style == "rpc" else "document"
+        self._encoded = False
         self._kinds: list[Kind] = []
         self._known: dict[Any, int] = {}
 
@@ -77,6 +80,7 @@ class _Compiler:
             request=request,
             answer=answer,
             kinds=tuple(self._kinds),
+            encoded=self._encoded,
         )
 
     def _find(self, what: str, name: Any) -> etree._Element:
@@ -101,23 +105,29 @@ class _Compiler:
         space = port_type.namespace or ""
         sign = ":" if space.startswith("urn:") else "/"
         ending = "" if operation.find(f"{_WSDL}output") is None else "Request"
-        message = (None if said is None else said.get("name")) or f"{self._name}{ending}"
+        message = (None if said is None else said.get("name")) or f"{self._original}{ending}"
         return sign.join((space.rstrip(sign), port_type.localname, message))
 
     def _message(self, direction: str, abstract: Any) -> Message:
         holder = self._xml.find(f"{_WSDL}{direction}")
         body = None if holder is None else holder.find(f".//{self._soap}body")
         headers: list[Any] = [] if holder is None else list(holder.iterfind(f".//{self._soap}header"))
-        for one in [*headers, *([] if body is None else [body])]:
-            if one.get("use", "literal") != "literal":
-                raise self._wrong(f"is {self._style}/encoded, which is not supported: only literal is")
+        encoded = body is not None and body.get("use", "literal") != "literal"
+        if any(one.get("use", "literal") != "literal" for one in headers):
+            raise self._wrong("declares a header in SOAP encoding, which is not supported: only literal is")
+        if encoded and self._style != "rpc":
+            raise self._wrong("is document/encoded, which is not supported: document/literal is")
+        self._encoded = self._encoded or encoded
         blocks = tuple(self._header(one) for one in headers)
         away = {one.get("part") for one in headers if self._message_of(one) is abstract}
         parts = {name: part for name, part in abstract.parts.items() if name not in away}
         if body is not None and body.get("parts") is not None:
             parts = {name: self._part_of(parts, name) for name in str(body.get("parts")).split()}
         if self._style == "rpc":
-            return Message((self._wrapper(direction, body, parts),), blocks)
+            wrapper = self._wrapper(direction, body, parts, encoded=encoded)
+            if encoded and direction == "input":
+                self._check_simple(wrapper)
+            return Message((wrapper,), blocks)
         return Message(tuple(self._part(name, part) for name, part in parts.items()), blocks)
 
     def _part_of(self, parts: dict[str, Any], name: str) -> Any:
@@ -125,15 +135,28 @@ class _Compiler:
             raise self._wrong(f"names the message part {name!r}, which there is not")
         return parts[name]
 
-    def _wrapper(self, direction: str, body: etree._Element | None, parts: dict[str, Any]) -> Element:
-        """Return the wrapper of an rpc/literal message (WS-I Basic Profile 1.1, R2717, R2729, R2735)."""
+    def _check_simple(self, wrapper: Element) -> None:
+        """Refuse a request in SOAP encoding that holds more than simple values."""
+        content = self._kinds[wrapper.kind].content
+        for part, _ in content.elements() if content is not None else ():
+            kind = None if part.kind == ANY else self._kinds[part.kind]
+            if kind is None or kind.text is None:
+                raise self._wrong(
+                    f"takes a struct or an array in its part {part.member!r}: in rpc/encoded requests simple "
+                    "types alone are written"
+                )
+
+    def _wrapper(
+        self, direction: str, body: etree._Element | None, parts: dict[str, Any], *, encoded: bool
+    ) -> Element:
+        """Return the wrapper of an rpc message (WS-I Basic Profile 1.1, R2717, R2729, R2735)."""
         space = None if body is None else body.get("namespace")
-        if not space:
+        if not space and not encoded:
             raise self._wrong(f"is rpc/literal and its {direction} has no namespace (R2717)")
         items = tuple(self._part(name, part) for name, part in parts.items())
         self._kinds.append(Kind(content=Group("sequence", items)))
-        name = self._name if direction == "input" else f"{self._name}Response"
-        return Element(f"{{{space}}}{name}", name, len(self._kinds) - 1)
+        name = self._original if direction == "input" else f"{self._original}Response"
+        return Element(f"{{{space}}}{name}" if space else name, name, len(self._kinds) - 1)
 
     def _part(self, name: str, part: Any) -> Element:
         if part.element is not None:
@@ -159,7 +182,8 @@ class _Compiler:
     def _kind(self, found: Any) -> int:
         """Return the number of a type's kind, compiling it at the first time."""
         if isinstance(found, AnySimpleType):
-            return self._number(_text_of(found), lambda: Kind(text=_text_of(found)))
+            text, base = _text_of(found), _base_of(found)
+            return self._number((text, base), lambda: Kind(text=text, base=base))
         if not isinstance(found, ComplexType):
             return ANY
         if id(found) not in self._known:
@@ -181,7 +205,11 @@ class _Compiler:
         )
         content = found._element
         if isinstance(content, xsd_elements.Element) and isinstance(content.type, AnySimpleType):
-            return Kind(_text_of(content.type), None, attributes)
+            return Kind(_text_of(content.type), None, attributes, base=_base_of(content.type))
+        items = getattr(found._array_type, "array_type", None)
+        if items is not None:  # an array of SOAP encoding; its items are called so when they are read
+            item = Element("item", "item", self._kind(items), 0, 0)
+            return Kind(None, Group("sequence", (item,)))
         group = None if content is None else self._group(_ordered(content), _Turns())
         return Kind(None, group, attributes, _is_open(content))
 
@@ -231,6 +259,15 @@ def _text_of(kind: Any) -> str:
     if isinstance(kind, builtins.Integer):
         return "integer"
     return "boolean" if isinstance(kind, builtins.Boolean) else ""
+
+
+def _base_of(kind: Any) -> str:
+    """Return the type of XML Schema that a simple type is, or is derived from."""
+    for one in type(kind).__mro__:
+        name = getattr(one, "_default_qname", None)
+        if name is not None and name.namespace == XSD:
+            return str(name.localname)
+    return "string"
 
 
 def _ordered(content: Any) -> Any:

@@ -68,13 +68,15 @@ class Attribute:
 class Kind:
     """A type: ``text`` is None without text content, else ``integer``, ``boolean`` or empty for all else.
 
-    ``open``: it has room for elements that the schema does not name (xsd:any).
+    ``open``: it has room for elements that the schema does not name (xsd:any). ``base`` is the type of XML
+    Schema that its text is, or is derived from, without a prefix.
     """
 
     text: str | None = None
     content: Group | None = None
     attributes: tuple[Attribute, ...] = ()
     open: bool = False
+    base: str = ""
     names: dict[str, Element | Attribute] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -97,7 +99,7 @@ class Described:
     """An operation: its names, its style, its messages and the kinds of their elements.
 
     ``addressing`` is the WS-Addressing action of the request, empty where none is declared.
-    ``answer`` is None where there is no answer.
+    ``answer`` is None where there is no answer. ``encoded``: messages are in SOAP encoding.
     """
 
     name: str
@@ -108,6 +110,7 @@ class Described:
     request: Message
     answer: Message | None
     kinds: tuple[Kind, ...] = field(default=(), repr=False)
+    encoded: bool = False
 
     @property
     def one_way(self) -> bool:
@@ -143,7 +146,8 @@ def _message(found: Mapping[str, Any]) -> Message:
 
 def _kind(found: Mapping[str, Any]) -> Kind:
     content, attributes = found["content"], tuple(Attribute(**one) for one in found["attributes"])
-    return Kind(found["text"], None if content is None else _group(content), attributes, found["open"])
+    group = None if content is None else _group(content)
+    return Kind(found["text"], group, attributes, found["open"], found["base"])
 
 
 def _group(found: Mapping[str, Any]) -> Group:

@@ -23,7 +23,7 @@ from lienthong_connectors.soap.described import Described, dump, restore
 from lienthong_connectors.soap.documents import Fetch
 from lienthong_connectors.soap.location import opened
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 _MISSING: Final = (OSError, LookupError, ValueError, TypeError, LienThongError)
 
 
@@ -64,7 +64,7 @@ def described(wanted: Wanted, base: str, get: Fetch, cache: Path | None) -> Desc
         found, wanted.operation, service=wanted.service, port=wanted.port, version=wanted.version
     )
     if folder is not None:
-        _keep(folder, wanted.name, compiled, found.documents.files)
+        _keep(folder, wanted.name, compiled, found.documents.own)
     return compiled
 
 

@@ -15,6 +15,7 @@ from urllib.parse import urldefrag, urljoin
 
 from lienthong.errors import LienThongError, Misconfigured
 from lienthong.records import digest, sha256
+from lienthong_connectors.soap.aboard import aboard, place_of
 
 if TYPE_CHECKING:
     from lxml import etree
@@ -44,15 +45,24 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """A resolved description: every document's bytes by location, in the order of first reach."""
+    """A resolved description: every document's bytes by location, in the order of first reach.
+
+    ``known`` are the locations of well-known schemas that the bus brought itself (see `aboard`).
+    """
 
     main: str
     files: Mapping[str, bytes] = field(repr=False)
+    known: frozenset[str] = frozenset()
+
+    @property
+    def own(self) -> dict[str, bytes]:
+        """The documents that the description itself consists of."""
+        return {location: data for location, data in self.files.items() if location not in self.known}
 
     @property
     def digest(self) -> str:
-        """SHA-256 (hex) over the SHA-256 of every document in its order; locations are no part of it."""
-        return digest([sha256(data) for data in self.files.values()])
+        """SHA-256 (hex) over the SHA-256 of its own documents in order; locations are no part of it."""
+        return digest([sha256(data) for data in self.own.values()])
 
 
 def collect(main: str, fetch: Fetch, bounds: Bounds | None = None) -> Documents:
@@ -63,17 +73,42 @@ def collect(main: str, fetch: Fetch, bounds: Bounds | None = None) -> Documents:
     """
     bounds = bounds or Bounds()
     files: dict[str, bytes] = {}
-    waiting, size = [(main, 0)], 0
+    roots: list[etree._Element] = []
+    known: set[str] = set()
+    waiting, size = [(main, 0, "")], 0
     while waiting:
-        location, depth = waiting.pop(0)
-        if location in files:
-            continue
-        data = _read(location, fetch)
-        size += len(data)
-        _check_bounds(location, len(files) + 1, len(data), size, depth, bounds)
-        files[location] = data
-        waiting += [(absolute(said, location), depth + 1) for _, said in references(parse(data, location))]
-    return Documents(main, files)
+        location, depth, namespace = waiting.pop(0)
+        if location not in files:
+            data, ours = _read(location, fetch, namespace)
+            known |= {location} if ours else set()
+            size += len(data)
+            _check_bounds(location, len(files) + 1, len(data), size, depth, bounds)
+            files[location] = data
+            roots.append(parse(data, location))
+            waiting += [
+                (absolute(said, location), depth + 1, element.get("namespace", ""))
+                for element, said in references(roots[-1])
+            ]
+        if not waiting:
+            waiting = [(place, 0, "") for place in _missing(roots) if place not in files]
+    return Documents(main, files, frozenset(known))
+
+
+def unlocated(root: etree._Element) -> Iterator[tuple[etree._Element, str]]:
+    """Yield imports that do not say where, with the place of their namespace where it is well known."""
+    for element in root.iter(f"{{{XSD}}}import"):
+        place = place_of(element.get("namespace", ""))
+        if place and not element.get("schemaLocation", "").strip():
+            yield element, place
+
+
+def _missing(roots: list[etree._Element]) -> Iterator[str]:
+    """Yield the places of well-known schemas that are imported without a location, and are nowhere else."""
+    there = {schema.get("targetNamespace") for root in roots for schema in root.iter(f"{{{XSD}}}schema")}
+    for root in roots:
+        for element, place in unlocated(root):
+            if element.get("namespace") not in there:
+                yield place
 
 
 def references(root: etree._Element) -> Iterator[tuple[etree._Element, str]]:
@@ -91,6 +126,8 @@ def absolute(said: str, base: str) -> str:
     into a catalogue).
     """
     said = urldefrag(said)[0]
+    if "://" not in said:
+        said = said.replace("\\", "/")  # as tools on Windows write relative names
     if said.startswith("file://"):
         return str(Path(said.removeprefix("file://")).resolve())
     if said.startswith(_SCHEMES):
@@ -128,17 +165,21 @@ def broken(location: str, what: str) -> Misconfigured:
     )
 
 
-def _read(location: str, fetch: Fetch) -> bytes:
+def _read(location: str, fetch: Fetch, namespace: str) -> tuple[bytes, bool]:
+    """Return a document, and whether it is one that we brought because it cannot be had."""
     try:
-        return fetch(location)
-    except LienThongError:
-        raise
-    except (OSError, LookupError, ValueError, ImportError):
-        raise Misconfigured(
-            "the WSDL, or a document it refers to, cannot be read",
-            where=location,
-            hint="keep the WSDL with all its imports in one folder or catalogue",
-        ) from None
+        return fetch(location), False
+    except (LienThongError, OSError, LookupError, ValueError, ImportError) as error:
+        ours = aboard(location, namespace)
+        if ours is not None:
+            return ours, True
+        if isinstance(error, LienThongError):
+            raise
+    raise Misconfigured(
+        "the WSDL, or a document it refers to, cannot be read",
+        where=location,
+        hint="keep the WSDL with all its imports in one folder or catalogue",
+    )
 
 
 def _check_bounds(location: str, count: int, one: int, every: int, depth: int, bounds: Bounds) -> None:

@@ -11,7 +11,6 @@ from lienthong_connectors.soap.contract import Contracts, in_words
 from lienthong_connectors.soap.documents import Documents, Fetch, collect
 from lienthong_connectors.soap.facets import Schema
 from lienthong_connectors.soap.wsdl import Description, operations_of
-from lienthong_connectors.soap.xsd import Schemas
 
 _FACTS = ("SOAP version", "SOAPAction", "style")
 
@@ -40,7 +39,7 @@ def changes(old: Description, new: Description) -> list[str]:
 
 
 def _outlines(description: Description) -> dict[str, _Outline]:
-    contracts = Contracts(Schemas(description.roots))
+    contracts = Contracts.of(description)
     found: dict[str, _Outline] = {}
     for port, operation, version in operations_of(description.document):
         members: dict[str, tuple[str, bool]] = {}

@@ -9,6 +9,7 @@ from typing import Any, Final
 from lienthong.errors import Misconfigured, Reason, Refused
 from lienthong_connectors.soap.arrange import Unfit, below, wrong
 from lienthong_connectors.soap.described import ANY, Described, Element, Message
+from lienthong_connectors.soap.encoded_out import encoded
 from lienthong_connectors.soap.template import leaves
 from lienthong_connectors.soap.writer import Markup, Scope, Writer
 
@@ -82,12 +83,18 @@ def compose(operation: Described, request: Mapping[str, Any], headers: Mapping[s
     scope: Scope = frozenset({space})
     parts = _parts(operation, request)
 
-    def content() -> Iterator[str]:
-        for element, value in parts:
-            try:
+    def pieces() -> Iterator[str]:
+        if operation.encoded:
+            yield from encoded(operation, request)
+        else:
+            for element, value in parts:
                 yield from writer.pieces(element, value, scope)
-            except Unfit as error:
-                raise unfit(error.path[1:], error.what) from None
+
+    def content() -> Iterator[str]:
+        try:
+            yield from pieces()
+        except Unfit as error:
+            raise unfit(error.path[1:], error.what) from None
 
     try:
         blocks = tuple(Markup(_block(operation, writer, name, value)) for name, value in headers.items())

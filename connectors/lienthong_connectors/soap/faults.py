@@ -25,6 +25,11 @@ from lienthong_connectors.soap.settings import FaultTable
 from lienthong_connectors.xml.shape import TEXT_MEMBER
 
 _CODE = re.compile(r"(?=.*\d)[A-Za-z0-9_.-]{2,8}\Z")
+_CODE_NAME = re.compile(
+    r"(?:(?:err(?:or)?|fault|result|status|return|reason|exception)?[_.-]?code|errno|m[aã](?:[_.-]?l[oỗ]i)?)\Z",
+    re.IGNORECASE,
+)
+_NAMED_CODE = re.compile(r"[A-Za-z0-9_.-]{1,40}\Z")
 _SAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 _SENDER = frozenset({"Client", "Sender", "DataEncodingUnknown"})
 #: The list that a meaning of a table of codes stands for; all others keep their name.
@@ -37,17 +42,21 @@ _DEPLOYMENT = frozenset({"MustUnderstand", "VersionMismatch"})
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A fault of either version: codes from outside in (without prefixes), texts, detail texts."""
+    """A fault of either version: codes from outside in (without prefixes), texts, detail texts.
+
+    ``named`` is the detail's text whose member is called a code.
+    """
 
     codes: tuple[str, ...]
     vi: str
     en: str
     details: tuple[str, ...]
+    named: str = ""
 
     @property
     def agency_code(self) -> str:
-        """The agency's own short code in the detail, else the innermost fault code."""
-        own = next((text for text in self.details if _CODE.match(text)), "")
+        """The agency's own code in the detail: a short one or one that is named so; else the fault code."""
+        own = self.named or next((text for text in self.details if _CODE.match(text)), "")
         return own or (self.codes[-1] if self.codes else "Fault")
 
 
@@ -67,10 +76,11 @@ def read_fault(fault: Any) -> Fault:
         reason = fault.get("Reason")
         texts = dict(_texts(reason.get("Text") if isinstance(reason, Mapping) else reason))
     any_text = next((text for text in texts.values() if text), "")
-    details = tuple(_leaves(fault.get("detail", fault.get("Detail"))))
-    return Fault(
-        tuple(c for c in codes if c), texts.get("vi") or any_text, texts.get("en") or any_text, details
-    )
+    detail = fault.get("detail", fault.get("Detail"))
+    named = next((text for name, text in _leaves(detail) if _is_code(name, text)), "")
+    details = tuple(text for _, text in _leaves(detail))
+    vi, en = (texts.get(language) or any_text for language in ("vi", "en"))
+    return Fault(tuple(c for c in codes if c), vi, en, details, named)
 
 
 def fault_error(
@@ -82,8 +92,9 @@ def fault_error(
     after it took a ``delivery``, so that ends in `OutcomeUnknown`; anything else may be asked again,
     `Unavailable`. `Refused` carries the agency's text for the steward; every other error only the code.
     """
-    code = _SAFE.sub("-", fault.agency_code)[:40] or "Fault"
-    meaning, entry = _meaning(fault, table)
+    meaning, entry, listed = _meaning(fault, table)
+    own = listed if listed in fault.details else fault.agency_code
+    code = _SAFE.sub("-", own)[:40] or "Fault"
     said = f"the service answered with fault {code}{f': {entry.text.en}' if entry else ''}"
     if meaning == "failed" and delivery:
         return OutcomeUnknown(said, where=where, hint="ask the target before repeating", agency_code=code)
@@ -117,19 +128,21 @@ def refusal(code: str, vi: str, en: str = "", *, where: str = "", record: Any = 
     )
 
 
-def _meaning(fault: Fault, table: FaultTable) -> tuple[str, Code | None]:
-    """Return the list that a fault stands in, and the table's entry for its code."""
+def _meaning(fault: Fault, table: FaultTable) -> tuple[str, Code | None, str]:
+    """Return the list that a fault stands in, the table's entry for its code, and the code that is listed."""
     said = (*fault.details, *fault.codes)
-    entry = next((found for code in said if (found := table.entry(code))), None)
+    known = next((code for code in said if table.entry(code)), "")
+    entry = table.entry(known) if known else None
     for name in ("unauthenticated", "misconfigured", "transient", "refused", "permanent"):
-        if set(said).intersection(getattr(table, name)):
-            return name, entry
+        listed = next((code for code in said if code in getattr(table, name)), "")
+        if listed:
+            return name, entry, listed
     if entry is not None:
-        return _AS_LIST.get(entry.meaning, entry.meaning), entry
+        return _AS_LIST.get(entry.meaning, entry.meaning), entry, known
     outer = fault.codes[0] if fault.codes else ""
     if outer in _SENDER:
-        return "refused", None
-    return "misconfigured" if outer in _DEPLOYMENT else "failed", None
+        return "refused", None, ""
+    return "misconfigured" if outer in _DEPLOYMENT else "failed", None, ""
 
 
 def _texts(value: Any) -> Iterator[tuple[str, str]]:
@@ -144,12 +157,20 @@ def _plain(value: Any) -> str:
     return "" if value is None or isinstance(value, list) else str(value).strip()
 
 
-def _leaves(value: Any, depth: int = 0) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        for item in value.values():
-            yield from _leaves(item, depth + 1)
+def _is_code(name: str, text: str) -> bool:
+    """Tell whether a detail's text is a code by its name (``errorCode``, ``maLoi``), and nobody's number."""
+    return bool(_CODE_NAME.match(name) and _NAMED_CODE.match(text) and spoken(text) == text)
+
+
+def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the texts of a detail with the names of their members; PHP writes names as ``key``, ``value``."""
+    if isinstance(value, Mapping) and value.keys() == {"key", "value"}:
+        yield from _leaves(value["value"], _plain(value["key"]))
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _leaves(item, name if key == TEXT_MEMBER else str(key))
     elif isinstance(value, list):
         for item in value:
-            yield from _leaves(item, depth + 1)
+            yield from _leaves(item, name)
     elif value is not None:
-        yield str(value).strip()
+        yield name, str(value).strip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from lienthong.connector import Connection, Context
@@ -14,17 +15,22 @@ from lienthong_connectors.soap.wsdl import gather
 
 
 def documents_at(
-    where: str, *, hosts: tuple[str, ...] = (), connection: Connection | None = None
+    where: str,
+    *,
+    hosts: tuple[str, ...] = (),
+    connection: Connection | None = None,
+    root: Path | None = None,
 ) -> Documents:
     """Return the documents of a WSDL at a path, catalogue, ``package:`` name or URL.
 
     From a URL only its own host is asked, and ``hosts``; with a connection, its credentials are
-    shown to the connection's own address and to nobody else. Raises `Misconfigured`, naming the
+    shown to the connection's own address and to nobody else. ``root`` is the folder whose files a local
+    one may refer to. Raises `Misconfigured`, naming the
     document, where one is elsewhere, and what `collect` and the transport raise.
     """
     location = locate(where, "")
     if not location.startswith(("http://", "https://")):
-        return gather(location, "", _no_network)
+        return gather(location, "", _no_network, root)
     wires: dict[str, Wire] = {}
     if connection is not None:
         known = _wire(connection)

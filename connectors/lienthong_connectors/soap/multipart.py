@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import binascii
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import Message
 from typing import Final
+from urllib.parse import unquote, urljoin, urlsplit
 
+from lienthong_connectors.soap.transfer import decoded
 from lienthong_connectors.xml.shape import refuse
+
+HERE: Final = "thismessage:/"
+"""Base of relative locations in a message that names none (RFC 2557, section 5)."""
 
 _LONGEST_HEAD: Final = 16_384
 _LONGEST_PREAMBLE: Final = 65_536
 _PIECE: Final = 1 << 16
 _BOUNDARY: Final = re.compile(r"[0-9A-Za-z'()+_,./:=? <>-]{0,69}[0-9A-Za-z'()+_,./:=?<>-]\Z")
 _CODINGS: Final = frozenset({"", "binary", "8bit", "7bit"})
+_HEAD_END: Final = re.compile(rb"\r?\n\r?\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +36,27 @@ class Part:
         """Its Content-ID without angle brackets, empty where it has none."""
         return str(self.headers.get("Content-ID", "")).strip().removeprefix("<").removesuffix(">")
 
+    def names(self, base: str = "") -> tuple[str, ...]:
+        """Return the names that references may call it by: Content-ID, and Content-Location as a URL.
+
+        A Content-ID that is percent-encoded as in its ``cid:`` URL (RFC 2392 says it should not be) has
+        both forms. A relative location is one under ``base`` (RFC 2557, section 5).
+        """
+        location = str(self.headers.get("Content-Location", "")).strip()
+        every = (self.content_id, unquote(self.content_id), located(location, base))
+        return tuple(dict.fromkeys(name for name in every if name))
+
     @property
     def content_type(self) -> str:
         """Its Content-Type with parameters."""
         return str(self.headers.get("Content-Type", "text/plain"))
+
+
+def located(said: str, base: str = "") -> str:
+    """Return what a location or reference leads to, relative ones under ``base``; empty for none."""
+    if not said or urlsplit(said).scheme:
+        return said
+    return urljoin(base, said) if urlsplit(base).netloc else HERE + said.lstrip("/")
 
 
 def parameters(content_type: str) -> dict[str, str]:
@@ -52,7 +74,7 @@ def parts(chunks: Iterator[bytes], boundary: str) -> Iterator[Part]:
     """
     if not _BOUNDARY.match(boundary):
         refuse("the answer's parts have no boundary, or one that cannot be", "multipart")
-    reader = _Reader(chunks, b"\r\n--" + boundary.encode("ascii"))
+    reader = _Reader(chunks, b"--" + boundary.encode("ascii"))
     skipped = 0
     for piece in reader.until_boundary():
         skipped += len(piece)
@@ -60,18 +82,25 @@ def parts(chunks: Iterator[bytes], boundary: str) -> Iterator[Part]:
             refuse("the answer's first part does not begin", "multipart")
     while reader.goes_on():
         headers = message_from_bytes(reader.head())
-        body = _decoded(reader.until_boundary(), str(headers.get("Content-Transfer-Encoding", "")))
+        body = decoded(reader.until_boundary(), str(headers.get("Content-Transfer-Encoding", "")))
         yield Part(headers, body)
         for _ in body:
             pass
 
 
 class _Reader:
-    """The bytes between boundaries."""
+    """The bytes between boundaries.
 
-    def __init__(self, chunks: Iterator[bytes], delimiter: bytes) -> None:
-        self._chunks, self._delimiter = chunks, delimiter
-        self._held = bytearray(b"\r\n")  # so that a boundary may be the very first line
+    Lines end with CRLF, or with LF alone where the first boundary's does: one message keeps to one of
+    both, because a part's own last byte may be either.
+    """
+
+    def __init__(self, chunks: Iterator[bytes], line: bytes) -> None:
+        self._chunks, self._line = chunks, line
+        self._end = b"\n"
+        self._delimiter = self._end + line
+        self._held = bytearray(self._end)  # so that a boundary may be the very first line
+        self._known = False
 
     def until_boundary(self) -> Iterator[bytes]:
         """Yield what comes before the next boundary, and go behind it."""
@@ -105,17 +134,20 @@ class _Reader:
         line, _, rest = bytes(self._held).partition(b"\n")
         if line.strip(b" \t\r"):
             refuse("the answer's parts are not separated as they must be", "multipart")
-        self._held = bytearray(b"\r\n" + rest)  # a part without headers begins with an empty line
+        if not self._known:
+            self._known, self._end = True, b"\r\n" if line.endswith(b"\r") else b"\n"
+            self._delimiter = self._end + self._line
+        self._held = bytearray(self._end + rest)  # a part without headers begins with an empty line
         return True
 
     def head(self) -> bytes:
         """Return a part's headers, and go behind them."""
-        while (at := self._held.find(b"\r\n\r\n")) < 0 and len(self._held) <= _LONGEST_HEAD:
+        while (end := _HEAD_END.search(self._held)) is None and len(self._held) <= _LONGEST_HEAD:
             self._more("inside a part's headers")
-        if not 0 <= at <= _LONGEST_HEAD:
+        if end is None or end.start() > _LONGEST_HEAD:
             refuse(f"a part's headers are longer than {_LONGEST_HEAD} bytes", "multipart-head")
-        found = bytes(self._held[2:at])
-        del self._held[: at + 2]  # the line end stays: a boundary may follow at once
+        found = bytes(self._held[: end.start()]).lstrip(b"\r\n")
+        self._held[: end.end()] = self._end  # the line end stays: a boundary may follow at once
         self._drop_line_end()
         return found + b"\r\n\r\n"
 
@@ -124,35 +156,10 @@ class _Reader:
         while len(self._held) < len(self._delimiter) and self._delimiter.startswith(bytes(self._held)):
             self._more("inside a part")
         if not self._held.startswith(self._delimiter):
-            del self._held[:2]
+            del self._held[: len(self._end)]
 
     def _more(self, where: str) -> None:
         data = next(self._chunks, None)
         if data is None:
             refuse(f"the answer ends {where}", "multipart-cut")
         self._held += data
-
-
-def _decoded(chunks: Iterator[bytes], coding: str) -> Iterator[bytes]:
-    """Undo a content transfer coding (RFC 2045 section 6)."""
-    coding = coding.strip().lower()
-    if coding in _CODINGS:
-        yield from chunks
-        return
-    if coding != "base64":
-        refuse(f"a part has the transfer encoding {coding[:40]!r}, which is not read", "multipart-coding")
-    rest = b""
-    for chunk in chunks:
-        data = rest + chunk.translate(None, b"\r\n \t")
-        whole = len(data) - len(data) % 4
-        data, rest = data[:whole], data[whole:]
-        yield _from_base64(data)
-    if rest:
-        refuse("a part in base64 is cut", "multipart-coding")
-
-
-def _from_base64(data: bytes) -> bytes:
-    try:
-        return binascii.a2b_base64(data, strict_mode=True) if data else b""
-    except binascii.Error:
-        refuse("a part says base64 and is not", "multipart-coding")

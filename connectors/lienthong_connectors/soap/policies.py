@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from lienthong.connector import option
 from lienthong.errors import Misconfigured
+
+ALGORITHMS: Final = (
+    "ES256", "ES384", "ES512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512",
+)  # fmt: skip
+"""Signature algorithms that answers may be signed with, by their JOSE names."""
 
 _DIGITS = frozenset("0123456789abcdef")
 
@@ -34,20 +39,22 @@ class AnswerPolicy:
 
     signed_by: str = option("", doc="agency code that must stand in the certificate; empty: any trusted")
     certificate: str = option("", doc="SHA-256 (hex) of the one certificate accepted; empty: any trusted")
-    algorithms: tuple[str, ...] = option(
-        ("ES256", "RS256", "PS256"), doc="signature algorithms accepted, by their JOSE names"
-    )
+    algorithms: tuple[str, ...] = option(ALGORITHMS, doc="signature algorithms accepted, by their JOSE names")
     allow_sha1: bool = option(False, doc="accept RSA-SHA1 and SHA-1 of a partner who has nothing else")
     cover: tuple[str, ...] = option((), doc="headers ({namespace}local) that must be there and covered")
     timestamp: bool = option(True, doc="a covered timestamp must be there")
     addressing: bool = option(True, doc="every WS-Addressing header that is there must be covered")
+    confirmation: bool = option(
+        False,
+        doc="the answer must confirm our signature (SignatureConfirmation); one that is there is compared",
+    )
     max_age: float = option(300.0, doc="oldest accepted signature time, seconds")
     skew: float = option(60.0, doc="tolerated difference of clocks, seconds")
     max_bytes: int = option(32 << 20, doc="largest signed answer")
 
     def __post_init__(self) -> None:
-        known = {"ES256", "RS256", "PS256"}
-        require(bool(self.algorithms) and set(self.algorithms) <= known, "algorithms", "ES256, RS256, PS256")
+        known = bool(self.algorithms) and set(self.algorithms) <= set(ALGORITHMS)
+        require(known, "algorithms", f"one or more of {', '.join(ALGORITHMS)}")
         pinned = self.certificate.lower()
         require(not pinned or is_sha256(pinned), "certificate", "64 hexadecimal digits")
         require(
@@ -67,8 +74,10 @@ class WsSecurity:
     algorithm: Literal["", "ES256", "RS256", "PS256"] = option(
         "", doc="signature algorithm; empty: ES256 or RS256, as the key is"
     )
-    key_info: Literal["token", "issuer-serial", "ski"] = option(
-        "token", doc="how the certificate is named: sent along, by issuer and serial number, by its key id"
+    key_info: Literal["token", "path", "issuer-serial", "ski"] = option(
+        "token",
+        doc="how the certificate is named: sent along (token), sent with the authorities above it (path), "
+        "by issuer and serial number, by its key id (ski)",
     )
     headers: tuple[str, ...] = option((), doc="further headers ({namespace}local) to sign")
     sign_token: bool = option(False, doc="sign the certificate that is sent along, too")
@@ -87,8 +96,8 @@ class WsSecurity:
         require(
             self.algorithm in ("", "ES256", "RS256", "PS256"), "security.algorithm", "ES256, RS256 or PS256"
         )
-        kinds = ("token", "issuer-serial", "ski")
-        require(self.key_info in kinds, "security.key_info", "token, issuer-serial or ski")
+        kinds = ("token", "path", "issuer-serial", "ski")
+        require(self.key_info in kinds, "security.key_info", "token, path, issuer-serial or ski")
         require(self.username_token in ("", "text", "digest"), "security.username_token", "text or digest")
         require(self.lifetime > 0, "security.lifetime", "more than 0 seconds")
         require(0 <= self.skew <= 3600, "security.skew", "0 to 3600 seconds")

@@ -21,6 +21,7 @@ from lienthong_connectors.soap.documents import (
     broken,
     parse,
     references,
+    unlocated,
 )
 
 _REDEFINE: Final = f"{{{XSD}}}redefine"
@@ -40,6 +41,9 @@ def prepared(documents: Documents) -> tuple[str, dict[str, etree._Element]]:
     for location, name in names.items():
         for element, said in references(roots[name]):
             element.set(REFERENCES[str(element.tag)], names[absolute(said, location)])
+        for element, place in unlocated(roots[name]):
+            if place in names:
+                element.set("schemaLocation", names[place])
     while (found := _next(roots, documents.main)) is not None:
         twin = f"file:///redefined-{len(roots)}.xml"
         roots[twin] = _renamed(roots[found.get("schemaLocation", "")], found, documents.main)

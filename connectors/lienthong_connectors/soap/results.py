@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
@@ -14,6 +15,7 @@ from lienthong_connectors.soap.settings import ResultCodes
 from lienthong_connectors.soap.template import reach
 from lienthong_connectors.xml.shape import TEXT_MEMBER
 
+_LONGEST: Final = 10_000
 _LISTS: Final = ("misconfigured", "transient", "refused", "absent", "pending", "already", "acknowledged")
 
 
@@ -25,13 +27,15 @@ _AS_LIST: Final = {"ok": "acknowledged", "exists": "refused"}
 class Verdict:
     """``meaning`` is the list that the code stands in, or its meaning by the table of codes.
 
-    ``message`` is the agency's text, ``entry`` the table's.
+    ``message`` is the agency's text, ``entry`` the table's, ``reference`` the target's own number where the
+    pattern finds one.
     """
 
     meaning: str
     code: str
     message: str
     entry: Code | None = None
+    reference: str = ""
 
 
 def judge(body: Any, codes: ResultCodes, *, where: str) -> Verdict:
@@ -40,19 +44,20 @@ def judge(body: Any, codes: ResultCodes, *, where: str) -> Verdict:
     The more exact code decides where it stands in a list. Raises `ProtocolViolation` where there is
     no code, or one that is in no list.
     """
-    message = _text(body, codes.message) if codes.message else ""
-    given = [_text(body, path) for path in (codes.detail, codes.path) if path]
+    parts = _taken_apart(_text(body, codes.path), codes)
+    message = _text(body, codes.message) if codes.message else parts.get("message", "")
+    given = [_text(body, codes.detail) if codes.detail else "", parts.get("code", "")]
     for code in filter(None, given):
         entry = codes.entry(code)
         listed = next((name for name in _LISTS if code in getattr(codes, name)), "")
         meaning = listed or (_AS_LIST.get(entry.meaning, entry.meaning) if entry else "")
         if meaning:
-            return Verdict(meaning, code, message, entry)
+            return Verdict(meaning, code, message, entry, parts.get("reference", "")[:200])
     said = ", ".join(spoken(code)[:40] for code in given if code)
     raise ProtocolViolation(
         f"the answer has result code {said}, which is not listed"
         if said
-        else "the answer has no result code",
+        else f"the answer has no result code{' that the pattern finds' if codes.pattern else ''}",
         where=where,
         hint=f"list it under result; {codes.path!r} is where it should stand",
     )
@@ -70,8 +75,17 @@ def fail(verdict: Verdict, *, where: str, record: Any = None, delivery: bool = F
     raise kind(said, where=where, hint=hint, agency_code=verdict.code[:40])
 
 
+def _taken_apart(text: str, codes: ResultCodes) -> dict[str, str]:
+    """Return what the pattern finds in a result; without one it is the code."""
+    if not codes.pattern:
+        return {"code": text}
+    found = re.fullmatch(codes.pattern, text[:_LONGEST], re.DOTALL)
+    return {name: (part or "").strip() for name, part in found.groupdict().items()} if found else {}
+
+
 def _text(body: Any, path: str) -> str:
-    value = reach(body, path.split("."))
+    plain = path == TEXT_MEMBER and not isinstance(body, dict)
+    value = body if plain else reach(body, path.split("."))
     if isinstance(value, dict):
         value = value.get(TEXT_MEMBER)
     if isinstance(value, bool):

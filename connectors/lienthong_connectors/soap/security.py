@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import re
 import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from lienthong.connector import Connection, Context
 from lienthong.errors import Misconfigured, ProtocolViolation, SignatureInvalid
 from lienthong_connectors.http.transport import Streamed
 from lienthong_connectors.soap.envelope import NAMESPACES, Envelope
+from lienthong_connectors.soap.faults import read_fault
+from lienthong_connectors.xml.encodings import without_lead
+from lienthong_connectors.xml.reader import RecordReader, XmlLimits
 from lienthong_connectors.xml.shape import TEXT_MEMBER
 
 if TYPE_CHECKING:
     from lienthong_connectors.soap.policies import AnswerPolicy, WsSecurity
 
+_VALUE: Final = re.compile(r"<ds:SignatureValue>([^<]+)</ds:SignatureValue>")
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9_.-]+")
 WSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
 
 
@@ -46,8 +53,10 @@ class Security:
         if settings.username_token:
             self._login()
 
-    def outgoing(self, envelope: Envelope) -> bytes | Streamed:
-        """Return a request's bytes, secured; a list's are made while they are sent.
+    def outgoing(self, envelope: Envelope) -> tuple[bytes | Streamed, bytes]:
+        """Return a request's bytes, secured, and its SignatureValue (empty where it is not signed).
+
+        A list's bytes are made while they are sent.
 
         A list is written twice: once to know its length and digest, so that whatever does not fit
         is found before anything is sent, and once to send it. Raises `Refused` where it does not fit.
@@ -60,16 +69,19 @@ class Security:
             state.update(piece)
             length += len(piece)
         header = self._header(envelope, identity, state.digest())
+        value = _VALUE.search(header) if identity else None
+        signature = base64.b64decode(value.group(1)) if value else b""
         if whole is not None:
-            return b"".join(envelope.around(header, iter((whole,))))
+            return b"".join(envelope.around(header, iter((whole,)))), signature
         length += sum(map(len, envelope.around(header, iter(()))))
-        return Streamed(lambda: envelope.around(header, envelope.body(identity)), length)
+        return Streamed(lambda: envelope.around(header, envelope.body(identity)), length), signature
 
-    def open(self, answer: bytes, *, max_depth: int) -> tuple[bytes, str, tuple[str, ...]]:
-        """Verify a signed answer.
+    def open(self, answer: bytes, confirms: bytes, *, max_depth: int) -> tuple[bytes, str, tuple[str, ...]]:
+        """Verify a signed answer to a request whose SignatureValue was ``confirms``.
 
         Return an envelope of nothing but what was signed, the agency that signed, and the headers
-        that must be understood. Raises `SignatureInvalid`.
+        that must be understood. Raises `SignatureInvalid`; where what came is a fault, it names the
+        fault's code as unverified: that is how services say what they have against a signature.
         """
         from lxml import etree
 
@@ -85,10 +97,16 @@ class Security:
             headers=policy.cover,
             max_age=policy.max_age,
             skew=policy.skew,
+            confirms=confirms,
+            require_confirmation=policy.confirmation,
             max_bytes=policy.max_bytes,
             max_depth=max_depth,
         )
-        verified = wsse.verify(answer, trust=trust, policy=wanted)
+        answer = without_lead(answer)
+        try:
+            verified = wsse.verify(answer, trust=trust, policy=wanted)
+        except SignatureInvalid as error:
+            raise _naming(error, unverified_fault(answer)) from None
         self._check_signer(verified, policy)
         space = next(one for one in NAMESPACES.values() if f"{{{one}}}Body" in verified.covered)
         parts = [b'<Envelope xmlns="', space.encode(), b'"><Header>']
@@ -183,3 +201,29 @@ def _text(value: Any) -> str:
     if isinstance(value, Mapping):
         value = value.get(TEXT_MEMBER, "")
     return "" if value is None else str(value)
+
+
+def unverified_fault(answer: bytes) -> str:
+    """Return the code of the fault that an answer claims to be, empty where it is none or cannot be read."""
+    parser = RecordReader(None, {}, XmlLimits(), None, frozenset())
+    try:
+        parser.feed(answer)
+        frame = parser.close()
+    except ProtocolViolation:
+        return ""
+    body = next((value for name, value in frame.items() if name.endswith("}Body")), None)
+    if not isinstance(body, Mapping) or "Fault" not in body:
+        return ""
+    return _UNSAFE.sub("-", read_fault(body["Fault"]).agency_code)[:40]
+
+
+def _naming(error: SignatureInvalid, code: str) -> SignatureInvalid:
+    if not code:
+        return error
+    return SignatureInvalid(
+        f"{error.message}; what came says, unverified, that it is fault {code}",
+        where=error.where,
+        hint=error.hint or "ask the agency what its service has against our request",
+        unverified_fault=code,
+        **error.details,
+    )

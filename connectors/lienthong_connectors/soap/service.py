@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import re
 from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
@@ -20,12 +22,14 @@ from lienthong_connectors.soap.location import locate
 from lienthong_connectors.soap.security import WSSE, Security
 from lienthong_connectors.soap.template import Template
 from lienthong_connectors.soap.transport import Wire
+from lienthong_connectors.xml.shape import local
 
 if TYPE_CHECKING:
     from lienthong_connectors.soap.wsdl import Description
 
 _NOTHING: Final = ("lienthong-no-operation", "urn:lienthong:check", "urn:lienthong:check:no-operation")
 _SHOWN: Final = frozenset({"madonvi", "officer", "phone", "account", "dstcode", "partner_code"})
+_CREDENTIAL: Final = re.compile(r"\$connection\.(login|password)\b")
 _OURS: Final = frozenset({WSSE, *SPACES.values()})
 
 
@@ -48,7 +52,16 @@ class Request:
         """The operation; raises `Misconfigured`, naming what is wrong, where the request does not fit it."""
         found = self._service.operation(self._name)
         check_members(found, self._body.members)
-        check_headers(found, self._service.settings.soap_headers, _OURS)
+        provided = _OURS | self._service.wire.client.route.namespaces
+        check_headers(found, self._service.settings.soap_headers, provided)
+        self._service.admit(found)
+        security = self._service.settings.security
+        if found.encoded and security is not None and security.sign:
+            raise Misconfigured(
+                f"operation {self._name!r} is rpc/encoded, whose types a signature would not cover",
+                where=self._service.where,
+                hint="set sign=False and rely on TLS, or ask for a literal operation",
+            )
         if self._delivers and found.one_way:
             raise Misconfigured(
                 f"operation {self._name!r} has no answer, so a delivery could never be acknowledged",
@@ -62,7 +75,7 @@ class Request:
 
         Raises `Refused` where the scope makes no valid request; see `compose`.
         """
-        headers = {**self._headers.fill(scope), **further}
+        headers = {**self._written(scope), **further}
         filled, packing = self._body.fill(scope), self._service.packing
         return compose(self.operation, filled if packing is None else packing.marked(filled), headers)
 
@@ -72,7 +85,11 @@ class Request:
         The SOAP headers are the request's own for this scope; None leaves them out.
         """
         nothing = plain(*_NOTHING, self.operation.version)
-        return nothing, compose(nothing, {}, {} if scope is None else self._headers.fill(scope))
+        return nothing, compose(nothing, {}, {} if scope is None else self._written(scope))
+
+    def _written(self, scope: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the SOAP headers, in which alone the connection's login and password may be named."""
+        return self._headers.fill({**scope, "connection": {**scope["connection"], **self._service.login}})
 
 
 class Service:
@@ -83,6 +100,7 @@ class Service:
         self.wire = Wire(connection, context, settings)
         self.where = f"{self.wire.where} {settings.operation}"
         self.extras = {str(k): v for k, v in connection.extra.items() if k in _SHOWN}
+        self.login = {"login": connection.login, "password": connection.password}
         self._security = Security(settings.security, connection, context, where=self.where)
         self.packing = packing_of(settings, context, where=self.where)
         name = settings.wsdl or str(connection.option("wsdl", ""))
@@ -101,6 +119,12 @@ class Service:
         Raises `Misconfigured`, naming what is wrong, for an unknown reference and, where the
         description is local, for an unknown operation or member.
         """
+        if _CREDENTIAL.search(json.dumps(request, default=str)):
+            raise Misconfigured(
+                "a request may not name the connection's login or password: they would become data",
+                where=self.where,
+                hint="name them in soap_headers, where services that ask for them have them",
+            )
         body = Template(request, known | {"connection"}, self.where)
         headers = Template(self.settings.soap_headers, known | {"connection"}, self.where)
         compiled = Request(self, operation, body, headers, delivers=delivers)
@@ -122,6 +146,12 @@ class Service:
             envelope = envelope.beside(way.markup)
         asking = dataclasses.replace(self._asking(self.wire), way=way)
         return Answering(asking, request.operation, envelope, record, delivery=delivery, identity=identity)
+
+    def admit(self, operation: Described) -> None:
+        """Raise `Misconfigured` for an operation that the way to the service would never pass on."""
+        body = operation.request.body
+        element = local(body[0].name) if len(body) == 1 else ""
+        self.wire.client.route.admit(operation.name, element, operation.version, where=self.where)
 
     def knock(self, request: Request, *, anonymous: bool = False) -> Answering:
         """Call an operation that no service has, which shows what the service says to who we are.

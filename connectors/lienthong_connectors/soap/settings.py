@@ -7,9 +7,10 @@ references such as ``"$record.soDinhDanh"`` with filters behind ``|`` (see `temp
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from lienthong.connector import Connection, Context, option
 from lienthong_connectors.codes import Coded
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from lienthong_connectors.soap.source import OpenSource
     from lienthong_connectors.soap.target import OpenTarget
 
+_MEDIA: Final = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+\Z")
 Version = Literal["", "1.1", "1.2"]
 
 
@@ -48,13 +50,20 @@ class FaultTable(Coded):
 class ResultCodes(Coded):
     """What an answer's own result code means.
 
-    ``path`` and ``message`` are dotted paths inside the Body, its first element left out;
-    ``detail`` is a second code that says more than the first where it is present (a status 0 with
-    an error code). Codes are compared as text. The lists go before the table of ``codes``; a code
-    that neither knows is a violation of the protocol.
+    ``path`` and ``message`` are dotted paths inside the Body, its first element left out (``_text``: where
+    that is a plain text). ``pattern`` takes a text such as ``OK:01GTKT;AA/23E`` apart: its groups ``code``,
+    ``reference`` (the target's own number) and ``message`` are what they say. ``detail`` is a second code
+    that says more than the first where it is present (a status 0 with an error code). Codes are compared
+    as text. The lists go before the table of ``codes``; a code that neither knows is a violation of the
+    protocol.
     """
 
     path: str = option(doc="where the code stands, such as status")
+    pattern: str = option(
+        "",
+        doc="regular expression of the whole text at path (groups code, reference, message)",
+        quiet=True,
+    )
     detail: str = option("", doc="where the more exact code stands, such as errorCode")
     message: str = option("", doc="where the agency's text stands")
     acknowledged: tuple[str, ...] = option((), doc="taken")
@@ -65,6 +74,14 @@ class ResultCodes(Coded):
     transient: tuple[str, ...] = option((), doc="not taken, try again later")
     misconfigured: tuple[str, ...] = option((), doc="not taken, the exchange or the connection is wrong")
     codes: str = option("", doc="table of result codes, such as hotich (lienthong codes)")
+
+    def __post_init__(self) -> None:
+        Coded.__post_init__(self)
+        try:
+            groups = re.compile(self.pattern).groupindex if self.pattern else {"code": 1}
+        except re.error:
+            groups = {}
+        require("code" in groups, "result.pattern", "a regular expression with a group (?P<code>...)")
 
 
 @dataclass(frozen=True)
@@ -126,6 +143,21 @@ class _Service:
     understands: tuple[str, ...] = option(
         (), doc="headers ({namespace}local) of answers that may say mustUnderstand and mean nothing to us"
     )
+    content_types: tuple[str, ...] = option(
+        (),
+        doc="further media types under which envelopes come, such as text/html; an empty text: untyped",
+        quiet=True,
+    )
+    unpack: tuple[str, ...] = option(
+        (),
+        doc="dotted paths in the Body's first element whose texts are XML or JSON: read as what they hold",
+        quiet=True,
+    )
+    references: bool = option(
+        False,
+        doc="answers refer to their own parts (href), as PHP's do: they are held and written out",
+        quiet=True,
+    )
     attachments: Attachments | None = option(None, doc="MTOM and SOAP with Attachments, None for neither")
     security: WsSecurity | None = option(None, doc="WS-Security, None for none")
     addressing: Addressing | None = option(None, doc="WS-Addressing, None for none")
@@ -144,6 +176,9 @@ class _Service:
         times = (self.connect_timeout, self.read_timeout, self.deadline)
         require(all(seconds > 0 for seconds in times), "deadline", "timeouts above 0 seconds")
         require(self.max_depth >= 3, "max_depth", "3 or more")
+        types = all(not one or _MEDIA.match(one) for one in self.content_types)
+        require(all(self.unpack), "unpack", "dotted paths")
+        require(types, "content_types", "media types in lower case without parameters, such as text/html")
         for name in ("request", "soap_headers", "status", "high_water"):
             asked = getattr(self, name, {})
             fault = next(form_faults(getattr(asked, "request", asked)), "")
@@ -161,14 +196,18 @@ class SoapSource(_Service):
     kind: ClassVar[str] = "soap"
 
     request: Mapping[str, Any] = option(factory=dict, doc="the request")
-    record_element: str = option(doc="local or Clark name of the repeated element")
+    record_element: str = option(
+        doc="local or Clark name of the repeated element; in JSON that is unpacked: dotted path of the list"
+    )
     paging: Paging | None = option(None, doc="page counter; None: everything is in one answer")
     since_default: str = option("1970-01-01T00:00:00Z", doc="$since where there is no cursor yet")
     incremental: bool = option(False, doc="the request uses $since, so only newer records come")
     high_water: HighWater | None = option(
         None, doc="how the largest number of the cursor's field is told before the records", quiet=True
     )
-    embedded: str = option("", doc="member whose text is JSON: it becomes the record (others stay beside it)")
+    embedded: str = option(
+        "", doc="member whose text is JSON or XML: it becomes the record (others stay beside it)"
+    )
     result: ResultCodes | None = option(None, doc="result code beside the records, checked at the end")
     chunk: int = option(200, doc="records handed on at once")
     bulk: bool = option(True, doc="stream; False: hold the answer until it is complete")

@@ -31,13 +31,15 @@ from lienthong_connectors.soap.results import fail, judge
 from lienthong_connectors.soap.service import Request, Service
 from lienthong_connectors.soap.settings import ResultCodes, SoapSource
 from lienthong_connectors.soap.template import Beginning
+from lienthong_connectors.soap.unpacking import document
+from lienthong_connectors.xml.reader import XmlLimits
 
 KNOWN: Final = frozenset({"since", "until", "page", "size", "request"})
 _NOT_JSON: Final = Reason(
     "",
     "source.embedded-json",
-    "nội dung JSON bên trong không đọc được",
-    "the JSON text inside cannot be read",
+    "nội dung JSON hoặc XML bên trong không đọc được",
+    "the JSON or XML text inside cannot be read",
 )
 _Element: TypeAlias = Record | Malformed
 
@@ -242,14 +244,22 @@ class OpenSource:
             collected.records.append(record)
             return
         text = record.pop(member, None)
-        try:
-            inner = orjson.loads(text or "")
-        except (ValueError, TypeError):
-            inner = None
+        inner = self._inside(text)
         if isinstance(inner, dict):
             collected.records.append({**record, **inner})
         else:
             collected.malformed.append(Malformed(str(text or "").encode(), _NOT_JSON))
+
+    def _inside(self, text: Any) -> Any:
+        """Return what an embedded text holds, None where it cannot be read."""
+        try:
+            if isinstance(text, str) and text.lstrip()[:1] == "<":
+                most = self._settings.max_record_bytes
+                limits = XmlLimits(most, most, self._settings.max_depth)
+                return document(text, None, limits, frozenset(self._settings.lists))[0]
+            return orjson.loads(text or "")
+        except (ProtocolViolation, ValueError, TypeError):
+            return None
 
     def _conclude(self, answering: Answering, result: ResultCodes | None) -> None:
         """Raise what a fault or a result code at the end of the answer means."""

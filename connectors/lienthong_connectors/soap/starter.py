@@ -14,14 +14,14 @@ from typing import Any, Final
 
 from lienthong.connector.descriptor import Role
 from lienthong.errors import Misconfigured, UnknownName
+from lienthong_connectors.soap.compiling import compile_operation
 from lienthong_connectors.soap.contract import Contracts, leaves, lists
 from lienthong_connectors.soap.facets import Schema
+from lienthong_connectors.soap.samples import blocks, sample
 from lienthong_connectors.soap.starter_data import Json, as_record, dataset, guess_key, mapping, rows
 from lienthong_connectors.soap.wsdl import Description, operations_of
-from lienthong_connectors.soap.xsd import Schemas
 from lienthong_connectors.xml.shape import TEXT_MEMBER
 
-TODO: Final = "TODO"
 _PAGE: Final = re.compile(r"^(page|pageno|pagenumber|pageindex|trang|sotrang)$", re.I)
 _SIZE: Final = re.compile(r"^(size|pagesize|limit|sobanghi|soluong)$", re.I)
 _CODE: Final = re.compile(r"(code|status|state|result|ok|success|ma|trangthai|ketqua)$", re.I)
@@ -76,7 +76,7 @@ def plan(description: Description, wish: Wish) -> Starter:
     `Misconfigured` where the operation's messages have nothing to build on.
     """
     port, operation = _operation(description, wish.operation)
-    contracts = Contracts(Schemas(description.roots))
+    contracts = Contracts.of(description)
     service = next(service for service in description.document.services.values() if port in service.ports)
     _, request = contracts.message(operation.input)
     name, answer = contracts.message(operation.output)
@@ -84,6 +84,10 @@ def plan(description: Description, wish: Wish) -> Starter:
         wish, kebab(str(service.name)), kebab(wish.operation), request, answer, name, wish.provider or "H00"
     )
     made = {"source": _source, "target": _target, "lookup": _lookup}[wish.role](draft)
+    described = compile_operation(description, wish.operation, service=str(service.name), port=port)
+    if declared := blocks(described, contracts.element):
+        made["settings"]["soap_headers"] = declared
+        made["todo"]["soap_headers"] = "what the declared headers say"
     return Starter(
         name=wish.name
         or kebab(wish.operation).replace("-", "_") + ("" if wish.role == "source" else f"_{wish.role}"),
@@ -342,16 +346,6 @@ def _put(request: dict[str, Any], path: str, value: Any) -> None:
     for name in outer:
         request = request.setdefault(name, {})
     request[last] = value
-
-
-def sample(schema: Schema) -> Any:
-    """Return a value that a schema allows, where that is easy to say."""
-    if schema.get("enum"):
-        return schema["enum"][0]
-    kinds = schema.get("type", "string")
-    kind = kinds if isinstance(kinds, str) else kinds[0]
-    values = {"boolean": True, "integer": max(1, schema.get("minimum", 1)), "array": [], "object": {}}
-    return values.get(kind, TODO[: schema.get("maxLength", 4)])
 
 
 def _result(answer: Schema) -> tuple[str, tuple[str, ...], str]:

@@ -12,7 +12,8 @@ from lienthong.errors import Misconfigured
 from lienthong.faults import file_faults
 from lienthong_connectors.soap.catalogue import INDEX, open_catalogue, write_catalogue
 from lienthong_connectors.soap.documents import Documents, collect
-from lienthong_connectors.soap.starter import TODO, Starter, kebab
+from lienthong_connectors.soap.samples import TODO
+from lienthong_connectors.soap.starter import Starter, kebab
 from lienthong_connectors.soap.starter_data import column_type
 
 _CLASSES: Final = {"source": "SoapSource", "target": "SoapTarget", "lookup": "SoapLookup"}

@@ -179,7 +179,7 @@ class OpenTarget:
                 where=self._service.where,
                 hint=error.hint,
             ) from None
-        outcome.note(answering, verdict.code, self._reference(answering))
+        outcome.note(answering, verdict.code, self._reference(answering) or verdict.reference)
 
     def _deliver_list(self, batch: Batch) -> Answer:
         outcome, total = _Outcome(), len(batch.records)
@@ -202,7 +202,7 @@ class OpenTarget:
             verdict = self._verdict(answering, self._settings.result, record or {})
         except ProtocolViolation as error:
             raise OutcomeUnknown(error.message, where=self._service.where, hint=error.hint) from None
-        outcome.note(answering, verdict.code, self._reference(answering))
+        outcome.note(answering, verdict.code, self._reference(answering) or verdict.reference)
 
     def _verdict(self, answering: Answering, codes: ResultCodes, record: Record) -> Verdict:
         """Return what an answer says of a record; raise what a fault or a bad code means."""

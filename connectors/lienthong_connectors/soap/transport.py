@@ -26,11 +26,15 @@ _XML: Final = frozenset({"text/xml", "application/xml", "application/soap+xml"})
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What came back: ``media`` is the body's type, ``charset`` what the header says of it."""
+    """What came back: ``media`` is the body's type, ``charset`` what the header says of it.
+
+    ``further`` are media types under which this service sends envelopes, too.
+    """
 
     incoming: Incoming
     media: str
     charset: str | None
+    further: tuple[str, ...] = ()
 
     @property
     def status(self) -> int:
@@ -39,8 +43,8 @@ class Heard:
 
     @property
     def is_xml(self) -> bool:
-        """Whether the body says that it is XML."""
-        return self.media in _XML
+        """Whether the body says that it is XML, or comes under a type that the settings name."""
+        return self.media in _XML or self.media in self.further
 
     def error(self, *, where: str, delivery: bool) -> LienThongError | None:
         """Return what the status alone means, None for a success."""
@@ -65,6 +69,7 @@ class Wire:
                 hint="use the rest connector for the national portal",
             )
         self._plain = dict(settings.headers)
+        self._further: tuple[str, ...] = settings.content_types
         self.client = Client(connection, context, limits, headers=self._plain, pool=2, soap=True)
         self.where = f"connection {connection.id!r}"
         self.path: str = settings.path
@@ -112,7 +117,7 @@ class Wire:
             kind = incoming.header("Content-Type")
             charset = _CHARSET.search(kind)
             media = kind.partition(";")[0].strip().lower()
-            yield Heard(incoming, media, charset.group(1) if charset else None)
+            yield Heard(incoming, media, charset.group(1) if charset else None, self._further)
 
     def anonymous(self) -> Wire:
         """Return the same connection without its credentials and headers; it is closed with this one."""

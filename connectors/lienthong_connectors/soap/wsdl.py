@@ -7,8 +7,10 @@ Parsed descriptions are kept per process, as long as every file they were made o
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import zeep
@@ -18,13 +20,16 @@ from zeep.wsdl import Document
 from zeep.wsdl.bindings.soap import Soap12Binding, SoapBinding
 
 from lienthong.errors import Misconfigured
+from lienthong_connectors.soap.aboard import aboard
 from lienthong_connectors.soap.documents import Documents, Fetch, collect
 from lienthong_connectors.soap.location import opened
+from lienthong_connectors.soap.overloads import gaps, in_a_sentence, tell_apart
 from lienthong_connectors.soap.redefine import prepared
 
 _CACHE: dict[str, Description] = {}
 _MOST_CACHED = 64
 _LOCK = threading.Lock()
+_PARSING = threading.Lock()  # warnings are switched off for the whole process meanwhile
 _BROKEN = (
     zeep.exceptions.Error,
     etree.LxmlError,
@@ -39,11 +44,23 @@ _BROKEN = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Description:
-    """A WSDL as its documents, as their XML made ready (`redefine.prepared`), and as zeep reads it."""
+    """A WSDL as its documents, as their XML made ready (`redefine.prepared`), and as zeep reads it.
+
+    ``overloads`` gives the original name of operations that were told apart, ``missing`` what operations
+    lack that cannot be called (`overloads.gaps`).
+    """
 
     documents: Documents
     roots: Mapping[str, etree._Element]
     document: Document
+    overloads: Mapping[str, str]
+    missing: Mapping[str, str]
+
+    @property
+    def incomplete(self) -> str:
+        """What the WSDL lacks, in one sentence; empty where it is complete."""
+        names = {operation.name for _, operation, _ in operations_of(self.document)}
+        return in_a_sentence(self.missing, len(names | set(self.missing)))
 
 
 class _Loader(Transport):
@@ -54,8 +71,12 @@ class _Loader(Transport):
         self._roots = roots
 
     def load(self, url: str) -> bytes:
-        """Return the document of that name."""
-        return etree.tostring(self._roots[str(url)])
+        """Return the document of that name; zeep asks for some namespaces' schemas by itself."""
+        root = self._roots.get(str(url))
+        known = aboard(str(url)) if root is None else etree.tostring(root)
+        if known is None:
+            raise LookupError(str(url))
+        return known
 
 
 def describe(location: str, base: str, get: Fetch, *, pin: str = "") -> Description:
@@ -73,16 +94,19 @@ def describe(location: str, base: str, get: Fetch, *, pin: str = "") -> Descript
     documents = gather(location, base, get)
     if pin and documents.digest != pin.lower():
         raise Misconfigured(
-            f"the WSDL ({len(documents.files)} documents) is not the one that wsdl_digest pins",
+            f"the WSDL ({len(documents.own)} documents) is not the one that wsdl_digest pins",
             where=documents.main,
             hint=f"its digest is {documents.digest}; compare both with: lienthong wsdl OLD --compare NEW",
         )
     return understood(documents)
 
 
-def gather(location: str, base: str, get: Fetch) -> Documents:
-    """Return the documents of the description at a location, unparsed; raises as `describe` does."""
-    return collect(*opened(location, base, get))
+def gather(location: str, base: str, get: Fetch, root: Path | None = None) -> Documents:
+    """Return the documents of the description at a location, unparsed; raises as `describe` does.
+
+    ``root`` is the folder whose files a local one may refer to; None: its own.
+    """
+    return collect(*opened(location, base, get, root))
 
 
 def understood(documents: Documents) -> Description:
@@ -94,15 +118,18 @@ def understood(documents: Documents) -> Description:
         return known
     try:
         name, roots = prepared(documents)
+        overloads = tell_apart(roots)
         options = {"strict": True, "forbid_dtd": True, "forbid_entities": True, "force_https": False}
-        document = Document(name, _as_any(_Loader(roots)), settings=zeep.Settings(**options))
+        with _PARSING, warnings.catch_warnings(action="ignore"):  # what they tell is in `missing`
+            document = Document(name, _as_any(_Loader(roots)), settings=zeep.Settings(**options))
+        missing = gaps(roots, document)
     except _BROKEN as error:
         raise Misconfigured(
             f"the WSDL cannot be used ({type(error).__name__})",
             where=documents.main,
             hint="check that it is a WSDL 1.1 with SOAP bindings, and that all its schemas are sound",
         ) from None
-    found = Description(documents, roots, document)
+    found = Description(documents, roots, document, overloads, missing)
     with _LOCK:
         if len(_CACHE) >= _MOST_CACHED:
             _CACHE.clear()
@@ -120,12 +147,13 @@ def _as_any(value: Any) -> Any:
     return value
 
 
-def find_binding(document: Document, operation: str, service: str, port: str, version: str) -> Any:
+def find_binding(description: Description, operation: str, service: str, port: str, version: str) -> Any:
     """Return the SOAP binding that has the operation.
 
     Raises `Misconfigured`, naming what there is, where service, port, version or operation does
-    not fit.
+    not fit, and what is missing where the WSDL does not finish the operation.
     """
+    document = description.document
     ports = [
         (name, candidate.name, candidate.binding)
         for name, one in document.services.items()
@@ -146,8 +174,11 @@ def find_binding(document: Document, operation: str, service: str, port: str, ve
         if operation in _as_any(binding).all():
             return binding
     names = sorted({name for binding in fitting for name in _as_any(binding).all()})
+    lacks = description.missing.get(operation)
     raise Misconfigured(
-        f"the WSDL has no operation {operation!r}",
+        f"the WSDL does not finish operation {operation!r}: {lacks}"
+        if lacks
+        else f"the WSDL has no operation {operation!r}",
         where="option operation",
         hint=f"there is: {', '.join(names)}",
     )

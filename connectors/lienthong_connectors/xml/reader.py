@@ -19,6 +19,7 @@ from xml.parsers import expat
 from lienthong.connector import Malformed
 from lienthong.errors import Reason
 from lienthong.records import Record
+from lienthong_connectors.xml.encodings import accepted, without_lead
 from lienthong_connectors.xml.shape import TEXT_MEMBER, Shape, refuse
 from lienthong_connectors.xml.skim import (
     PATIENCE,
@@ -30,12 +31,10 @@ from lienthong_connectors.xml.skim import (
 )
 from lienthong_connectors.xml.tags import Tag, Tags, uncover, unescape
 
-_ENCODINGS: Final = frozenset({"utf-8", "us-ascii", "ascii", "iso-8859-1", "windows-1252", "windows-1258"})
 _DECLARED: Final = re.compile(rb"<\?xml\s[^>]*?encoding\s*=\s*[\"']([A-Za-z0-9._-]+)[\"']")
 _PROLOG: Final = re.compile(rb"(?:\s++|<!--.*?-->|<\?.*?\?>)*+<([^?!]|!D)", re.DOTALL)
 _LONGEST_PROLOG: Final = 16_384
 _MOST_FRAME: Final = 200_000
-_BOM: Final = b"\xef\xbb\xbf"
 _NONE: Final[dict[Any, Tag]] = {}
 
 
@@ -109,6 +108,11 @@ class RecordReader:
             self._outgrown()
         return records
 
+    @property
+    def included(self) -> bool:
+        """Whether something of what was fed stands for an attachment (XOP 1.0)."""
+        return self._tags.included
+
     def _outgrown(self) -> None:
         """Pass over a record that is too large; refuse what is no record, or has no end."""
         most = self._limits.record_bytes
@@ -135,20 +139,20 @@ class RecordReader:
     def _begin(self, data: bytes) -> bytes:
         """Hold the document back until its prolog is known to be harmless."""
         head = (self._head or b"") + data
-        bare = head.removeprefix(_BOM)
+        bare = without_lead(head)
         found = _PROLOG.match(bare)
         if found is None:
-            if len(head) > _LONGEST_PROLOG or bare.lstrip()[:1] not in (b"<", b""):
+            if len(head) > _LONGEST_PROLOG or bare[:1] not in (b"<", b"", b"\xef"):
                 refuse("the answer does not start as XML does", "prolog")
             self._head = head
             return b""
         if found.group(1) == b"!D":
             refuse("the answer has a document type declaration", "dtd")
         declared = _DECLARED.match(bare)
-        name = self._encoding or (declared.group(1).decode() if declared else "utf-8")
-        if name.lower() not in _ENCODINGS:
+        name = accepted(self._encoding or (declared.group(1).decode() if declared else "utf-8"))
+        if not name:
             refuse("the answer's character encoding is not accepted", "encoding")
-        self._utf8 = name.lower() == "utf-8"
+        self._utf8 = name == "utf-8"
         self._decoder = codecs.getincrementaldecoder(name)("strict")
         self._head = None
         return bare

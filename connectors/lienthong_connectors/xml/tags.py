@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from lienthong_connectors.xml.shape import Converter, Shape, local, member_of, refuse
+from lienthong_connectors.xml.shape import INCLUDE_MEMBER, Converter, Shape, local, member_of, refuse
 
 _START: Final = re.compile(
     r"([^\s/>]+)((?:\s+[^\s=]+\s*=\s*(?:\"[^\"]*\"|'[^']*'))*)\s*(/?)>(.*)\Z", re.DOTALL
@@ -17,12 +17,9 @@ _HIDDEN: Final = re.compile(r"<!\[CDATA\[(.*?)\]\]>|<!--.*?-->", re.DOTALL)
 _NAMED: Final = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
 _XML: Final = "http://www.w3.org/XML/1998/namespace"
 _XSI: Final = "http://www.w3.org/2001/XMLSchema-instance"
-_HEADERS: Final = frozenset(
-    {
-        "{http://schemas.xmlsoap.org/soap/envelope/}Header",
-        "{http://www.w3.org/2003/05/soap-envelope}Header",
-    }
-)
+_SOAP: Final = ("{http://schemas.xmlsoap.org/soap/envelope/}", "{http://www.w3.org/2003/05/soap-envelope}")
+_HEADERS: Final = frozenset(f"{space}Header" for space in _SOAP)
+_ENVELOPES: Final = frozenset(f"{space}Envelope" for space in _SOAP)
 _MOST_TAGS: Final = 50_000
 _MOST_CONTEXTS: Final = 1_000
 
@@ -53,12 +50,14 @@ class Tags:
     """Makes tags and remembers them; counts them, so that a document cannot invent them without end.
 
     ``record`` is the local or Clark name of the repeated element, ``tops`` the known elements.
+    ``included`` tells whether something stands for an attachment (XOP).
     """
 
     def __init__(self, record: str | None, tops: Shape, most_attributes: int) -> None:
         self._record, self._tops, self._most = record, tops, most_attributes
         self._contexts: dict[frozenset[tuple[str, str]], Namespaces] = {}
         self._made = 0
+        self.included = False
         self.root = Tag("", "", "", Shape(""), {"": "", "xml": _XML})
 
     def start(self, parent: Tag, depth: int, piece: str) -> tuple[Tag, dict[str, Any], bool, str]:
@@ -87,12 +86,15 @@ class Tags:
             refuse(f"the answer has more than {_MOST_TAGS} different elements", "names")
         clark = _clark(raw, spaces, default=True)
         key = member_of(clark)
+        self.included = self.included or key == INCLUDE_MEMBER
         record = self._record is not None and self._record in (key, clark)
         block = depth == 2 and not record and parent.name in _HEADERS
         if record and clark in self._tops.kids:
             shape = self._tops.kids[clark]
         elif depth == 1 and not record:
             key, shape = clark, self._tops
+        elif not depth and clark in _ENVELOPES:
+            shape = Shape(key, plain=True)  # attributes of an envelope (SOAP 1.1, section 4.1.1) are no data
         elif block:
             key, shape = clark, parent.shape.learn(clark)
         else:

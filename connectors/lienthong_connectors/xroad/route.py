@@ -9,6 +9,7 @@ from uuid import uuid4
 from lienthong.connector import Connection
 from lienthong.errors import Misconfigured
 from lienthong_connectors.http.auth import Dialect
+from lienthong_connectors.http.fields import sendable
 from lienthong_connectors.http.route import Route
 from lienthong_connectors.http.trouble import FAR_GATEWAY, GATEWAY
 from lienthong_connectors.xroad.identifiers import Member, ServiceId, encoded, parts_of
@@ -127,4 +128,5 @@ def xroad_route(connection: Connection, base: str, credential: Dialect | None, *
     if soap and protocol == "soap":
         return SoapWay(base, credential, parties)
     connection.require("xroad_service")
+    sendable(parties.headers(), f"connection {connection.id!r}, xroad_user_id and xroad_issue")
     return RestWay(base, credential, parties, verify=hash_check == "verify")

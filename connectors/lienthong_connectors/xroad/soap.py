@@ -46,6 +46,8 @@ _XML: Final = ("text/xml", "application/xml", "application/soap+xml", "multipart
 class SoapWay(SecurityServer):
     """The way of SOAP envelopes: posted to the Security Server itself, which reads their headers."""
 
+    namespaces = frozenset({XROAD, REPRESENTATION})
+
     def outgoing(self, call: Call) -> Call:
         """Post to the Security Server itself; the header blocks name the service. Absolute addresses stay."""
         if call.path.startswith(("http://", "https://")):
@@ -57,6 +59,33 @@ class SoapWay(SecurityServer):
                 hint="keep the WSDL with lienthong xroad wsdl, and give the file as wsdl",
             )
         return dataclasses.replace(call, path="")
+
+    def admit(self, operation: str, element: str, version: str, *, where: str) -> None:
+        """Refuse what a Security Server refuses: SOAP 1.2, and a Body that is not the service's.
+
+        It takes text/xml only, and compares the service code with the name of the Body's one element
+        (PR-MESS sections 2.3 and 2.4).
+        """
+        code = self.parties.code or operation
+        for wrong, what, hint in (
+            (
+                version != "1.1",
+                f"X-Road carries SOAP 1.1 only, and this is SOAP {version}",
+                'set soap_version="1.1", or use a port of the WSDL that has it',
+            ),
+            (
+                code != operation,
+                f"xroad_service {code!r} is not the operation {operation!r}",
+                "leave xroad_service empty, or name the operation in both places",
+            ),
+            (
+                not element.startswith(code),
+                f"the Body's element {element!r} is not named like the service {code!r}",
+                "a Security Server passes on document/literal wrapped operations only",
+            ),
+        ):
+            if wrong:
+                raise Misconfigured(what, where=where, hint=hint, hop=self.gateway)
 
     def blocks(self, operation: str) -> XRoadBlocks:
         """Return the header blocks of a request, under a fresh message id."""
@@ -119,8 +148,8 @@ class XRoadBlocks:
         """Raise for a fault of a Security Server, and for an answer that is not to this request.
 
         Identifier, client and service must be those that were sent; ``requestHash``, where it is
-        there, must be the hash of the request's bytes by the algorithm that it names. A service's
-        own fault may come without blocks.
+        there, must be the hash of the request's envelope as it was sent, by the algorithm that it
+        names. A service's own fault may come without blocks.
         """
         code = _fault_code(fault)
         if code:

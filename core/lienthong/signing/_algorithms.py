@@ -25,6 +25,13 @@ PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey | ed25519.Ed25519PublicKey
 """The public keys that a signature can be checked with."""
 
+#: ECDSA: each algorithm has one curve and one hash (RFC 7518 section 3.4). We sign with the first.
+_EC: Final[dict[str, tuple[type[ec.EllipticCurve], hashes.HashAlgorithm]]] = {
+    "ES256": (ec.SECP256R1, hashes.SHA256()),
+    "ES384": (ec.SECP384R1, hashes.SHA384()),
+    "ES512": (ec.SECP521R1, hashes.SHA512()),
+}
+
 MIN_RSA_BITS: Final = 2048
 """The smallest RSA modulus accepted, in bits (Circular 15/2025/TT-BKHCN)."""
 
@@ -46,8 +53,11 @@ class _Rsa:
 
 _RSA: Final = {
     "PS256": _Rsa(hashes.SHA256(), pss=True),
+    "PS384": _Rsa(hashes.SHA384(), pss=True),
     "PS512": _Rsa(hashes.SHA512(), pss=True),
     "RS256": _Rsa(hashes.SHA256(), pss=False),
+    "RS384": _Rsa(hashes.SHA384(), pss=False),
+    "RS512": _Rsa(hashes.SHA512(), pss=False),
     # Old partners' WS-Security only: read behind a policy flag, never written.
     "RS1": _Rsa(hashes.SHA1(), pss=False),  # noqa: S303 - verification of partners that have nothing else
 }
@@ -106,11 +116,16 @@ def sign(key: PrivateKey, algorithm: str, data: bytes) -> bytes:
 
 def fits(key: object, algorithm: str) -> bool:
     """Return whether a public key may be used with an algorithm (kind, curve and size)."""
-    if algorithm == "ES256":
-        return isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1)
+    if algorithm in _EC:
+        return isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, _EC[algorithm][0])
     if algorithm == "EdDSA":
         return isinstance(key, ed25519.Ed25519PublicKey)
     return algorithm in _RSA and isinstance(key, rsa.RSAPublicKey) and key.key_size >= MIN_RSA_BITS
+
+
+def may_sign(key: object, algorithm: str) -> bool:
+    """Return whether the bus signs with an algorithm and the key that belongs to a public key."""
+    return fits(key, algorithm) and (algorithm == "ES256" or algorithm in _SIGNING_RSA)
 
 
 def verify(key: object, algorithm: str, signature: bytes, data: bytes, *, where: str = "") -> None:
@@ -125,7 +140,7 @@ def verify(key: object, algorithm: str, signature: bytes, data: bytes, *, where:
         )
     try:
         if isinstance(key, ec.EllipticCurvePublicKey):
-            key.verify(_der(signature), data, ec.ECDSA(hashes.SHA256()))
+            key.verify(_der(signature, key.curve), data, ec.ECDSA(_EC[algorithm][1]))
         elif isinstance(key, rsa.RSAPublicKey):
             key.verify(signature, data, _RSA[algorithm].padding(), _RSA[algorithm].hash)
         elif isinstance(key, ed25519.Ed25519PublicKey):
@@ -134,8 +149,9 @@ def verify(key: object, algorithm: str, signature: bytes, data: bytes, *, where:
         raise SignatureInvalid("the signature does not hold", where=where, reason="signature") from None
 
 
-def _der(signature: bytes) -> bytes:
-    if len(signature) != 2 * _COORDINATE:
+def _der(signature: bytes, curve: ec.EllipticCurve) -> bytes:
+    half = (curve.key_size + 7) // 8
+    if len(signature) != 2 * half:
         raise InvalidSignature
-    r, s = signature[:_COORDINATE], signature[_COORDINATE:]
+    r, s = signature[:half], signature[half:]
     return encode_dss_signature(int.from_bytes(r, "big"), int.from_bytes(s, "big"))

@@ -165,7 +165,7 @@ class LocalSigner:
 
         Raises :class:`Misconfigured` when the key cannot: an RSA key never gives ``ES256``.
         """
-        if not _algorithms.fits(self._key.public_key(), algorithm) or algorithm == "RS1":
+        if not _algorithms.may_sign(self._key.public_key(), algorithm):
             raise Misconfigured(
                 f"the key of {self._agency} cannot sign with {algorithm}",
                 hint="ES256 needs a P-256 key; PS256, PS512 and RS256 need an RSA key",
@@ -197,7 +197,7 @@ class BareKey:
 
     def __init__(self, key: PrivateKey, *, algorithm: str = "", where: str = "") -> None:
         usual = _algorithms.default_algorithm(key, where=where)
-        if algorithm and (algorithm == "RS1" or not _algorithms.fits(key.public_key(), algorithm)):
+        if algorithm and not _algorithms.may_sign(key.public_key(), algorithm):
             raise Misconfigured(
                 f"the key cannot sign with {algorithm}",
                 where=where,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from lxml import etree
 from lienthong.errors import ProtocolViolation
 from lienthong.signing import _algorithms, _xml
 from lienthong.signing._wsse import keyinfo, reference, structure, timestamp
-from lienthong.signing._wsse.names import BASE64, PASSWORD_DIGEST, PASSWORD_TEXT, WSSE, WSU, refuse
+from lienthong.signing._wsse.names import ACCEPTED, BASE64, PASSWORD_DIGEST, PASSWORD_TEXT, WSSE, WSU, refuse
 from lienthong.signing._wsse.writer import BodyDigest, SignPolicy, secure, sign
 from lienthong.signing.trust import TrustStore
 
@@ -49,17 +50,22 @@ class VerifyPolicy:
     who has nothing else. ``require_addressing``: every WS-Addressing header that is present must be
     covered; ``headers`` (as ``{namespace}local``) must be present and covered. ``max_age`` bounds
     the age of the timestamp (``None``: unbounded, for evidence), ``skew`` the difference of clocks.
+    ``confirms`` is the SignatureValue of the request that is answered, empty for an unsigned one
+    (``None``: not known): a SignatureConfirmation must repeat it, and with ``require_confirmation`` one
+    must be there and covered.
     ``seen(id)`` records a message, named by the SHA-256 of its SignedInfo, and returns whether it
     was received before; it is called last. ``max_bytes`` and ``max_depth`` bound the document.
     """
 
-    algorithms: frozenset[str] = frozenset({"ES256", "RS256", "PS256"})
+    algorithms: frozenset[str] = ACCEPTED
     allow_sha1: bool = False
     require_timestamp: bool = True
     require_addressing: bool = True
     headers: tuple[str, ...] = ()
     max_age: float | None = 300
     skew: float = 60
+    confirms: bytes | None = None
+    require_confirmation: bool = False
     seen: Callable[[str], bool] | None = None
     max_bytes: int = _xml.MAX_BYTES
     max_depth: int = _xml.MAX_DEPTH
@@ -100,7 +106,7 @@ def verify(
     :class:`SignatureInvalid` whose ``details["reason"]`` names the cause: those of the functions in
     ``_xml``, ``_wsse`` and :meth:`TrustStore.check`, and here ``wrapping`` (a reference to anything
     but a direct part of the envelope), ``uncovered``, ``missing-id``, ``duplicate-reference``,
-    ``algorithm`` and ``replay``.
+    ``algorithm``, ``confirmation`` and ``replay``.
     """
     policy, now = policy or VerifyPolicy(), at or datetime.now(UTC)
     parts = structure.take_apart(_parse(envelope, policy))
@@ -117,6 +123,7 @@ def verify(
     _algorithms.verify(certificate.public_key(), info.algorithm, value, info.canonical, where="WS-Security")
     signed = {element: reference.check_digest(ref, element) for ref, element in targets}
     created = _check_timestamp(signed, security, policy, now)
+    _check_confirmation(signed, security, policy)
     if policy.seen is not None and policy.seen(hashlib.sha256(info.canonical).hexdigest()):
         refuse("the message was received before", "replay")
     headers = tuple(_xml.reparse(signed[one]) for one in parts.blocks if one in signed)
@@ -191,7 +198,8 @@ def _targets(
     security: structure.Secured,
 ) -> _Targets:
     """Resolve every reference to a direct part of the envelope, or refuse."""
-    allowed = [parts.body, *security.tokens, *(one for one in parts.blocks if one is not security.security)]
+    own = (*security.tokens, *security.confirmations)
+    allowed = [parts.body, *own, *(one for one in parts.blocks if one is not security.security)]
     if security.timestamp is not None:
         allowed.append(security.timestamp)
     targets: _Targets = []
@@ -234,3 +242,17 @@ def _check_timestamp(
     created, expires = timestamp.read(_xml.reparse(signed[security.timestamp]))
     timestamp.check(created, expires, now=now, max_age=policy.max_age, skew=policy.skew)
     return created
+
+
+def _check_confirmation(
+    signed: dict[etree._Element, bytes], security: structure.Secured, policy: VerifyPolicy
+) -> None:
+    """Check that the answer is one to our request, where it says to which signature it is."""
+    covered = [one for one in security.confirmations if one in signed]
+    if policy.require_confirmation and not covered:
+        refuse("the answer does not confirm the request's signature", "confirmation")
+    if policy.confirms is None or not security.confirmations:
+        return
+    given = [reference.decoded(one.get("Value", "")) for one in covered or security.confirmations]
+    if not any(hmac.compare_digest(one, policy.confirms) for one in given):
+        refuse("the answer confirms another signature than the request's", "confirmation")

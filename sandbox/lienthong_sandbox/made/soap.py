@@ -23,7 +23,6 @@ from lienthong_connectors.soap.described import Described
 from lienthong_connectors.soap.location import locate
 from lienthong_connectors.soap.shapes import shapes_of
 from lienthong_connectors.soap.wsdl import describe, operations_of
-from lienthong_connectors.soap.xsd import Schemas
 from lienthong_connectors.xml.reader import RecordReader, XmlLimits
 from lienthong_sandbox import soap
 from lienthong_sandbox.made.values import Maker
@@ -62,7 +61,7 @@ class MadeSoap(System):
     ) -> None:
         """Serve the operations of ``wsdl``, a file or a catalogue's folder; raises `Misconfigured`."""
         described = describe(locate(str(wsdl), ""), "", _nothing)
-        contracts = Contracts(Schemas(described.roots))
+        contracts = Contracts.of(described)
         self._served: list[Served] = []
         for port, operation, version in operations_of(described.document):
             compiled = compile_operation(described, operation.name, port=port, version=version)

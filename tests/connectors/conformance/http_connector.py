@@ -185,7 +185,7 @@ class Open:
 
     def text(self, reply: Reply) -> str:
         media = reply.headers.get("content-type", "").replace(" ", "")
-        if media not in ("application/json", "application/json;charset=utf-8"):
+        if media.replace("utf-8", "utf8") not in ("application/json", "application/json;charset=utf8"):
             raise ProtocolViolation("the answer is not JSON in UTF-8")
         if "content-encoding" in reply.headers:
             raise ProtocolViolation("no content coding was asked for")
@@ -283,12 +283,12 @@ class OpenXmlLookup(OpenLookup):
 
     def text(self, reply: Reply) -> str:
         if (
-            reply.headers.get("content-type") != "text/xml; charset=utf-8"
+            reply.headers.get("content-type", "").replace("utf-8", "utf8") != "text/xml; charset=utf8"
             or "content-encoding" in reply.headers
         ):
             raise ProtocolViolation("the answer is not XML in UTF-8")
         try:
-            return reply.body.decode("utf-8-sig")
+            return reply.body.decode("utf-8-sig").lstrip()
         except UnicodeDecodeError:
             raise ProtocolViolation("the answer is not UTF-8") from None
 

@@ -138,6 +138,26 @@ class TestStumblesOverTheByteOrderMark(SourceMutant):
             return reply.body.decode()
 
 
+class TestStumblesOverBlankLines(SourceMutant):
+    caught_by = "test_a_hostile_counterpart_ends_as_the_matrix_says[blank-lines]"
+
+    class _Open(http.OpenSource):
+        def text(self, reply: http.Reply) -> str:
+            if reply.body[:1].isspace():
+                raise ProtocolViolation("the answer begins with a blank")
+            return super().text(reply)
+
+
+class TestKnowsOneNameOfUtf8(SourceMutant):
+    caught_by = "test_a_hostile_counterpart_ends_as_the_matrix_says[charset-alias]"
+
+    class _Open(http.OpenSource):
+        def text(self, reply: http.Reply) -> str:
+            if reply.headers.get("content-type", "").endswith("utf8"):
+                raise ProtocolViolation("the answer's charset is not utf-8")
+            return super().text(reply)
+
+
 class TestIgnoresTheCharset(SourceMutant):
     caught_by = "test_a_hostile_counterpart_ends_as_the_matrix_says[wrong-charset]"
 

@@ -107,18 +107,6 @@ def _read(data: bytes) -> bytes:
     return data.replace(b"REFUSED", b"REJECTED")
 
 
-def test_a_package_may_be_referred_to(tmp_path: Path) -> None:
-    """A WSDL of one's own may import schemas that a package brings."""
-    imported = '<xs:schema><xs:import namespace="http://dancuquocgia.bca" schemaLocation="{}"/></xs:schema>'
-    text = wsdl(
-        imported.format("package:lienthong_sandbox/wsdl/dancu.xsd"), "t:LoiNghiepVu", "t:LoiNghiepVu",
-        "http://dancuquocgia.bca",
-    ).replace('targetNamespace="urn:t"', 'targetNamespace="http://dancuquocgia.bca"', 1)  # fmt: skip
-    (tmp_path / "own.wsdl").write_text(text)
-    found = understood(documents_at(str(tmp_path / "own.wsdl")))
-    assert [path for path, *_ in leaves(answer_of(found))] == ["MaLoi", "MoTa"]
-
-
 def test_a_redefined_type_is_the_new_one_built_on_the_old() -> None:
     """xsd:redefine: the extended type has the old members and the new, also where others use it."""
     old = schema(

@@ -234,7 +234,8 @@ def test_the_check_asks_the_metadata_services_only(province: Province) -> None:
 
 def test_the_check_finds_an_operation_that_is_not_there(province: Province) -> None:
     """What allowedMethods and listMethods do not name, the provider does not offer."""
-    opened = VERIFY.open_lookup(soap(province, xroad_service="Khac"), Context())
+    settings = SoapLookup(operation="Khac", namespace="urn:khac")
+    opened = settings.open_lookup(soap(province, wsdl=None), Context())
     last = opened.check()[-1]
     opened.close()
     assert (last.ok, last.hop, last.check) == (False, "provider's Security Server", "route")

@@ -13,7 +13,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from lienthong.signing._algorithms import key_id
-from lienthong.signing._wsse.names import DS, THUMBPRINT, WSSE, X509SKI, X509V3, refuse
+from lienthong.signing._wsse import pkipath
+from lienthong.signing._wsse.names import DS, PKIPATH, THUMBPRINT, WSSE, X509SKI, X509V3, refuse
 from lienthong.signing._wsse.reference import decode
 from lienthong.signing._wsse.structure import Element, Secured, elements
 from lienthong.signing.trust import TrustStore, read_der
@@ -26,8 +27,9 @@ def certificates(
 ) -> list[x509.Certificate]:
     """Return the signer's certificate, and intermediates after it where the message carries them.
 
-    Understands a BinarySecurityToken, X509Data with certificates, and references by issuer and
-    serial number, subject key identifier or thumbprint to a certificate of the store; where the store
+    Understands a BinarySecurityToken (a certificate or a path of them), X509Data with certificates,
+    and references by issuer and serial number, subject key identifier or thumbprint to a certificate
+    of the store; where the store
     holds an old and a renewed one of the same key, to that which holds at the time ``at``. Refuses with
     ``reason`` ``key-info``, ``untrusted`` (a reference that the store cannot resolve), or those of
     :meth:`TrustStore.check` where a renewed certificate does not hold.
@@ -40,7 +42,7 @@ def certificates(
         refuse("KeyInfo is missing or does not name exactly one key", "key-info")
     choice = inner[0]
     if choice.tag == f"{{{WSSE}}}Reference":
-        return [_token(choice, secured, ids)]
+        return _token(choice, secured, ids)
     if choice.tag == f"{{{WSSE}}}KeyIdentifier":
         return [_by_identifier(choice, trust, at)]
     if choice.tag == f"{{{DS}}}X509Data":
@@ -48,14 +50,17 @@ def certificates(
     return refuse("KeyInfo names the key in a way that is not supported", "key-info")
 
 
-def _token(reference: Element, secured: Secured, ids: Mapping[str, Element]) -> x509.Certificate:
+def _token(reference: Element, secured: Secured, ids: Mapping[str, Element]) -> list[x509.Certificate]:
     uri = reference.get("URI", "")
     token = ids.get(uri[1:]) if uri.startswith("#") else None
     if token is None or token.tag != f"{{{WSSE}}}BinarySecurityToken" or token not in secured.tokens:
         refuse("KeyInfo does not refer to a token of the same Security header", "key-info")
-    if token.get("ValueType") not in {None, X509V3}:
-        refuse("the security token is not an X.509 certificate", "key-info")
-    return _certificate(decode(token, "key-info"))
+    kind = token.get("ValueType")
+    if kind == PKIPATH:
+        return pkipath.read(decode(token, "key-info"))
+    if kind not in {None, X509V3}:
+        refuse("the security token is neither an X.509 certificate nor a path of them", "key-info")
+    return [_certificate(decode(token, "key-info"))]
 
 
 def _x509_data(data: Element, trust: TrustStore, at: datetime) -> list[x509.Certificate]:

@@ -91,6 +91,14 @@ def decode(element: Element, reason: str) -> bytes:
         refuse("a base64 value is broken", reason)
 
 
+def decoded(text: str) -> bytes:
+    """Decode the base64 text of an attribute, empty for one that is none."""
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+
+
 def _reference(element: Element, *, allow_sha1: bool) -> Reference:
     uri = element.get("URI")
     if not uri:

@@ -12,7 +12,18 @@ from typing import Final, cast
 
 from lxml import etree
 
-from lienthong.signing._wsse.names import DS, RECEIVER, SOAP, SOAP11, WSA, WSSE, WSU, WSU_ID, refuse
+from lienthong.signing._wsse.names import (
+    CONFIRMATION,
+    DS,
+    RECEIVER,
+    SOAP,
+    SOAP11,
+    WSA,
+    WSSE,
+    WSU,
+    WSU_ID,
+    refuse,
+)
 
 Element = etree._Element
 
@@ -48,12 +59,16 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Secured:
-    """The security header of an envelope, with exactly one signature."""
+    """The security header of an envelope, with exactly one signature.
+
+    ``confirmations`` repeat the signatures of the request (WS-Security 1.1, section 8.5).
+    """
 
     security: Element
     signature: Element
     timestamp: Element | None
     tokens: tuple[Element, ...]
+    confirmations: tuple[Element, ...] = ()
 
 
 def elements(parent: Element) -> list[Element]:
@@ -109,8 +124,9 @@ def secured(envelope: Envelope) -> Secured:
     timestamps = _in_header(envelope, f"{{{WSU}}}Timestamp")
     if len(timestamps) > 1 or any(one.getparent() is not headers[0] for one in timestamps):
         refuse("the envelope has several timestamps, or one in the wrong place", "several-timestamps")
-    tokens = list(headers[0].iterchildren(f"{{{WSSE}}}*"))
-    return Secured(headers[0], signatures[0], timestamps[0] if timestamps else None, tuple(tokens))
+    tokens = tuple(headers[0].iterchildren(f"{{{WSSE}}}*"))
+    confirmations = tuple(headers[0].iterchildren(CONFIRMATION))
+    return Secured(headers[0], signatures[0], timestamps[0] if timestamps else None, tokens, confirmations)
 
 
 def _in_header(envelope: Envelope, tag: str) -> list[Element]:

@@ -15,13 +15,14 @@ from lxml import etree
 
 from lienthong.errors import Misconfigured, ProtocolViolation, SignatureInvalid
 from lienthong.signing import _xml
-from lienthong.signing._wsse import structure, timestamp
+from lienthong.signing._wsse import pkipath, structure, timestamp
 from lienthong.signing._wsse.c14n import canonical
 from lienthong.signing._wsse.keyinfo import subject_key_identifier
 from lienthong.signing._wsse.names import (
     BASE64,
     DS,
     EXC_C14N,
+    PKIPATH,
     SHA256,
     SIGNATURE_URIS,
     SOAP11,
@@ -46,14 +47,15 @@ class SignPolicy:
     ``lifetime`` is the validity of the timestamp in seconds. WS-Addressing headers are signed where
     present, ``headers`` (as ``{namespace}local``) on top; ``sign_token`` covers the token itself.
     ``key_info`` says how the certificate is named: sent as a token and referred to, by issuer and
-    serial number, or by its subject key identifier. ``timestamp`` tells whether one is written.
+    serial number, by its subject key identifier, or sent with those above it (``path``), for who trusts
+    the root alone. ``timestamp`` tells whether one is written.
     """
 
     algorithm: str | None = None
     lifetime: float = 300
     headers: tuple[str, ...] = ()
     sign_token: bool = False
-    key_info: Literal["token", "issuer-serial", "ski"] = "token"
+    key_info: Literal["token", "path", "issuer-serial", "ski"] = "token"
     timestamp: bool = True
     must_understand: bool = True
     max_bytes: int = _xml.MAX_BYTES
@@ -141,7 +143,7 @@ def _sign(parts: structure.Envelope, signer: Signer, policy: SignPolicy, now: da
     """Put a signature into the Security header; ``body`` is the Body's digest."""
     signer, method = _method(signer, policy)
     security = _security(parts, policy)
-    token = _token(security, signer) if policy.key_info == "token" else None
+    token = _token(security, signer, policy) if policy.key_info in ("token", "path") else None
     covered = [parts.body]
     if policy.timestamp:
         covered.append(timestamp.write(security, now, now + timedelta(seconds=policy.lifetime)))
@@ -176,10 +178,13 @@ def _security(parts: structure.Envelope, policy: SignPolicy) -> Element:
     return security
 
 
-def _token(security: Element, signer: Signer) -> Element:
-    kinds = {"EncodingType": BASE64, "ValueType": X509V3}
+def _token(security: Element, signer: Signer, policy: SignPolicy) -> Element:
+    path = policy.key_info == "path"
+    kinds = {"EncodingType": BASE64, "ValueType": PKIPATH if path else X509V3}
     token = etree.SubElement(security, f"{{{WSSE}}}BinarySecurityToken", kinds)
-    token.text = base64.b64encode(signer.certificate.public_bytes(Encoding.DER)).decode()
+    own = signer.certificate
+    data = pkipath.write(own, signer.chain) if path else own.public_bytes(Encoding.DER)
+    token.text = base64.b64encode(data).decode()
     _identify(token)
     return token
 
@@ -215,7 +220,8 @@ def _finish(signature: Element, signer: Signer, token: Element | None, policy: S
     holder = etree.SubElement(key_info, f"{{{WSSE}}}SecurityTokenReference")
     if token is not None:
         uri = f"#{token.get(WSU_ID)}"
-        etree.SubElement(holder, f"{{{WSSE}}}Reference", URI=uri, ValueType=X509V3)
+        kind = token.get("ValueType", X509V3)
+        etree.SubElement(holder, f"{{{WSSE}}}Reference", URI=uri, ValueType=kind)
     elif policy.key_info == "ski":
         kinds = {"EncodingType": BASE64, "ValueType": X509SKI}
         identifier = etree.SubElement(holder, f"{{{WSSE}}}KeyIdentifier", kinds)

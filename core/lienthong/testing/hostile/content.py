@@ -49,6 +49,8 @@ def _spoiled(name: str, service: HttpService, body: bytes, stranger: str) -> Rep
         "html-page": lambda: Reply(_HTML, "text/html; charset=utf-8"),
         "wrong-charset": lambda: _declared(service, body),
         "byte-order-mark": lambda: _reply(service, _BOM + body),
+        "blank-lines": lambda: _reply(service, _led(service, body)),
+        "charset-alias": lambda: Reply(body, f"{service.media.partition(';')[0]}; charset=utf8"),
         "compressed-bomb": lambda: _compressed(service, body),
         "huge-field": lambda: _reply(service, _with_field(body, service.largest + 1)),
         "entity-bomb": lambda: _reply(service, _bomb() + _placed(name, service, body)),
@@ -68,6 +70,11 @@ def _declared(service: HttpService, body: bytes) -> Reply:
     if body.isascii():
         raise ValueError("an answer must hold letters beyond ASCII, or no charset is wrong for it")
     return Reply(body, f"{service.media.partition(';')[0]}; charset=utf-16")
+
+
+def _led(service: HttpService, body: bytes) -> bytes:
+    declaration = b'<?xml version="1.0" encoding="UTF-8"?>' if service.family == "xml" else b""
+    return b"\r\n\n  " + declaration + _without_declaration(body)
 
 
 def _compressed(service: HttpService, body: bytes) -> Reply:
