@@ -174,15 +174,22 @@ class _Compiler:
         return self._known[key]
 
     def _complex(self, found: Any) -> Kind:
+        content = found._element
+        simple = isinstance(content, xsd_elements.Element) and isinstance(content.type, AnySimpleType)
+        group = None if simple or content is None else self._group(_ordered(content), _Turns())
+        taken = set() if group is None else {one.member for one, _ in group.elements()}
         attributes = tuple(
-            Attribute(one.qname.text, name, _text_of(one.type), bool(one.required))
+            Attribute(
+                one.qname.text,
+                f"@{one.qname.localname}" if one.qname.localname in taken else name,
+                _text_of(one.type),
+                bool(one.required),
+            )
             for name, one in found.attributes
             if one.name
         )
-        content = found._element
-        if isinstance(content, xsd_elements.Element) and isinstance(content.type, AnySimpleType):
+        if simple:
             return Kind(_text_of(content.type), None, attributes)
-        group = None if content is None else self._group(_ordered(content), _Turns())
         return Kind(None, group, attributes, _is_open(content))
 
     def _group(self, found: Any, turns: _Turns) -> Group:
