@@ -21,7 +21,7 @@ from lienthong_connectors.soap.attachments_out import Packing
 from lienthong_connectors.soap.described import Described
 from lienthong_connectors.soap.envelope import NAMESPACES, Envelope
 from lienthong_connectors.soap.security import WSSE, Security
-from lienthong_connectors.soap.shapes import shapes_of
+from lienthong_connectors.soap.shapes import shapes_of, types_of
 from lienthong_connectors.soap.transport import Heard, Wire
 from lienthong_connectors.xml.reader import RecordReader, XmlLimits
 from lienthong_connectors.xml.shape import refuse
@@ -136,8 +136,9 @@ class Answering:
             )
         settings = self._asking.settings
         limits = XmlLimits(settings.max_answer_bytes, settings.max_record_bytes, settings.max_depth)
-        shapes = shapes_of(self._operation, self._record)
-        parser = RecordReader(self._record, shapes, limits, heard.charset, frozenset(settings.lists))
+        shapes, types = shapes_of(self._operation, self._record), types_of(self._operation)
+        lists = frozenset(settings.lists)
+        parser = RecordReader(self._record, shapes, limits, heard.charset, lists, types=types)
         for data in self._pieces(heard):
             records = parser.feed(data)
             if records:

@@ -61,6 +61,8 @@ class _Compiler:
         self._style: Literal["document", "rpc"] = "rpc" if self._operation.style == "rpc" else "document"
         self._kinds: list[Kind] = []
         self._known: dict[Any, int] = {}
+        self._named: set[str] = set()
+        self._open = False
 
     def described(self) -> Described:
         abstract = self._operation.abstract
@@ -68,6 +70,7 @@ class _Compiler:
         answer = None
         if abstract.output_message is not None:
             answer = self._message("output", abstract.output_message)
+        derived = self._derived() if answer is not None else {}
         return Described(
             name=self._name,
             version=self._version,
@@ -77,7 +80,27 @@ class _Compiler:
             request=request,
             answer=answer,
             kinds=tuple(self._kinds),
+            derived=derived,
         )
+
+    def _derived(self) -> dict[str, int]:
+        """Return the named types that derive from a complex type in use, and from those that they use.
+
+        If an element may be of any type, all of them may stand there.
+        """
+        bases = {one.qname.text: base_of(one) for one in self._description.document.types.types if one.qname}
+        types = {one.qname.text: one for one in self._description.document.types.types if one.qname}
+        found: dict[str, int] = {}
+        while fresh := [
+            name
+            for name in sorted(bases)
+            if name not in found
+            and (bases[name] in self._named or (self._open and isinstance(types[name], ComplexType)))
+        ]:
+            for name in fresh:
+                self._named.add(name)
+                found[name] = self._kind(types[name])
+        return found
 
     def _find(self, what: str, name: Any) -> etree._Element:
         """Return the operation's element in a binding or port type, which says more than zeep keeps."""
@@ -161,8 +184,11 @@ class _Compiler:
         if isinstance(found, AnySimpleType):
             return self._number(_text_of(found), lambda: Kind(text=_text_of(found)))
         if not isinstance(found, ComplexType):
+            self._open = True
             return ANY
         if id(found) not in self._known:
+            if found.qname is not None:
+                self._named.add(found.qname.text)
             at = self._number(id(found), Kind)
             self._kinds[at] = self._complex(found)
         return self._known[id(found)]
@@ -217,6 +243,13 @@ class _Compiler:
         return Misconfigured(
             f"operation {self._name!r} {what}", where=self._description.documents.main, hint=_HINT
         )
+
+
+def base_of(kind: Any) -> str:
+    """Return the Clark name of the type that a complex type extends or restricts, empty if there is none."""
+    base = getattr(kind, "_extension", None) or getattr(kind, "_restriction", None)
+    name = getattr(base, "qname", None)
+    return "" if name is None else str(name.text)
 
 
 class _Turns:

@@ -97,7 +97,8 @@ class Described:
     """An operation: its names, its style, its messages and the kinds of their elements.
 
     ``addressing`` is the WS-Addressing action of the request, empty where none is declared.
-    ``answer`` is None where there is no answer.
+    ``answer`` is None where there is no answer. ``derived`` are the types that xsi:type may name in the
+    answer in place of a declared one, by Clark name.
     """
 
     name: str
@@ -108,6 +109,7 @@ class Described:
     request: Message
     answer: Message | None
     kinds: tuple[Kind, ...] = field(default=(), repr=False)
+    derived: dict[str, int] = field(default_factory=dict, repr=False)
 
     @property
     def one_way(self) -> bool:

@@ -23,7 +23,7 @@ from lienthong_connectors.soap.described import Described, dump, restore
 from lienthong_connectors.soap.documents import Fetch
 from lienthong_connectors.soap.location import opened
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 _MISSING: Final = (OSError, LookupError, ValueError, TypeError, LienThongError)
 
 

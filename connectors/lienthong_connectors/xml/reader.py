@@ -50,7 +50,8 @@ class RecordReader:
     Clark name, others are learned. Everything around the records is the frame, which `close`
     returns. Without ``record`` there is only the frame. ``encoding`` is the transport's word on the
     character encoding, which goes before the document's own. ``lists``: names that are lists even
-    where no shape says so. ``envelope``: each of the root's children may come once only.
+    where no shape says so. ``envelope``: each of the root's children may come once only. ``types``:
+    what xsi:type may name, by Clark name; without it xsi:type says nothing.
     """
 
     def __init__(
@@ -62,11 +63,12 @@ class RecordReader:
         lists: frozenset[str] = frozenset(),
         *,
         envelope: bool = True,
+        types: Mapping[str, Shape] | None = None,
     ) -> None:
         self._limits, self._envelope = limits, envelope
         tops = Shape("", plain=True, lists=lists)
         tops.kids.update(shapes)
-        self._tags = Tags(record, tops, limits.attributes)
+        self._tags = Tags(record, tops, limits.attributes, types or {})
         self._incoming = Incoming(encoding)
         self._rest: list[str] = []
         self._size = self._look = 0
@@ -178,9 +180,12 @@ class RecordReader:
         self._tag, self._members = stack[begins]
         del stack[begins:], self._holes[self._before :]
 
-    def _sunk(self, piece: str, pieces: Iterator[str]) -> str:
-        """Give up a record that nests too deep; return the region from a piece on."""
-        self._sink(TOO_DEEP)
+    def _left(self, tag: Tag, members: dict[str, Any], piece: str, pieces: Iterator[str]) -> str:
+        """Give up a record that nests too deep, or pass over what is past; return what is left."""
+        if self._level:
+            self._tag, self._members = tag, members
+        else:
+            self._sink(TOO_DEEP)
         return "<" + "<".join((piece, *pieces))
 
     def _scan(self, region: str) -> str:  # noqa: C901, PLR0912 - a call per branch costs a third
@@ -190,7 +195,6 @@ class RecordReader:
         pieces = iter(region.split("<"))
         tag, members = self._tag, self._members
         kids = tag.kids if self._inside else _NONE
-        holes = self._holes
         next(pieces)
         piece = next(pieces, None)
         while piece is not None:
@@ -207,17 +211,15 @@ class RecordReader:
                         if amp and "&" in text:
                             text = unescape(text)
                         value = text if kid.convert is None else kid.convert(text)
-                    if kid.many or kid.key in members:
+                    if value is None or kid.many or kid.key in members:
                         self._repeat(members, kid, value)
                     else:
                         members[kid.key] = value
-                        if value is None:
-                            holes.append((members, kid.key))
                     piece = next(pieces, None)
                 else:
                     stack.append((tag, members))
                     if len(stack) > depth:
-                        return self._sunk(following, pieces)
+                        return self._left(tag, members, following, pieces)
                     tag, members, kids, piece = kid, {}, kid.kids, following
             elif name[:1] == "/":
                 done, value = tag, members
@@ -231,11 +233,8 @@ class RecordReader:
                 piece = next(pieces, None)
             else:
                 tag, members, piece = self._start(piece, pieces, tag, members)
-                if len(stack) > depth:
-                    return self._sunk(piece or "", pieces)
-                if self._level:
-                    self._tag, self._members = tag, members
-                    return "<" + "<".join((piece or "", *pieces))
+                if self._level or len(stack) > depth:
+                    return self._left(tag, members, piece or "", pieces)
                 kids = tag.kids if self._inside else _NONE
         self._tag, self._members = tag, members
         return ""
@@ -294,18 +293,13 @@ class RecordReader:
             self._frame += 1
             if self._frame > _MOST_FRAME:
                 refuse("there is too much around the records", "frame")
-        if tag.many or tag.key in members:
-            self._repeat(members, tag, value)
-            return
-        members[tag.key] = value
-        if value is None:
-            self._holes.append((members, tag.key))
+        self._repeat(members, tag, value)
 
     def _repeat(self, members: dict[str, Any], tag: Tag, value: Any) -> None:
-        """Put a value where one is already, or where a list is: the element always is one, or comes again."""
+        """Put a value into its member, or into a list: the element always is one, or comes again."""
         key = tag.key
         if key in members and not (self._owned and self._give_way(members, key)):
-            if len(self._stack) == 1 and self._envelope:
+            if self._envelope and not self._inside and len(self._stack) == 1:
                 refuse("a part of the answer comes twice", "repeated-part")
             before = members[key]
             if type(before) is list:

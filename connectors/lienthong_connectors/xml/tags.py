@@ -6,7 +6,15 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from lienthong_connectors.xml.shape import TEXT_MEMBER, Converter, Shape, local, member_of, refuse
+from lienthong_connectors.xml.shape import (
+    TEXT_MEMBER,
+    TYPE_MEMBER,
+    Converter,
+    Shape,
+    local,
+    member_of,
+    refuse,
+)
 
 _START: Final = re.compile(
     r"([^\s/>]+)((?:\s+[^\s=]+\s*=\s*(?:\"[^\"]*\"|'[^']*'))*)\s*(/?)>(.*)\Z", re.DOTALL
@@ -15,6 +23,7 @@ _ATTRIBUTE: Final = re.compile(r"([^\s=]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 _ENTITY: Final = re.compile(r"&(#x[0-9A-Fa-f]+|#[0-9]+|amp|lt|gt|quot|apos);")
 _NAMED: Final = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
 _XML: Final = "http://www.w3.org/XML/1998/namespace"
+_XSI_TYPE: Final = "{http://www.w3.org/2001/XMLSchema-instance}type"
 # what these say is about the document, not data: types, and the bookkeeping of ADO.NET's DataSets
 _UNSAID: Final = (
     "http://www.w3.org/2001/XMLSchema-instance}",
@@ -46,11 +55,13 @@ class Tag:
     ``name`` is the Clark name, ``kids`` the tags met inside it, ``record`` whether it is the repeated
     element, ``inside`` whether it is one or stands in one, ``past`` whether what is in it is no longer
     so, ``block`` whether it is a SOAP header block, which keeps the full names of itself and its attributes.
+    ``derived`` are the same tag by the types that it said to be of (xsi:type), ``type`` such a type's name.
     """
 
     __slots__ = (
         "block",
         "convert",
+        "derived",
         "inside",
         "key",
         "kids",
@@ -60,6 +71,7 @@ class Tag:
         "record",
         "shape",
         "spaces",
+        "type",
     )
 
     def __init__(
@@ -71,6 +83,8 @@ class Tag:
         self.many = shape.many
         self.convert: Converter | None = shape.convert
         self.kids: dict[Any, Tag] = {}
+        self.derived: dict[str, Tag] = {}
+        self.type = ""
 
 
 class Tags:
@@ -79,8 +93,10 @@ class Tags:
     ``record`` is the local or Clark name of the repeated element, ``tops`` the known elements.
     """
 
-    def __init__(self, record: str | None, tops: Shape, most_attributes: int) -> None:
-        self._record, self._tops, self._most = record, tops, most_attributes
+    def __init__(
+        self, record: str | None, tops: Shape, most_attributes: int, types: Mapping[str, Shape]
+    ) -> None:
+        self._record, self._tops, self._most, self._types = record, tops, most_attributes, types
         self._contexts: dict[frozenset[tuple[str, str]], Namespaces] = {}
         self._made = 0
         self.root = Tag("", "", Shape("", lists=tops.lists), {"": "", "xml": _XML})
@@ -102,6 +118,8 @@ class Tags:
         tag = parent.kids.get(name) or parent.kids.get(("apart", name))
         if tag is None:
             tag = self._make(parent, depth, raw, name, spaces)
+        if others and self._types:
+            tag = self._typed(tag, others)
         members = ({}, _NO_ALIASES) if tag.shape.plain or not others else _members(tag, others)
         return tag, members, bool(empty), text
 
@@ -125,6 +143,23 @@ class Tags:
         # such a tag is never found by its name alone: the reader must see where it begins
         parent.kids[("apart", name) if record or tag.past else name] = tag
         return tag
+
+    def _typed(self, tag: Tag, attributes: list[tuple[str, str]]) -> Tag:
+        """Return the tag of an element that may say its type (XML Schema 1.0, part 1, section 2.6.1)."""
+        name = ""
+        for raw, text in attributes:
+            if raw.endswith(":type") and _clark(raw, tag.spaces, default=False) == _XSI_TYPE:
+                name = _clark(unescape(text).strip(), tag.spaces, default=True)
+        shape = self._types.get(name)
+        if shape is None or name == tag.shape.type:
+            return tag
+        found = tag.derived.get(name)
+        if found is None:
+            found = Tag(tag.name, tag.key, tag.shape.typed(shape), tag.spaces, record=tag.record)
+            found.block, found.inside, found.past = tag.block, tag.inside, tag.past
+            found.type = "" if shape.plain else local(name)
+            tag.derived[name] = found
+        return found
 
     def _declared(
         self, around: Namespaces, pairs: list[tuple[str, str, str]]
@@ -154,7 +189,7 @@ def _members(tag: Tag, pairs: list[tuple[str, str]]) -> Attributes:
 
     Beside them stands the name that each gives way to: its Clark name, or ``@`` before its name.
     """
-    members: dict[str, Any] = {}
+    members: dict[str, Any] = {TYPE_MEMBER: tag.type} if tag.type else {}
     aliases: dict[str, str] = {}
     for raw, text in pairs:
         name = _clark(raw, tag.spaces, default=False)
@@ -166,7 +201,7 @@ def _members(tag: Tag, pairs: list[tuple[str, str]]) -> Attributes:
             value = convert(value)
         key, qualified = local(name), name[0] == "{"
         alias = name if qualified else f"@{name}"
-        if tag.block or key == TEXT_MEMBER or (key in members and qualified):
+        if tag.block or key in (TEXT_MEMBER, TYPE_MEMBER) or (key in members and qualified):
             members[name if tag.block else alias] = value
             continue
         if key in members:

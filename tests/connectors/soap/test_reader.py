@@ -57,7 +57,9 @@ def test_numbers_json_cannot_carry_stay_text() -> None:
     """An integer beyond 2**53 - 1 is not rounded but left as it was written."""
     assert as_integer("9007199254740991") == 9007199254740991
     assert as_integer("9007199254740993") == "9007199254740993"
-    assert as_integer("12abc") == "12abc"
+    for text in ("12abc", "1_000", "١٢", "１２", "", "+", "1.0", "9" * 5000):
+        assert as_integer(text) == text
+    assert (as_integer(" +12\n"), as_integer("-0")) == (12, 0)
 
 
 def test_a_record_inside_a_record_is_part_of_it() -> None:
