@@ -30,7 +30,7 @@ class XmlRecords:
         root, _, record = path.rpartition(".")
         self._root, self._where = root.split(".")[0], where
         limits = XmlLimits(answer_bytes=1 << 62, record_bytes=element_bytes)
-        self._reader = RecordReader(record, {}, limits, charset or None, frozenset(lists))
+        self._reader = RecordReader(record, {}, limits, charset or None, frozenset(lists), envelope=False)
         self._hash = hashlib.sha256()
         self._frame: dict[str, Any] = {}
         self.mark = ""
@@ -51,7 +51,7 @@ class XmlRecords:
                 where=self._where,
                 hint="an error page? Else check the records path of the settings",
             )
-        self._frame = {local(name): value for name, value in frame.items()}
+        self._frame = _by_local_name(frame)
         self.mark = self._hash.hexdigest()[:32]
         return []
 
@@ -66,6 +66,15 @@ class XmlRecords:
 
 def whole_xml(data: bytes, lists: tuple[str, ...], charset: str) -> dict[str, Any]:
     """Return a whole document as the members of its root, by local name; raises as `RecordReader`."""
-    reader = RecordReader(None, {}, XmlLimits(), charset or None, frozenset(lists))
+    reader = RecordReader(None, {}, XmlLimits(), charset or None, frozenset(lists), envelope=False)
     reader.feed(data)
-    return {local(name): value for name, value in reader.close().items()}
+    return _by_local_name(reader.close())
+
+
+def _by_local_name(frame: dict[str, Any]) -> dict[str, Any]:
+    """Return the root's members by local name; of two with the same the one without a namespace has it."""
+    found = {name: value for name, value in frame.items() if name[0] != "{"}
+    for name, value in frame.items():
+        if name[0] == "{":
+            found[name if local(name) in found else local(name)] = value
+    return found

@@ -23,7 +23,7 @@ from lienthong_connectors.soap.described import Described
 from lienthong_connectors.soap.encoded_in import Unresolved, written_out
 from lienthong_connectors.soap.envelope import NAMESPACES, Envelope
 from lienthong_connectors.soap.security import WSSE, Security
-from lienthong_connectors.soap.shapes import shapes_of
+from lienthong_connectors.soap.shapes import shapes_of, types_of
 from lienthong_connectors.soap.transport import Heard, Wire
 from lienthong_connectors.soap.unpacking import unpacked
 from lienthong_connectors.xml.reader import RecordReader, XmlLimits
@@ -143,7 +143,8 @@ class Answering:
             )
         settings = self._asking.settings
         limits = XmlLimits(settings.max_answer_bytes, settings.max_record_bytes, settings.max_depth)
-        shapes, lists = shapes_of(self._operation, self._record), frozenset(settings.lists)
+        shapes, types = shapes_of(self._operation, self._record), types_of(self._operation)
+        lists = frozenset(settings.lists)
         pieces, charset = self._pieces(heard), heard.charset
         encoded, references = self._operation.encoded, settings.references
         if encoded or references or not self._operation.kinds:
@@ -156,7 +157,8 @@ class Answering:
                 record=self._record,
             )
         outside = None if settings.unpack else self._record  # else records stand in the texts
-        parser, unresolved = RecordReader(outside, shapes, limits, charset, lists), Unresolved()
+        parser = RecordReader(outside, shapes, limits, charset, lists, types=types)
+        unresolved = Unresolved()
         for data in pieces:
             unresolved.seen(data)
             records = parser.feed(data)

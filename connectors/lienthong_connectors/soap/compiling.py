@@ -64,6 +64,8 @@ class _Compiler:
         self._encoded = False
         self._kinds: list[Kind] = []
         self._known: dict[Any, int] = {}
+        self._named: set[str] = set()
+        self._open = False
 
     def described(self) -> Described:
         abstract = self._operation.abstract
@@ -71,6 +73,7 @@ class _Compiler:
         answer = None
         if abstract.output_message is not None:
             answer = self._message("output", abstract.output_message)
+        derived = self._derived() if answer is not None else {}
         return Described(
             name=self._name,
             version=self._version,
@@ -81,7 +84,27 @@ class _Compiler:
             answer=answer,
             kinds=tuple(self._kinds),
             encoded=self._encoded,
+            derived=derived,
         )
+
+    def _derived(self) -> dict[str, int]:
+        """Return the named types that derive from a complex type in use, and from those that they use.
+
+        If an element may be of any type, all of them may stand there.
+        """
+        bases = {one.qname.text: base_of(one) for one in self._description.document.types.types if one.qname}
+        types = {one.qname.text: one for one in self._description.document.types.types if one.qname}
+        found: dict[str, int] = {}
+        while fresh := [
+            name
+            for name in sorted(bases)
+            if name not in found
+            and (bases[name] in self._named or (self._open and isinstance(types[name], ComplexType)))
+        ]:
+            for name in fresh:
+                self._named.add(name)
+                found[name] = self._kind(types[name])
+        return found
 
     def _find(self, what: str, name: Any) -> etree._Element:
         """Return the operation's element in a binding or port type, which says more than zeep keeps."""
@@ -185,8 +208,11 @@ class _Compiler:
             text, base = _text_of(found), _base_of(found)
             return self._number((text, base), lambda: Kind(text=text, base=base))
         if not isinstance(found, ComplexType):
+            self._open = True
             return ANY
         if id(found) not in self._known:
+            if found.qname is not None:
+                self._named.add(found.qname.text)
             at = self._number(id(found), Kind)
             self._kinds[at] = self._complex(found)
         return self._known[id(found)]
@@ -198,19 +224,26 @@ class _Compiler:
         return self._known[key]
 
     def _complex(self, found: Any) -> Kind:
+        content = found._element
+        simple = isinstance(content, xsd_elements.Element) and isinstance(content.type, AnySimpleType)
+        group = None if simple or content is None else self._group(_ordered(content), _Turns())
+        taken = set() if group is None else {one.member for one, _ in group.elements()}
         attributes = tuple(
-            Attribute(one.qname.text, name, _text_of(one.type), bool(one.required))
+            Attribute(
+                one.qname.text,
+                f"@{one.qname.localname}" if one.qname.localname in taken else name,
+                _text_of(one.type),
+                bool(one.required),
+            )
             for name, one in found.attributes
             if one.name
         )
-        content = found._element
-        if isinstance(content, xsd_elements.Element) and isinstance(content.type, AnySimpleType):
+        if simple:
             return Kind(_text_of(content.type), None, attributes, base=_base_of(content.type))
         items = getattr(found._array_type, "array_type", None)
         if items is not None:  # an array of SOAP encoding; its items are called so when they are read
             item = Element("item", "item", self._kind(items), 0, 0)
             return Kind(None, Group("sequence", (item,)))
-        group = None if content is None else self._group(_ordered(content), _Turns())
         return Kind(None, group, attributes, _is_open(content))
 
     def _group(self, found: Any, turns: _Turns) -> Group:
@@ -238,6 +271,13 @@ class _Compiler:
         return Misconfigured(
             f"operation {self._name!r} {what}", where=self._description.documents.main, hint=_HINT
         )
+
+
+def base_of(kind: Any) -> str:
+    """Return the Clark name of the type that a complex type extends or restricts, empty if there is none."""
+    base = getattr(kind, "_extension", None) or getattr(kind, "_restriction", None)
+    name = getattr(base, "qname", None)
+    return "" if name is None else str(name.text)
 
 
 class _Turns:

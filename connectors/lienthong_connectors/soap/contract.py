@@ -167,13 +167,14 @@ class Contracts:
         properties: dict[str, Schema] = {}
         required: list[str] = []
         for member in (*content.elements, *content.attributes):
-            if "." in member.name or member.name in properties:
+            name = f"@{member.name}" if member.name in properties else member.name
+            if "." in name:
                 continue  # no path could name it
             self._members += 1
             schema = self._member(member, around)
-            properties[member.name] = schema
+            properties[name] = schema
             if member.least and _surely_there(schema) and member.node.get("nillable") not in ("true", "1"):
-                required.append(member.name)
+                required.append(name)
         return _object(properties, required)
 
     def _text(self, content: Content) -> Schema:

@@ -99,7 +99,8 @@ class Described:
     """An operation: its names, its style, its messages and the kinds of their elements.
 
     ``addressing`` is the WS-Addressing action of the request, empty where none is declared.
-    ``answer`` is None where there is no answer. ``encoded``: messages are in SOAP encoding.
+    ``answer`` is None where there is no answer. ``encoded``: messages are in SOAP encoding. ``derived`` are
+    the types that xsi:type may name in the answer in place of a declared one, by Clark name.
     """
 
     name: str
@@ -111,6 +112,7 @@ class Described:
     answer: Message | None
     kinds: tuple[Kind, ...] = field(default=(), repr=False)
     encoded: bool = False
+    derived: dict[str, int] = field(default_factory=dict, repr=False)
 
     @property
     def one_way(self) -> bool:

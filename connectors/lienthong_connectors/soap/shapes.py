@@ -6,9 +6,23 @@ from collections.abc import Iterator
 from typing import Final
 
 from lienthong_connectors.soap.described import Described, Element, Kind
+from lienthong_connectors.soap.documents import XSD
 from lienthong_connectors.xml.shape import Converter, Shape, as_boolean, as_container, as_integer, local
 
 _CONVERTERS: Final[dict[str, Converter]] = {"integer": as_integer, "boolean": as_boolean}
+# of XML Schema 1.0, part 2, section 3.3, what derives from integer
+_SIZES: Final = ("integer", "long", "int", "short", "byte")
+_SIGNS: Final = ("nonNegativeInteger", "positiveInteger", "nonPositiveInteger", "negativeInteger")
+_UNSIGNED: Final = ("unsignedLong", "unsignedInt", "unsignedShort", "unsignedByte")
+_BUILT_IN: Final[dict[str, Converter]] = {
+    **{f"{{{XSD}}}{name}": as_integer for name in (*_SIZES, *_SIGNS, *_UNSIGNED)},
+    f"{{{XSD}}}boolean": as_boolean,
+}
+
+
+def types_of(operation: Described) -> dict[str, Shape]:
+    """Return the shapes of the types that xsi:type may name in an answer, by Clark name."""
+    return _Maker(operation).types()
 
 
 def shapes_of(operation: Described, record: str | None) -> dict[str, Shape]:
@@ -30,6 +44,7 @@ class _Maker:
     def __init__(self, operation: Described) -> None:
         self._operation = operation
         self._models: dict[int, Shape] = {}
+        self._names = {kind: name for name, kind in operation.derived.items()}
 
     def shape(self, element: Element, *, many: bool = False) -> Shape:
         """Return an element's shape; ``many`` where something around it repeats."""
@@ -37,6 +52,7 @@ class _Maker:
         shape = Shape(local(element.name), many=many or element.most != 1)
         if kind is None:
             return shape
+        shape.type = self._names.get(element.kind, "")
         model = self._models.get(element.kind)
         if model is None:
             model = self._models[element.kind] = Shape("")
@@ -44,6 +60,13 @@ class _Maker:
         shape.kids, shape.attributes, shape.convert = model.kids, model.attributes, model.convert
         shape.plain = kind.text is not None and not kind.attributes
         return shape
+
+    def types(self) -> dict[str, Shape]:
+        """Return the shapes of derived types, and of XML Schema's own numbers and truth values."""
+        found = {name: Shape("", convert=convert, plain=True) for name, convert in _BUILT_IN.items()}
+        for name, kind in self._operation.derived.items():
+            found[name] = self.shape(Element(name, "", kind))
+        return found
 
     def _fill(self, shape: Shape, kind: Kind) -> None:
         for one in kind.attributes:

@@ -307,7 +307,7 @@ def _name(element: Any) -> str:
     try:
         return digest(element)
     except ProtocolViolation:  # pull sets it aside
-        return sha256(json.dumps(element, sort_keys=True).encode())
+        return sha256(json.dumps(element, sort_keys=True, default=str).encode())
 
 
 def _changed(where: str) -> ProtocolViolation:

@@ -18,7 +18,7 @@ from lienthong_connectors.sql.settings import SqlTarget
 def create_table(engine: Engine, settings: SqlTarget, batch: Batch) -> None:
     """Create the settings' table: columns from the mapping or the records, key as primary key."""
     records = batch.objects()
-    paths = dict(settings.columns) or {name: name for record in records for name in record}
+    paths = dict(settings.by_path) or {name: name for record in records for name in record}
     key = settings.key or batch.key
     for path in key:
         paths.setdefault(path, path.replace(".", "_"))

@@ -9,12 +9,14 @@ from contextlib import contextmanager
 
 import sqlalchemy as sa
 from psycopg import Error as PsycopgError
+from psycopg import OperationalError
 from psycopg.errors import ConnectionTimeout
 
 from lienthong.errors import (
     Forbidden,
     LienThongError,
     Misconfigured,
+    ProtocolViolation,
     RequestRejected,
     TimedOut,
     Transient,
@@ -84,7 +86,7 @@ def translate(error: Exception, where: str) -> LienThongError:
         kind, text = _by_state(state)
         return kind(text, where=where, hint=f"SQLSTATE {state}")
     if isinstance(cause, PsycopgError):
-        return _from_connecting(cause, where)
+        return _from_connecting(cause, where) if isinstance(cause, OperationalError) else _from_driver(where)
     return _from_sqlalchemy(error, where)
 
 
@@ -116,6 +118,15 @@ def _from_sqlite(error: sqlite3.Error, where: str) -> LienThongError:
     base = "_".join(name.split("_")[:2])
     kind, text = _BY_SQLITE.get(base, _OTHER)
     return kind(text, where=where, hint=name or type(error).__name__)
+
+
+def _from_driver(where: str) -> LienThongError:
+    """Return the error for what the driver refused by itself: the database was reached."""
+    return ProtocolViolation(
+        "the database gave, or was to take, a value that the driver cannot hold",
+        where=where,
+        hint="read a query that gives such columns as text",
+    )
 
 
 def _from_connecting(error: Exception, where: str) -> LienThongError:

@@ -9,6 +9,7 @@ does, times that are texts, is read widely and sifted here (`_window`).
 from __future__ import annotations
 
 import re
+from base64 import b64decode, b64encode
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal, InvalidOperation
@@ -54,6 +55,8 @@ class Ordered:
 
     def bound(self, value: Any, known: Any = None) -> Any:
         """Return a value to compare with; ``known`` is what the dataset's field says that it is."""
+        if isinstance(value, dict):
+            return sa.cast(sa.literal(b64decode(value["bytes"]), sa.LargeBinary), sa.Text)
         item = self._typed(value if known is None else known, value)
         bind = sa.bindparam(None, item, type_=sa.types.NullType(), unique=True)
         return bind if self.cast is None else self.cast(bind)
@@ -86,6 +89,16 @@ class Ordered:
                 value.year, value.month, value.day, tzinfo=None if self.kind == "naive" else _VIETNAM
             )
         return value.isoformat() if self.dialect == "postgresql" and isinstance(value, date) else value
+
+
+def placed(value: Any) -> Any:
+    """Return a value of the order as a position holds it; text in no encoding as its bytes."""
+    said = plain(value)
+    if isinstance(said, str) and not said.isascii():
+        data = said.encode("utf-8", "surrogateescape")
+        if data.decode("utf-8", "ignore") != said:
+            return {"bytes": b64encode(data).decode()}
+    return said
 
 
 def ordered(link: Link, table: Any, name: str) -> Ordered:
@@ -175,8 +188,8 @@ def _kind_of(link: Link, table: Any, column: Any) -> Kind:
             description = result.cursor.description if result.cursor is not None else None
             code: Any = description[0][1] if description else None
             return _OIDS.get(code, "other")
-    row = link.execute(select).first()
-    return "other" if row is None else _kind_of_value(row[0])
+    rows = rows_of(link, select)
+    return _kind_of_value(rows[0][0]) if rows else "other"
 
 
 def _uniform(link: Link, table: Any, column: Ordered) -> Ordered:
@@ -195,8 +208,8 @@ def _times_among(link: Link, table: Any, column: Any, order: Order | None) -> bo
     """Tell whether texts that are asked for as numbers hold times too, in an order that knows both."""
     if order is None:
         return False
-    found = link.execute(sa.select(column).select_from(table).where(column.like(_DATED)).limit(1)).first()
-    return found is not None and order.read(found[0]) is not None
+    found = rows_of(link, sa.select(column).select_from(table).where(column.like(_DATED)).limit(1))
+    return bool(found) and order.read(found[0][0]) is not None
 
 
 def _kind_of_value(value: Any) -> Kind:

@@ -15,6 +15,7 @@ import psycopg
 from sqlalchemy.engine import Engine
 
 from lienthong_connectors.sql._copytext import Converter, block, converter
+from lienthong_connectors.sql._digits import require_digits
 from lienthong_connectors.sql._rows import Column, Rows
 from lienthong_connectors.sql._store import Plan, require_key
 from lienthong_connectors.sql._upsert import insert_statement
@@ -148,6 +149,7 @@ class PostgresStore:
             for rows in writer.rows.chunks(records):
                 if plan.mode != "insert":
                     require_key(plan, columns, rows)
+                require_digits(columns, rows)
                 copy.write(block(rows, writer.converters))
 
 

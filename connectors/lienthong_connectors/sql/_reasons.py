@@ -22,6 +22,11 @@ _CHECK = ("target.check", "vi phạm ràng buộc kiểm tra của bảng đích
 _LONG = ("target.too-long", "giá trị dài hơn cột cho phép", "the value is longer than the column takes")
 _TYPE = ("target.type", "giá trị không hợp kiểu của cột", "the value does not fit the column's type")
 _NUMBER = ("target.out-of-range", "số nằm ngoài phạm vi của cột", "the number is outside the column's range")
+_DIGITS = (
+    "target.digits",
+    "số có nhiều chữ số hơn cột lưu được, cột sẽ làm tròn",
+    "the number has more digits than the column keeps, which would round it",
+)
 _KEY = ("target.key-missing", "thiếu trường khóa", "a key field is missing")
 
 _BY_STATE = {
@@ -67,6 +72,11 @@ def key_missing(path: str) -> RowError:
 def wrong_type(path: str) -> RowError:
     """Return the refusal of a value that cannot be turned into its column's type."""
     return RowError(_reason(_TYPE, pointer(path)))
+
+
+def too_many_digits(path: str) -> RowError:
+    """Return the refusal of a number that its column would round."""
+    return RowError(_reason(_DIGITS, pointer(path)))
 
 
 def refusal(error: Exception, paths: Mapping[str, str]) -> RowError | None:

@@ -24,7 +24,8 @@ _MOST_SHAPES = 2048
 class Column:
     """One column that takes a member: its record path, how the path nests, its kind of type.
 
-    ``optional``: the column keeps its default where no member of that name is in the record.
+    ``optional``: the column keeps its default where no member of that name is in the record. ``places``:
+    how many digits behind the point a number keeps there (see `_digits`), None for all.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Column:
     kind: Kind
     required: bool = False
     optional: bool = False
+    places: int | None = None
 
 
 class Rows:

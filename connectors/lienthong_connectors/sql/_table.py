@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Dialect, Engine
 
 from lienthong.errors import Misconfigured
+from lienthong_connectors.sql._digits import places_of
 from lienthong_connectors.sql._rows import Column, Kind, present
 
 _KINDS: tuple[tuple[type[Any], Kind], ...] = (
@@ -68,7 +69,7 @@ def reflect(
         name,
         schema,
         quoted_table(engine.dialect, name, schema),
-        tuple(_chosen(found, columns, where)),
+        tuple(_chosen(found, columns, where, engine.dialect.name)),
         _unique_sets(inspector, name, schema, primary),
         primary,
     )
@@ -105,7 +106,7 @@ def _unique_sets(
     return tuple(sets)
 
 
-def _chosen(found: Sequence[Any], columns: Mapping[str, str], where: str) -> list[Column]:
+def _chosen(found: Sequence[Any], columns: Mapping[str, str], where: str, dialect: str) -> list[Column]:
     paths = {column: path for path, column in columns.items()}
     names = [item["name"] for item in found]
     for wanted in paths:
@@ -113,7 +114,7 @@ def _chosen(found: Sequence[Any], columns: Mapping[str, str], where: str) -> lis
             near = get_close_matches(wanted, names, n=3)
             hint = f"did you mean {', '.join(near)}?" if near else "correct 'columns'"
             raise Misconfigured(f"the table has no column {wanted!r}", where=where, hint=hint)
-    chosen = [_column(item, paths) for item in found if not item.get("computed")]
+    chosen = [_column(item, paths, dialect) for item in found if not item.get("computed")]
     for column in chosen:
         if paths and column.required and column.name not in paths:
             raise Misconfigured(
@@ -124,7 +125,7 @@ def _chosen(found: Sequence[Any], columns: Mapping[str, str], where: str) -> lis
     return [column for column in chosen if not paths or column.name in paths]
 
 
-def _column(item: Any, paths: Mapping[str, str]) -> Column:
+def _column(item: Any, paths: Mapping[str, str], dialect: str) -> Column:
     name = item["name"]
     default = item.get("default") is not None or item.get("identity") or item.get("autoincrement") is True
     return Column(
@@ -134,6 +135,7 @@ def _column(item: Any, paths: Mapping[str, str]) -> Column:
         kind_of(item["type"]),
         required=not item["nullable"] and not default,
         optional=bool(default) and not paths,
+        places=places_of(item["type"], dialect),
     )
 
 

@@ -92,7 +92,7 @@ class OpenTarget:
     def table(self) -> Table | None:
         """Return the reflected table, None where there is none."""
         return reflect(
-            self.engine, self.settings.table, self.settings.schema, self.settings.columns, self.where
+            self.engine, self.settings.table, self.settings.schema, self.settings.by_path, self.where
         )
 
     def _open(self) -> Store:

@@ -36,7 +36,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, (datetime, date, time)):
         return value.isoformat()
     if isinstance(value, timedelta):
-        return f"PT{value.total_seconds():g}S"
+        return duration(value)
     if isinstance(value, (bytes, bytearray, memoryview)):
         return b64encode(bytes(value)).decode()
     if isinstance(value, dict):
@@ -52,6 +52,13 @@ def _fraction(value: float | Decimal) -> int | float | str:
     if value.is_finite() and value.as_tuple().exponent == 0 and -MOST <= value <= MOST:
         return int(value)
     return format(value, "f")
+
+
+def duration(value: timedelta) -> str:
+    """Return a length of time in ISO 8601 with all its seconds and microseconds, such as ``-PT93784.5S``."""
+    whole, fraction = divmod(abs(value) // timedelta(microseconds=1), 10**6)
+    digits = f".{fraction:06d}".rstrip("0") if fraction else ""
+    return f"{'-' if value < timedelta(0) else ''}PT{whole}{digits}S"
 
 
 def truth(values: Sequence[Any]) -> Sequence[Any]:
@@ -72,5 +79,5 @@ def exact(value: str | bytes) -> Any:
     """
     try:
         return decode(value if isinstance(value, bytes) else value.encode()).value
-    except ProtocolViolation:
+    except (ProtocolViolation, UnicodeEncodeError):
         return value if isinstance(value, str) else value.decode()

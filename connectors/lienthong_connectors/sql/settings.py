@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -26,8 +26,9 @@ class SqlTarget:
 
     table: str = option(doc="table that takes the records")
     schema: str | None = option(None, doc="database schema of the table; the connection's default if empty")
-    columns: Mapping[str, str] = option(
-        factory=dict, doc="record path (dotted) to column; empty: every column takes the member of its name"
+    columns: Mapping[str, str] | Sequence[str] = option(
+        factory=dict,
+        doc="record path (dotted) to column, or names of both; empty: every column takes its own",
     )
     key: tuple[str, ...] = option((), doc="record paths that make the key; empty: the dataset's key")
     mode: Literal["upsert", "insert", "insert-ignore"] = option(
@@ -42,7 +43,13 @@ class SqlTarget:
         _require(
             self.mode in ("upsert", "insert", "insert-ignore"), "mode", "upsert, insert or insert-ignore"
         )
-        _require(len(set(self.columns.values())) == len(self.columns), "columns", "each column once")
+        named = _named(self.columns)
+        _require(len(set(named.values())) == len(self.columns), "columns", "each column once")
+
+    @property
+    def by_path(self) -> Mapping[str, str]:
+        """The column of each record path that ``columns`` names."""
+        return _named(self.columns)
 
     @property
     def destination(self) -> str:
@@ -76,8 +83,9 @@ class SqlSource:
     table: str = option("", doc="table or view to read (either this or query)")
     query: str = option("", doc="SELECT to read instead of a table, without ORDER BY")
     schema: str | None = option(None, doc="database schema of the table; the connection's default if empty")
-    columns: Mapping[str, str] = option(
-        factory=dict, doc="record path (dotted) to column; empty: every column under its own name"
+    columns: Mapping[str, str] | Sequence[str] = option(
+        factory=dict,
+        doc="record path (dotted) to column, or names of both; empty: every column under its own name",
     )
     key: tuple[str, ...] = option((), doc="columns that order the rows uniquely; empty: the primary key")
     cursor: str | None = option(None, doc="column that grows with every change (time or number)")
@@ -89,6 +97,12 @@ class SqlSource:
         _require(bool(self.table) != bool(self.query), "table", "either a table or a query")
         _require(self.page_size >= 1, "page_size", "1 or more")
         _require(self.overlap >= 0, "overlap", "0 or more")
+        _require(len(_named(self.columns)) == len(self.columns), "columns", "each path once")
+
+    @property
+    def by_path(self) -> Mapping[str, str]:
+        """The column of each record path that ``columns`` names."""
+        return _named(self.columns)
 
     def open_source(self, connection: Connection, context: Context) -> OpenSource:
         """Open the source; the database is contacted with the first use."""
@@ -102,6 +116,21 @@ def _require(holds: bool, name: str, wanted: str) -> None:
         raise Misconfigured(
             f"option {name!r} is missing or malformed", where="sql connector", hint=f"give {wanted}"
         )
+
+
+def _named(columns: Any) -> Mapping[str, str]:
+    """Return columns by record path; a list of names is of columns that are called as their paths."""
+    listed = isinstance(columns, (list, tuple))
+    items = (
+        [(name, name) for name in columns]
+        if listed
+        else list(dict(columns).items())
+        if isinstance(columns, Mapping)
+        else None
+    )
+    texts = items is not None and all(isinstance(text, str) and text for item in items for text in item)
+    _require(texts, "columns", "an object of record paths and columns, or a list of names")
+    return dict(items or ())
 
 
 def label(settings: Any) -> str:

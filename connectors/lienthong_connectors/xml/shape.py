@@ -7,6 +7,7 @@ conversion cheap: one look-up by the element's full name tells all there is to k
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -16,10 +17,14 @@ Converter = Callable[[str], Any]
 
 #: Member that holds an element's own text beside attributes or children.
 TEXT_MEMBER = "_text"
+#: Member that holds the name of an element's type, where it is not the declared one but derives from it.
+TYPE_MEMBER = "_type"
 #: Member that holds what stands for an attachment (XOP 1.0, section 2.1); no element's own name has a colon.
 INCLUDE_MEMBER = "xop:Include"
 _MOST_NAMES = 5_000
 _EXACT = 2**53 - 1
+# what int() takes beyond that (underscores, digits of other scripts) is no xsd:integer
+_INTEGER = re.compile(r"[ \t\r\n]*[+-]?[0-9]{1,4000}[ \t\r\n]*")
 _INCLUDE = "{http://www.w3.org/2001/XInclude}"
 _XOP_INCLUDE = "{http://www.w3.org/2004/08/xop/include}Include"
 
@@ -30,10 +35,11 @@ class Shape:
     ``key``: member name in the record. ``many``: always a list. ``convert``: text to JSON value,
     None for text as it is. ``plain``: a simple type without attributes. ``kids`` are the children
     by Clark name (``{namespace}local``), ``attributes`` the converters of attributes. ``lists``
-    are local names that are lists wherever they are learned.
+    are local names that are lists wherever they are learned, ``type`` is the Clark name of the type if
+    others may stand in its place.
     """
 
-    __slots__ = ("_learned", "attributes", "convert", "key", "kids", "lists", "many", "plain")
+    __slots__ = ("_learned", "attributes", "convert", "key", "kids", "lists", "many", "plain", "type")
 
     def __init__(
         self,
@@ -47,7 +53,14 @@ class Shape:
         self.key, self.many, self.convert, self.plain, self.lists = key, many, convert, plain, lists
         self.kids: dict[str, Shape] = {}
         self.attributes: dict[str, Converter] = {}
+        self.type = ""
         self._learned = [0]
+
+    def typed(self, other: Shape) -> Shape:
+        """Return the shape of this element where it says (xsi:type) that it is of another type."""
+        made = Shape(self.key, many=self.many, convert=other.convert, plain=other.plain, lists=self.lists)
+        made.kids, made.attributes, made._learned = other.kids, other.attributes, self._learned
+        return made
 
     def learn(self, name: Any) -> Shape:
         """Return the shape of a child that is not known yet, and remember it.
@@ -78,10 +91,9 @@ def local(name: str) -> str:
 
 def as_integer(text: str) -> int | str:
     """Return an xsd:integer as a number where JSON carries it exactly, else the text unchanged."""
-    try:
-        number = int(text)
-    except ValueError:
+    if not _INTEGER.fullmatch(text):
         return text
+    number = int(text)
     return number if -_EXACT <= number <= _EXACT else text
 
 

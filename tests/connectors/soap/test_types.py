@@ -7,6 +7,7 @@ import decimal
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 import zeep
 from lxml import etree
@@ -16,10 +17,10 @@ from lienthong.connector import Connection, Context, ReadRequest
 from lienthong.errors import Misconfigured
 from lienthong_connectors.soap import SoapSource, SoapTarget
 from lienthong_connectors.soap.compiling import compile_operation
-from lienthong_connectors.soap.described import Described
+from lienthong_connectors.soap.described import Described, dump, restore
 from lienthong_connectors.soap.location import locate, reader
 from lienthong_connectors.soap.settings import ResultCodes
-from lienthong_connectors.soap.shapes import shapes_of
+from lienthong_connectors.soap.shapes import shapes_of, types_of
 from lienthong_connectors.soap.wsdl import describe, load
 from lienthong_connectors.xml.reader import RecordReader, XmlLimits
 
@@ -110,6 +111,61 @@ def test_reader_and_zeep_agree_on_every_type(described: Path, size: int) -> None
     assert found[0]["price"] == {"currency": "VND", "_text": "357000.50"}
     assert found[0]["child"]["tag"] == ["only"]
     assert frame["{http://schemas.xmlsoap.org/soap/envelope/}Body"] == {"got": {"total": 2}}
+
+
+DERIVED = """
+  <xs:complexType name="Big"><xs:complexContent><xs:extension base="t:Item"><xs:sequence>
+    <xs:element name="size" type="xs:int"/><xs:element name="part" type="t:Item" minOccurs="0"
+      maxOccurs="unbounded"/></xs:sequence></xs:extension></xs:complexContent></xs:complexType>
+  <xs:complexType name="Huge"><xs:complexContent><xs:extension base="t:Big"><xs:sequence>
+    <xs:element name="type" type="xs:boolean"/>
+   </xs:sequence></xs:extension></xs:complexContent></xs:complexType>
+  <xs:complexType name="Other"><xs:sequence>
+   <xs:element name="size" type="xs:int"/></xs:sequence></xs:complexType>
+"""
+
+
+@pytest.mark.parametrize("size", [1 << 16, 3])
+def test_derived_types_are_read_as_their_own_and_named(described: Path, size: int) -> None:
+    """xsi:type chooses the type, at any depth; what is as declared has no name; any type may be anywhere."""
+    text = TYPES.replace('<xs:complexType name="Item">', DERIVED + '<xs:complexType name="Item">')
+    text = text.replace(
+        '<xs:element name="child"', '<xs:element name="any" minOccurs="0"/><xs:element name="child"'
+    )
+    described.write_text(text)
+    operation = restore(orjson.loads(dump(operation_of(described))))
+    assert set(operation.derived) >= {"{urn:t}Big", "{urn:t}Huge", "{urn:t}Item"}
+    base = "<code>k</code><whole>1</whole>"
+    inner = f"""<item>{base}</item><item i:type="Item">{base}<tag>x</tag></item>
+      <item i:type="t:Big" n="2" xmlns:t="urn:t">{base}<tag>x</tag><size>7</size>
+       <part>{base}</part><part i:type="t:Huge">{base}<size>8</size><type>true</type></part></item>
+      <item>{base}<any i:type="x:int" xmlns:x="http://www.w3.org/2001/XMLSchema">5</any></item>
+      <item>{base}<any i:type="x:string" xmlns:x="http://www.w3.org/2001/XMLSchema">5</any></item>
+      <item>{base}<any i:type="Other"><size>9</size></any></item>
+      <item i:type="nobodys" >{base}</item>"""
+    begin, end = ANSWER.index(b"<item n="), ANSWER.index(b"<total>")
+    data = ANSWER[:begin] + inner.encode() + ANSWER[end:]
+    parser = RecordReader("item", shapes_of(operation, "item"), XmlLimits(), types=types_of(operation))
+    found = [r for at in range(0, len(data), size) for r in parser.feed(data[at : at + size])]
+    plain_one = {"code": "k", "whole": 1}
+    assert found == [
+        plain_one,
+        plain_one | {"tag": ["x"]},
+        plain_one
+        | {"_type": "Big", "n": 2, "tag": ["x"], "size": 7}
+        | {"part": [plain_one, plain_one | {"_type": "Huge", "size": 8, "type": True}]},
+        plain_one | {"any": 5},
+        plain_one | {"any": "5"},
+        plain_one | {"any": {"_type": "Other", "size": 9}},
+        plain_one,
+    ]
+
+
+def test_without_a_wsdl_a_type_says_nothing() -> None:
+    """Everything is text then, whatever it is said to be."""
+    xsi = 'xmlns:i="http://www.w3.org/2001/XMLSchema-instance" xmlns:x="http://www.w3.org/2001/XMLSchema"'
+    parser = RecordReader("r", {}, XmlLimits())
+    assert parser.feed(f"<w {xsi}><r><a i:type='x:int'>5</a></r></w>".encode()) == [{"a": "5"}]
 
 
 def test_repeated_sequences_are_lists(described: Path) -> None:

@@ -17,6 +17,7 @@ _PLACES = 16
 #: What stands in the place of the marker's token, by row and family.
 _JSON: Mapping[str, bytes] = {
     "not-utf8": b'"\xff\xfe"',
+    "text-in-parts": b'"' + b"".join(b"\\u%04x" % letter for letter in MARKER.encode()) + b'"',
     "duplicate-names": b'"one","twice":1,"twice":2',
     "not-a-number": b"NaN",
     "huge-integer": b"1234567890" * 4,
@@ -26,6 +27,7 @@ _JSON: Mapping[str, bytes] = {
 }
 _XML: Mapping[str, bytes] = {
     "not-utf8": b"\xff\xfe",
+    "text-in-parts": b"<!-- ]]> & -->".join(b"<![CDATA[%c]]>" % letter for letter in MARKER.encode()),
     "duplicate-names": b'<x twice="1" twice="2"/>',
     "lone-surrogate": b"&#xD800;",
     "deep-nesting": b"<d>" * _DEEP + b"</d>" * _DEEP,
