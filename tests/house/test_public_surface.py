@@ -18,11 +18,12 @@ SURFACE = {
     "lienthong.connector": {
         "Answer", "Attachment", "AttachmentStore", "Batch", "Connection", "ConnectionField",
         "ConnectorDescriptor", "Context", "EXPIRES", "Expiry", "Finding",
-        "LookupSettings", "Malformed", "Option", "Order", "PLACE", "Page", "Placed", "Question",
+        "LookupSettings", "Malformed", "NOT_TAKEN", "Option", "Order", "PLACE", "Page", "Placed", "Question",
         "ReadRequest", "Receipt",
-        "RecordLookup", "RecordSource", "RecordTarget", "SourceCapabilities", "SourceSettings", "Spoken",
-        "Stand", "TargetCapabilities", "TargetSettings", "account_expiry", "connector", "connector_kinds",
-        "expiries_of", "option",
+        "RecordLookup", "RecordSource", "RecordTarget", "STATUS_503", "SourceCapabilities", "SourceSettings",
+        "Spoken", "Stand", "TargetCapabilities", "TargetSettings", "account_expiry", "connector",
+        "connector_kinds", "declares_not_taken", "expiries_of", "in_doubt", "not_taken", "option",
+        "status_error",
     },
     "lienthong.signing": {"KeyRing", "LocalSigner", "Signer", "TrustStore", "Verified"},
     "lienthong.keyindex": {

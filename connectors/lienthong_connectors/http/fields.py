@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from lienthong.connector import EXPIRES, PLACE, Connection, ConnectionField
+from lienthong.connector import EXPIRES, PLACE, STATUS_503, Connection, ConnectionField
 from lienthong.errors import Misconfigured
 from lienthong.exchange import Text
 from lienthong_connectors.http.auth_fields import AUTH_FIELDS, field
@@ -56,6 +56,7 @@ HTTP_FIELDS: tuple[ConnectionField, ...] = (
         "redirected to as well, without our credentials",
         default="same-origin",
     ),
+    STATUS_503,
     *UPLINK_FIELDS,
 )
 """Standard and extra fields of an HTTP connection, in the order of the form."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import requests
 
+from lienthong.connector import not_taken
 from lienthong.errors import LienThongError, Unauthenticated
 from lienthong_connectors.http.auth import Dialect
 from lienthong_connectors.http.gateway_errors import BY_STATUS, NOT_KNOWN
@@ -68,6 +69,9 @@ class Gateway(Route):
         code, found = self._trouble(incoming)
         if found is None:
             return None
+        if code.isdigit() and len(code) == 3 and int(code) != incoming.status:
+            # a status for a code: it may be a service's own word, and another one than the answer's
+            found = dataclasses.replace(found, taken=found.taken or not not_taken(incoming.status))
         place, wait = self.place(found.hop), retry_after(incoming.whole())
         return found.error(code, place=place, where=where, safe=safe, retry_after=wait)
 

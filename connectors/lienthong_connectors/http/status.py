@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from lienthong.connector import status_error
 from lienthong.errors import (
     Forbidden,
     LienThongError,
     OutcomeUnknown,
     ProtocolViolation,
-    RateLimited,
     RequestRejected,
-    TimedOut,
+    Transient,
     Unauthenticated,
     Unavailable,
 )
@@ -39,7 +39,7 @@ _TEXTS = (
 )
 _CODES = ("code", "error_code", "ErrorCode", "Status", "error")
 _NO_RIGHT = "ask the agency for the right to this service"
-_NOT_TAKEN = frozenset({408, 425, 429})
+_JSON = frozenset({"application/json", "text/json"})
 
 
 def retry_after(reply: Reply) -> float | None:
@@ -71,45 +71,64 @@ def _moment(value: str) -> float | None:
 
 
 def failure(reply: Reply, *, where: str, safe: bool, transactional: bool = False) -> LienThongError | None:
-    """Return the error that a status stands for, None for a success (2xx) and 304.
+    """Return the error that a status stands for, None where the answer itself is to be judged.
 
-    ``safe``: the request had no effect. For any other request a 5xx without more leaves the
-    outcome unknown, unless the target is ``transactional``: then an error means that it rolled
-    back.
+    The table is `lienthong.connector.statuses`. ``safe``: the request had no effect. ``transactional``: by a
+    500 the target says that it rolled back, which tells nothing of what stands before it (502, 503, 504).
     """
     status = reply.status
-    if 200 <= status < 300 or status == 304:
+    kind = status_error(status, delivery=not safe, refuses=refuses(reply), busy=reply.busy)
+    if kind is OutcomeUnknown and transactional and status == 500:
+        kind = Unavailable
+    if kind is None:
         return None
-    wait = retry_after(reply)
-    if status == 429:
-        return RateLimited("the other side asks us to slow down (429)", where=where, retry_after=wait)
-    if status in _NOT_TAKEN:
-        return TimedOut(
-            f"the other side did not wait for the request ({status})", where=where, retry_after=wait
-        )
-    if status >= 500 and status not in {501, 505}:
-        said = f"the other side answered {status}{_suffix(reply)}"
-        if safe or transactional or (status == 503 and wait is not None):
-            return Unavailable(said, where=where, retry_after=wait)
-        return OutcomeUnknown(said, where=where, hint="ask the target before repeating", retry_after=wait)
-    return _permanent(reply, where)
+    if issubclass(kind, Transient):
+        hint = "ask the target before repeating" if kind is OutcomeUnknown else ""
+        return kind(_passing(reply), where=where, hint=hint, retry_after=retry_after(reply))
+    return _permanent(reply, kind, where)
 
 
-def _permanent(reply: Reply, where: str) -> LienThongError:
+def refuses(reply: Reply) -> bool:
+    """Tell whether an answer's body is whole and says something: JSON, declared as such, with members.
+
+    A page of HTML or a plain text may be anybody's who stands before the system.
+    """
+    kind = reply.header("Content-Type").partition(";")[0].strip().lower()
+    if not (kind in _JSON or kind.endswith("+json")):
+        return False
+    try:
+        return isinstance(orjson.loads(reply.body), (dict, list))
+    except ValueError:
+        return False
+
+
+def _passing(reply: Reply) -> str:
+    if reply.status == 429:
+        return "the other side asks us to slow down (429)"
+    if reply.status in {408, 425}:
+        return f"the other side did not wait for the request ({reply.status})"
+    if 300 <= reply.status < 400:
+        return f"the other side redirects ({reply.status})"
+    return f"the other side answered {reply.status}{_suffix(reply)}"
+
+
+def _permanent(reply: Reply, kind: type[LienThongError], where: str) -> LienThongError:
     status = reply.status
-    if status == 401:
+    if kind is Unauthenticated:
         hint = "check the connection's credentials and auth"
         return Unauthenticated(
             f"the other side does not accept who we are{_suffix(reply)}", where=where, hint=hint
         )
-    if status == 403:
+    if kind is Forbidden:
         hint = "; ".join(filter(None, (_NO_RIGHT, clock_hint(reply.headers))))
         return Forbidden(f"the other side knows us and refuses{_suffix(reply)}", where=where, hint=hint)
-    if status < 400:
+    if kind is ProtocolViolation:
         hint = "give the address that it redirects to as the connection's host"
         return ProtocolViolation(f"the other side redirects ({status})", where=where, hint=hint)
     code, text = agency_words(reply.body)
     hint = "check the path of the settings" if status in {404, 405, 410} else "see the agency's own text"
+    if status == 407:
+        hint = "the proxy wants to know who we are: check the connection's proxy"
     return RequestRejected(
         f"the other side answered {status}{f': {text}' if text else ''}",
         where=where,

@@ -14,7 +14,7 @@ import urllib3
 from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError
 
-from lienthong.connector import Spoken
+from lienthong.connector import Spoken, in_doubt, not_taken
 from lienthong.errors import (
     Misconfigured,
     OutcomeUnknown,
@@ -80,7 +80,10 @@ class Streamed:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer: status, headers, its bytes as transferred (``content``) and decoded (``body``)."""
+    """An answer: status, headers, its bytes as transferred (``content``) and decoded (``body``).
+
+    ``busy``: the connection declares that a 503 was not taken.
+    """
 
     status: int
     headers: CaseInsensitiveDict[str] = field(repr=False)
@@ -88,6 +91,7 @@ class Reply:
     body: bytes = field(repr=False)
     url: str = field(default="", repr=False)
     pairs: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    busy: bool = False
 
     def header(self, name: str) -> str:
         """Return a header's value, empty where it is absent."""
@@ -97,8 +101,10 @@ class Reply:
 class Incoming:
     """An answer whose body is still to be read, once: in `chunks`, or as a `whole` which is kept.
 
-    ``signed_by`` is the agency whose signature on it was verified (empty without one). Where a run
-    is recorded, ``heard`` gathers the decoded body, and ``complete`` tells whether all of it.
+    ``signed_by`` is the agency whose signature on it was verified (empty without one). ``busy``: the
+    connection declares that a 503 was not taken. Where the status alone says that the request was not
+    taken, a body that cannot be read ends where it breaks. Where a run is recorded, ``heard`` gathers the
+    decoded body, and ``complete`` tells whether all of it.
     """
 
     def __init__(
@@ -108,7 +114,10 @@ class Incoming:
         where: str,
         fail: Callable[[Exception], NoReturn],
         deadline: Deadline,
+        *,
+        busy: bool = False,
     ) -> None:
+        self.busy = busy
         self.status = response.status_code
         self.headers = response.headers
         self.url = response.request.url or ""
@@ -146,7 +155,7 @@ class Incoming:
                 plain = decoded(iter((content,)), self._coding, self._limit, where=self._where)
                 body = b"".join(self._guarded(plain))
             self.heard, self.complete = None if self.heard is None else bytearray(body), True
-            self._reply = Reply(self.status, self.headers, content, body, self.url, self.pairs)
+            self._reply = Reply(self.status, self.headers, content, body, self.url, self.pairs, self.busy)
         return self._reply
 
     @property
@@ -165,15 +174,14 @@ class Incoming:
         try:
             yield from pieces
         except (ProtocolViolation, *_CUTS) as error:
-            if isinstance(error, ProtocolViolation) and 300 <= self.status < 500:
-                raise  # a refusal, however badly written
-            self._fail(error)
+            if not not_taken(self.status, busy=self.busy):  # else the status says all there is to say
+                self._fail(error)
 
 
 class Transport:
     """Sends prepared requests over kept-alive connections. Safe among threads.
 
-    TLS is always verified, as ``tls`` says.
+    TLS is always verified, as ``tls`` says. ``busy``: the connection declares that a 503 was not taken.
     """
 
     def __init__(
@@ -186,8 +194,9 @@ class Transport:
         proxy: str = "",
         pool: int = 8,
         tap: Callable[[Spoken], None] | None = None,
+        busy: bool = False,
     ) -> None:
-        self._tap = tap
+        self._tap, self._busy = tap, busy
         self._limits, self._log, self._where, self._tls = limits, log, where, tls
         self._proxies = {"http": proxy, "https": proxy} if proxy else {}
         self._under_way: set[Deadline] = set()
@@ -226,7 +235,7 @@ class Transport:
                     self.clocks.heard(response.headers)
                     limit = prepared.answer_bytes or self._limits.answer_bytes
                     place = f"{self._where}{prepared.label}"
-                    incoming = Incoming(response, limit, place, fail, deadline)
+                    incoming = Incoming(response, limit, place, fail, deadline, busy=self._busy)
                     incoming.heard = bytearray() if self._tap else None
                     self._check_welcome(incoming, place)
                     yield incoming
@@ -321,13 +330,7 @@ def _spoken(request: requests.PreparedRequest, incoming: Incoming) -> Spoken:
 
 def _unreadable(prepared: Prepared, error: ProtocolViolation) -> NoReturn:
     """Raise what an answer that cannot be read means: a delivery may have been taken all the same."""
-    if prepared.safe:
-        raise error
-    raise OutcomeUnknown(
-        f"the answer to a delivery cannot be read: {error.message}",
-        where=error.where,
-        hint="ask the target before repeating",
-    ) from None
+    raise (error if prepared.safe else in_doubt(error)) from None
 
 
 def _cause(error: BaseException) -> BaseException:

@@ -14,7 +14,8 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
-from http.client import HTTPResponse, IncompleteRead
+from http import HTTPStatus
+from http.client import BadStatusLine, HTTPResponse, IncompleteRead
 from typing import Any, Self, cast
 
 from requests import PreparedRequest
@@ -25,6 +26,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from lienthong_connectors.http.tls import Tls
 
 _current = threading.local()
+_MOST_INTERIM = 50
 
 
 def _without_urls(record: logging.LogRecord) -> bool:
@@ -118,9 +120,21 @@ class _HeadReader:
 
 
 class _WholeHead(HTTPResponse):
-    """An answer whose headers must be complete: the standard parser takes a cut for their end."""
+    """An answer whose headers must be complete: the standard parser takes a cut for their end.
+
+    Interim answers (RFC 9110 section 15.2: 102, 103, any but a switch of protocols, which nobody asked for)
+    are passed over: the standard parser takes the first of them for the answer.
+    """
 
     def begin(self) -> None:
+        for _ in range(_MOST_INTERIM):
+            self._begin_one()
+            if not 100 <= self.status < 200 or self.status == HTTPStatus.SWITCHING_PROTOCOLS:
+                return
+            self.headers = self.msg = cast("Any", None)  # as before the first one
+        raise BadStatusLine("too many interim answers")
+
+    def _begin_one(self) -> None:
         stream = self.fp
         reader = _HeadReader(stream)
         self.fp = cast("Any", reader)

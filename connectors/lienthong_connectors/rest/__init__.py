@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lienthong_connectors.rest.settings_lookup import RestLookup
     from lienthong_connectors.rest.settings_source import RestSource
     from lienthong_connectors.rest.settings_target import RestTarget
+    from lienthong_connectors.rest.success import Success
 
 __all__ = [
     "DESCRIPTOR",
@@ -45,6 +46,7 @@ __all__ = [
     "RestTarget",
     "Results",
     "StatusLookup",
+    "Success",
     "TimeWindows",
 ]
 
@@ -68,6 +70,7 @@ _HOMES = {
     "RestTarget": "rest.settings_target",
     "Results": "rest.outcome",
     "StatusLookup": "rest.outcome",
+    "Success": "rest.success",
     "TimeWindows": "rest.paging_windows",
 }
 

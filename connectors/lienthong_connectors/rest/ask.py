@@ -9,7 +9,7 @@ from urllib.parse import quote
 import orjson
 
 from lienthong.connector import Connection, Context, Expiry, Finding, Question
-from lienthong.errors import Misconfigured, Reason, Refused
+from lienthong.errors import Misconfigured, Reason, Refused, RequestRejected
 from lienthong.exchange import Text
 from lienthong.records import Record
 from lienthong_connectors.codes import told
@@ -23,6 +23,7 @@ from lienthong_connectors.rest.names import connection_names
 from lienthong_connectors.rest.paths import MISSING, as_text, at, fill, fill_path, text_at
 from lienthong_connectors.rest.settings_lookup import RestLookup
 from lienthong_connectors.rest.tally import target_reason
+from lienthong_connectors.rest.yes import failing, refuse_page
 
 _NOBODY = Text("Hệ thống không tìm thấy", "The service found nothing")
 _SEVERAL = Text("Hệ thống trả về nhiều kết quả", "The service found more than one")
@@ -56,6 +57,7 @@ class OpenRestLookup:
         settings, record = self._settings, question.record
         reply = self._client.call(self._call(question)).reply
         if reply.status in settings.absent_statuses:
+            refuse_page(reply, settings.content_types, where=self._where)
             return self._nobody()
         if reply.status in settings.refused_statuses:
             code, text = agency_words(reply.body)
@@ -93,7 +95,14 @@ class OpenRestLookup:
                 raise self._refused(code, said, record)
             if error := envelope.failure(value, where=self._where):
                 raise error
-        return self._chosen(at(value, settings.answer))
+        found = at(value, settings.answer)
+        if found is MISSING and envelope is None and (wrong := failing(value)):
+            raise RequestRejected(
+                f"the answer has nothing at {settings.answer!r}; {wrong!r} says that something went wrong",
+                where=self._where,
+                hint="describe how the service tells this: envelope of the settings",
+            )
+        return self._chosen(found)
 
     def _chosen(self, value: Any) -> Record:
         if isinstance(value, list):

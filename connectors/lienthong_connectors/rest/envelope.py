@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lienthong.connector import option
-from lienthong.errors import LienThongError, ProtocolViolation, RequestRejected
+from lienthong.errors import LienThongError, OutcomeUnknown, ProtocolViolation, RequestRejected
 from lienthong_connectors.codes import Coded, error_kind, told
 from lienthong_connectors.rest.paths import MISSING, as_text, at, text_at
 
@@ -55,8 +55,13 @@ class Envelope(Coded):
         code = as_text(found)
         meaning = self.meaning(code)
         if meaning == "ok":
-            return self._short_of(answer, where)
+            return self._short_of(answer, where, delivery=delivery)
         return self._error(code, meaning, answer, where=where, delivery=delivery)
+
+    def says(self, answer: Any) -> bool:
+        """Tell whether an answer has the code, which may be ``optional``."""
+        found = at(answer, self.code_path)
+        return found is not MISSING and found is not None
 
     def meaning(self, code: str) -> str:
         """Return what a code means (see `lienthong.connector.codes.MEANINGS`), empty where nothing says."""
@@ -77,7 +82,7 @@ class Envelope(Coded):
         from lienthong_connectors.http.privacy import spoken
 
         name, entry = spoken(code)[:40], self.entry(code)
-        if not meaning and self.codes and not delivery:
+        if not meaning and self.codes:
             return ProtocolViolation(
                 f"the answer has code {name!r}, which table {self.codes!r} does not list",
                 where=where,
@@ -90,15 +95,20 @@ class Envelope(Coded):
             said, where=where, hint="the text is the agency's own", agency_code=name, **details
         )
 
-    def _short_of(self, answer: Any, where: str) -> LienThongError | None:
-        """Return the error of an answer whose code is a success and which says otherwise beside it."""
+    def _short_of(self, answer: Any, where: str, *, delivery: bool) -> LienThongError | None:
+        """Return the error of an answer whose code is a success and which says otherwise beside it.
+
+        Another value that is there is a refusal. Where a success says nothing there (an exception, say), or
+        where nothing is there that a success says, a delivery may have been taken.
+        """
         from lienthong_connectors.http.privacy import spoken
 
         for path, values in self.also.items():
             value = text_at(answer, path)
             if value not in values:
                 text = spoken(text_at(answer, self.message_path))
-                return RequestRejected(
+                doubtful = delivery and (not value or "" in values)
+                return (OutcomeUnknown if doubtful else RequestRejected)(
                     f"the agency answered {path} {spoken(value)[:40]!r}{f': {text}' if text else ''}",
                     where=where,
                     hint="the text is the agency's own",

@@ -21,6 +21,7 @@ from lienthong_connectors.rest.paths import MISSING, as_text, at, fill, text_at
 from lienthong_connectors.rest.receipts import receipt
 from lienthong_connectors.rest.settings_target import RestTarget
 from lienthong_connectors.rest.tally import Tally, apply_results
+from lienthong_connectors.rest.yes import failing, refuse_page
 
 _NOT_THERE = frozenset({404, 410})
 _LONGEST = 500
@@ -97,6 +98,8 @@ class Jobs:
         """Ask about a job; the value is `MISSING` where its status says all there is to say."""
         answered = self._client.call(self._call(name))
         reply, accepted = answered.reply, self._accepted
+        if reply.status in accepted.absent_statuses:
+            refuse_page(reply, self._settings.content_types, where=self._where)
         if reply.status in {*accepted.absent_statuses, *_NOT_THERE}:
             return answered, MISSING
         if error := failure(reply, where=self._where, safe=True):
@@ -128,6 +131,13 @@ class Jobs:
                 where=self._where,
                 hint="add it to accepted.done, accepted.refused or accepted.pending",
             )
+        elif (
+            not accepted.state_path
+            and accepted.envelope is None
+            and accepted.results is None
+            and failing(value)
+        ):
+            job.unknown.update(sent)
         elif accepted.results is not None:
             apply_results(job, value, accepted.results, batch, sent, where=self._where)
 

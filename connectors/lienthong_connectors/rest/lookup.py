@@ -22,6 +22,7 @@ from lienthong_connectors.rest.paths import MISSING, as_text, at, fill, text_at
 from lienthong_connectors.rest.receipts import receipt, record_id
 from lienthong_connectors.rest.settings_target import RestTarget
 from lienthong_connectors.rest.tally import Tally, apply_results
+from lienthong_connectors.rest.yes import failing, refuse_page
 
 
 class Asker:
@@ -58,18 +59,24 @@ class Asker:
         results = status.results or self._settings.results
         if results is not None:
             apply_results(tally, value, results, batch, range(tally.total), where=self._client.where.strip())
+        elif status.envelope is None and failing(value):
+            tally.unknown.update(range(tally.total))
 
     def _by_record(self, status: StatusLookup, batch: Batch, tally: Tally) -> None:
-        def one(record: bytes) -> tuple[bool, Receipt | None]:
+        def one(record: bytes) -> tuple[bool | None, Receipt | None]:
             content: Record = orjson.loads(record)
             names = {"id": record_id(batch, record), "key": key_of(content, batch.key), "record": content}
             value, answered = self._ask(status, names)
+            if value is not MISSING and status.envelope is None and failing(value, content):
+                return None, None
             taken = value is not MISSING and _holds(at(value, status.found), content, status)
             return taken, self._receipt(status, value, answered) if taken else None
 
         with ThreadPoolExecutor(status.parallel, thread_name_prefix="rest-lookup") as pool:
             for index, (taken, proof) in enumerate(pool.map(one, batch.records)):
-                if not taken:
+                if taken is None:  # the answer says that something went wrong
+                    tally.unknown.add(index)
+                elif not taken:
                     tally.absent.add(index)
                 if proof is not None:
                     tally.receipts.append(proof)
@@ -79,6 +86,7 @@ class Asker:
         where = f"{self._client.where}/{status.path.lstrip('/')}"
         answered = self._client.call(self._call(status, {**self._names, **names}))
         if answered.reply.status in status.absent_statuses:
+            refuse_page(answered.reply, self._settings.content_types, where=where)
             return MISSING, answered
         if error := failure(answered.reply, where=where, safe=True):
             raise error

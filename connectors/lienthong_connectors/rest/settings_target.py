@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # 200 DAG files import this: what an author does not use is n
     from lienthong_connectors.rest.accepted import Accepted
     from lienthong_connectors.rest.envelope import Envelope
     from lienthong_connectors.rest.outcome import CreateThenUpdate, Results, StatusLookup
+    from lienthong_connectors.rest.success import Success
 
 Outcome = Literal["taken", "refused", "rejected", "unavailable", "unknown"]
 _OUTCOMES = frozenset({"taken", "refused", "rejected", "unavailable", "unknown"})
@@ -44,6 +45,7 @@ class RestTarget:
     key_header: str = option("Idempotency-Key", doc="header of the idempotency key; empty: none is sent")
     envelope: Envelope | None = option(None, doc="success and failure inside the answer")
     results: Results | None = option(None, doc="per-record results; None: a success takes the whole batch")
+    success: Success | None = option(None, doc="which answers are a yes; None: `Success()`", quiet=True)
     upsert: CreateThenUpdate | None = option(None, doc="create, then update what exists already")
     accepted: Accepted | None = option(
         None, doc="a target that accepts now and works later: how its jobs are asked about"
@@ -55,7 +57,7 @@ class RestTarget:
     )
     reference: str = option("", doc="dotted path of the target's own number for the delivery")
     repeatable: bool = option(False, doc="the same id sent again has no second effect")
-    transactional: bool = option(False, doc="an error of the server means that nothing was taken")
+    transactional: bool = option(False, doc="a 500 means that the target took nothing")
     max_batch: int = option(0, doc="most records at once, 0 for no limit")
     open_data: bool = option(False, doc="what arrives here is public: personal fields are refused")
     headers: Mapping[str, str] = option(

@@ -17,7 +17,7 @@ from lienthong.records import key_of
 from lienthong_connectors.codes import error_kind, stops, told
 from lienthong_connectors.http.privacy import spoken
 from lienthong_connectors.rest.outcome import Results
-from lienthong_connectors.rest.paths import MISSING, as_text, at, text_at
+from lienthong_connectors.rest.paths import as_text, at, text_at
 
 _NOT_IN_RULES = re.compile(r"[^A-Za-z0-9._-]+")
 _NO_TEXT = Text("Hệ thống nhận từ chối và không nêu lý do", "The target refused and gave no reason")
@@ -98,13 +98,14 @@ def apply_results(
 ) -> None:
     """Read per-record results of an answer into a tally; ``indices`` are the records that were sent.
 
-    Records that the answer does not mention, or on which it contradicts itself, become unknown.
+    Records that the answer does not mention, or on which it contradicts itself, become unknown; so does
+    every record that a list of refused ones alone does not name, where it names others than were sent.
     Raises `ProtocolViolation` where there is no list of results, and `Misconfigured` or one of its
     kinds where every record has a code that is about us.
     """
     elements = at(value, results.path)
-    if results.only_refused and (elements is MISSING or elements is None):
-        elements = []
+    if results.only_refused and elements is None:
+        elements = []  # said, and not left out
     if not isinstance(elements, list):
         raise ProtocolViolation(
             f"the answer has no list of results at {results.path or 'its top'!r}",
@@ -112,14 +113,15 @@ def apply_results(
             hint="check the results of the settings",
         )
     codes: dict[int, str] = {}
-    for index, element in _matched(elements, results, batch, indices):
+    matched = list(_matched(elements, results, batch, indices))
+    for index, element in matched:
         code = text_at(element, results.code_path)
         if codes.setdefault(index, code) != code:
             tally.refused.pop(index, None)
             tally.unknown.add(index)
         else:
             _apply(tally, index, code, text_at(element, results.message_path), results, batch.records[index])
-    if not results.only_refused:
+    if not results.only_refused or len(matched) < len(elements):
         tally.unknown.update(set(indices) - codes.keys())
     _stop_where_all_say_so(codes, results, len(indices), where)
 
@@ -159,10 +161,12 @@ def _matched(
             yield from zip(indices, elements, strict=True)
         return
     if results.match == "index":
-        for element in elements:
-            number = text_at(element, results.field)
-            if number.isdecimal() and 0 <= int(number) - results.first_index < len(indices):
-                yield indices[int(number) - results.first_index], element
+        numbers = [_number(text_at(element, results.field)) for element in elements]
+        if results.first_index + len(indices) in numbers:
+            return  # the one behind the last: it counts from another number, so none of them is sure
+        for number, element in zip(numbers, elements, strict=True):
+            if number is not None and 0 <= number - results.first_index < len(indices):
+                yield indices[number - results.first_index], element
         return
     waiting = _by_key(results, batch, indices)
     for element in elements:
@@ -170,6 +174,10 @@ def _matched(
         if found:
             # records with equal keys take their results in turn, the last one all that remain
             yield found.popleft() if len(found) > 1 else found[0], element
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isdecimal() and len(text) < 20 else None
 
 
 def _by_key(results: Results, batch: Batch, indices: Sequence[int]) -> dict[str, deque[int]]:

@@ -32,11 +32,13 @@ from lienthong_connectors.rest.jobs import Jobs
 from lienthong_connectors.rest.lookup import Asker
 from lienthong_connectors.rest.names import connection_names
 from lienthong_connectors.rest.outcome import CreateThenUpdate
-from lienthong_connectors.rest.paths import as_text, fill, references, text_at
+from lienthong_connectors.rest.paths import MISSING, as_text, at, fill, references, text_at
 from lienthong_connectors.rest.receipts import receipt, record_id, update_id
 from lienthong_connectors.rest.settings_target import Outcome, RestTarget
 from lienthong_connectors.rest.singly import record_headers, record_text
+from lienthong_connectors.rest.success import Success
 from lienthong_connectors.rest.tally import Tally, apply_results
+from lienthong_connectors.rest.yes import doubt, json_doubt
 
 _JSON, _FILE, _LINES = "application/json", "application/octet-stream", "application/x-ndjson"
 _RECORD_FAULTS = frozenset({400, 409, 412, 413, 422})
@@ -64,6 +66,7 @@ class OpenRestTarget:
         self._jobs = Jobs(settings, later, self._client, self._names) if later else None
         self._media = _LINES if settings.mode == "ndjson" else _JSON if settings.text is None else _FILE
         self._asker = Asker(settings, self._client, self._names, self._jobs)
+        self._success = settings.success or Success()
 
     def deliver(self, batch: Batch) -> Answer:
         """Send a batch once; see `lienthong.connector.RecordTarget`.
@@ -167,7 +170,7 @@ class OpenRestTarget:
             for index in indices:
                 said = told(None, text)
                 tally.refuse(index, code or str(answered.reply.status), said, batch.records[index])
-        value = self._value(answered) if outcome is None else None
+        value = self._value(answered, [batch.records[i] for i in indices]) if outcome is None else None
         if self._jobs is not None and outcome is None and self._accepts(answered):
             self._jobs.accept(answered, value, indices, tally)
             return
@@ -228,12 +231,15 @@ class OpenRestTarget:
         if said in {"taken", "refused"}:
             return said
         if said is None:
-            if reply.status == 304:
-                raise OutcomeUnknown("the target answered 304 to a delivery", where=self._where)
-            if error := failure(
-                reply, where=self._where, safe=False, transactional=self._settings.transactional
-            ):
+            transactional = self._settings.transactional
+            if error := failure(reply, where=self._where, safe=False, transactional=transactional):
                 raise error
+            if not self._declared(reply.status):
+                raise OutcomeUnknown(
+                    f"the target answered {reply.status}, which the settings do not declare a success",
+                    where=self._where,
+                    hint=f"if it is one: success=Success(statuses=({reply.status},)); see also accepted",
+                )
             return None
         code, text = agency_words(reply.body)
         message = f"the target answered {reply.status}{f': {text}' if text else ''}"
@@ -242,25 +248,61 @@ class OpenRestTarget:
         kind = Unavailable if said == "unavailable" else OutcomeUnknown
         raise kind(message, where=self._where, retry_after=retry_after(reply))
 
-    def _value(self, answered: Answered) -> Any:
-        """Return the JSON of a success, None where nothing is to be read from it."""
-        settings, accepts = self._settings, self._accepts(answered)
-        unread = settings.envelope is None and settings.results is None and not settings.reference
-        if accepts and settings.accepted is not None:
-            unread = not answered.reply.body or (
-                settings.envelope is None and settings.accepted.location.startswith("header:")
-            )
-        if unread:
+    def _declared(self, status: int) -> bool:
+        """Tell whether a status is one of a success; 207 is one where each record has a result."""
+        settings = self._settings
+        also = {207} if settings.results is not None else set()
+        also |= {settings.accepted.status} if settings.accepted is not None else set()
+        return status in self._success.statuses or status in also
+
+    def _value(self, answered: Answered, sent: Sequence[bytes]) -> Any:
+        """Return the JSON of a success, None where nothing is to be read from it.
+
+        Raises `OutcomeUnknown` for an answer that is no yes (see `Success`), and what an envelope means.
+        """
+        settings, reply = self._settings, answered.reply
+        if self._accepts(answered) and settings.accepted is not None:
+            at_header = settings.envelope is None and settings.accepted.location.startswith("header:")
+            if at_header or not reply.body:
+                return None
+        elif settings.envelope is None and settings.results is None and not settings.reference:
+            self._clear(doubt(reply, self._success, settings.content_types, len(sent), _names(sent)))
             return None
         try:
-            value = decode_reply(answered.reply, settings.content_types, where=self._where).value
+            value = decode_reply(reply, settings.content_types, where=self._where).value
         except ProtocolViolation as error:
             raise self._unreadable(error) from None
-        if settings.envelope is not None and (
-            failed := settings.envelope.failure(value, where=self._where, delivery=True)
-        ):
-            raise self._unreadable(failed) if isinstance(failed, ProtocolViolation) else failed
+        if not self._accepts(answered):
+            self._promised(value, sent)
+        elif settings.envelope is not None:
+            self._judged(settings.envelope.failure(value, where=self._where, delivery=True))
         return value
+
+    def _promised(self, value: Any, sent: Sequence[bytes]) -> None:
+        """Raise where a success's JSON lacks what the settings promise, or says that it is none."""
+        settings, success, envelope = self._settings, self._success, self._settings.envelope
+        if envelope is not None:
+            self._judged(envelope.failure(value, where=self._where, delivery=True))
+        told = settings.results is not None or (envelope is not None and envelope.says(value))
+        if not told and settings.reference and not text_at(value, settings.reference):
+            self._clear(f"it has no reference at {settings.reference!r}")
+        if not told:
+            self._clear(json_doubt(value, success, len(sent), _names(sent)))
+        elif absent := [path for path in success.members if at(value, path) in (MISSING, None, "")]:
+            self._clear(f"it has nothing at {absent[0]!r}")
+
+    def _judged(self, failed: LienThongError | None) -> None:
+        if failed is not None:
+            raise self._unreadable(failed) if isinstance(failed, ProtocolViolation) else failed
+
+    def _clear(self, why: str) -> None:
+        if why:
+            raise OutcomeUnknown(
+                f"the target's answer is no clear yes: {why}",
+                where=self._where,
+                hint="ask the target before repeating; if this is how it says yes, describe it: envelope, "
+                "results or success of the settings",
+            )
 
     def _accepts(self, answered: Answered) -> bool:
         accepted = self._settings.accepted
@@ -271,6 +313,12 @@ class OpenRestTarget:
         return OutcomeUnknown(
             f"the target's answer cannot be read: {error.message}", where=self._where, hint=error.hint
         )
+
+
+def _names(records: Sequence[bytes]) -> frozenset[str]:
+    """Return the names of members that the first record has, which an answer may repeat."""
+    first = orjson.loads(records[0]) if records else {}
+    return frozenset(first) if isinstance(first, dict) else frozenset()
 
 
 def _capabilities(settings: RestTarget) -> TargetCapabilities:

@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 
-from lienthong.connector import Malformed
-from lienthong.errors import OutcomeUnknown, ProtocolViolation
+from lienthong.connector import Malformed, in_doubt
+from lienthong.errors import LienThongError, ProtocolViolation, SignatureInvalid
 from lienthong.records import Record
 from lienthong_connectors.http.clock import asked_at
 from lienthong_connectors.http.route import Blocks
@@ -26,6 +26,7 @@ from lienthong_connectors.soap.security import WSSE, Security
 from lienthong_connectors.soap.shapes import shapes_of, types_of
 from lienthong_connectors.soap.transport import Heard, Wire
 from lienthong_connectors.soap.unpacking import unpacked
+from lienthong_connectors.soap.wss_faults import naming_fault
 from lienthong_connectors.xml.reader import RecordReader, XmlLimits
 from lienthong_connectors.xml.shape import refuse
 
@@ -43,6 +44,8 @@ _MEDIA: Final = {"1.1": "text/xml", "1.2": "application/soap+xml"}
 _VISIBLE: Final = "".join(map(chr, range(0x20, 0x7F)))
 _ENVELOPES: Final = {f"{{{namespace}}}Envelope" for namespace in NAMESPACES.values()}
 _PARTS: Final = ("Header", "Body")
+#: Statuses whose meaning no fault beside them changes.
+_FINAL: Final = frozenset({401, 403, 429})
 _ADDRESSING: Final = tuple(SPACES.values())
 
 
@@ -67,7 +70,7 @@ class Answering:
     ``delivery`` tells whether the request asks for an effect, ``body`` is the Body's first element
     as a JSON value (records left out), ``fault`` the Fault where there was one, ``digest`` the
     SHA-256 (hex) of the answer's bytes, ``signed_by`` the agency whose signature was verified,
-    ``clock`` what the service's clock said as it was asked.
+    ``clock`` what the service's clock said as it was asked. ``not_taken``: so the status alone says.
     """
 
     def __init__(
@@ -84,7 +87,7 @@ class Answering:
         self._envelope, self.delivery, self._identity = envelope, delivery, identity
         self.body: Any = {}
         self.fault: Any = None
-        self.status = 0
+        self.status, self.not_taken = 0, False
         self.clock: datetime | None = None
         self.digest = self.signed_by = ""
         self._signature = b""
@@ -95,8 +98,8 @@ class Answering:
         """Yield records as they arrive; afterwards the other attributes are set.
 
         Raises what `Wire.post` raises, `ProtocolViolation`, `SignatureInvalid`, and what the HTTP
-        status means where there is no fault. For a delivery, an answer to a success that cannot be
-        read is an `OutcomeUnknown`.
+        status means where there is no envelope with a fault (`lienthong.connector.statuses`). For a
+        delivery, a success that cannot be read is an `OutcomeUnknown`.
         """
         asking, operation = self._asking, self._operation
         sealed, self._signature = asking.security.outgoing(self._envelope)
@@ -113,16 +116,10 @@ class Answering:
                 yield from package.settled(read, lambda: self.body)
                 self.body = package.resolve(self.body)
                 if asking.way is not None:
-                    where, delivery = asking.where, self.delivery
+                    where, delivery = asking.where, self.delivery and not self.not_taken
                     asking.way.judge(self._header, self.fault, sent, where=where, delivery=delivery)
             except ProtocolViolation as error:
-                if not self.delivery or not 200 <= self.status < 300:
-                    raise
-                raise OutcomeUnknown(
-                    f"the answer to a delivery cannot be read: {error.message}",
-                    where=asking.where,
-                    hint="ask the target before repeating",
-                ) from None
+                raise self._unreadable(heard, error) from None
 
     def whole(self) -> Answering:
         """Read everything and return this object."""
@@ -130,10 +127,18 @@ class Answering:
             pass
         return self
 
+    def _unreadable(self, heard: Heard, error: ProtocolViolation) -> LienThongError:
+        """Return what an answer means that is no envelope: of a failure its status speaks."""
+        failed = heard.error(where=self._asking.where, delivery=self.delivery)
+        if failed is not None:
+            return failed
+        return in_doubt(error, self._asking.where) if self.delivery else error
+
     def _read(self, heard: Heard, *, packed: bool) -> Iterator[list[Record | Malformed]]:
         where = self._asking.where
         error = heard.error(where=where, delivery=self.delivery)
-        if error is not None and (not heard.is_xml or heard.status in {401, 403, 429, 503}):
+        self.not_taken = heard.not_taken
+        if error is not None and (not heard.is_xml or heard.status in _FINAL):
             raise error
         if not heard.is_xml:
             raise ProtocolViolation(
@@ -193,9 +198,12 @@ class Answering:
                 held.append(data)
                 state.update(data)
             depth, whole = self._asking.settings.max_depth, b"".join(held)
-            plain, self.signed_by, self._demanded = self._asking.security.open(
-                whole, self._signature, max_depth=depth
-            )
+            try:
+                plain, self.signed_by, self._demanded = self._asking.security.open(
+                    whole, self._signature, max_depth=depth
+                )
+            except SignatureInvalid as error:
+                raise naming_fault(error, whole) from None
             if self._asking.way is not None:  # hops add their blocks beside what the service signed
                 self._header = header_of(whole)
             yield plain

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lienthong.connector import EXPIRES, PLACE, ConnectionField, ConnectorDescriptor
+from lienthong.connector import EXPIRES, PLACE, STATUS_503, ConnectionField, ConnectorDescriptor
 from lienthong.exchange import Text
 from lienthong_connectors.codes import PACKAGE
 from lienthong_connectors.http.auth_fields import AUTH_FIELDS
@@ -65,6 +65,7 @@ _CONNECTION = (
         "of the WSDL: none, same-origin, or hosts, addresses and networks that a GET may lead to as well",
         default="same-origin",
     ),
+    STATUS_503,
     *UPLINK_FIELDS,
 )
 

@@ -22,6 +22,7 @@ from lienthong.errors import (
 from lienthong_connectors.codes import told
 from lienthong_connectors.http.privacy import spoken
 from lienthong_connectors.soap.settings import FaultTable
+from lienthong_connectors.soap.wss_faults import CODES, security_code
 from lienthong_connectors.xml.shape import TEXT_MEMBER
 
 _CODE = re.compile(r"(?=.*\d)[A-Za-z0-9_.-]{2,8}\Z")
@@ -88,6 +89,7 @@ def fault_error(
 ) -> LienThongError:
     """Return the error a fault stands for: by the agency's table, else by the fault code.
 
+    A code of WS-Security is about us (`wss_faults`): nothing was taken, and nothing is tried again.
     A service that failed (Server, Receiver) without an entry in the table may have failed before or
     after it took a ``delivery``, so that ends in `OutcomeUnknown`; anything else may be asked again,
     `Unavailable`. `Refused` carries the agency's text for the steward; every other error only the code.
@@ -100,13 +102,14 @@ def fault_error(
         return OutcomeUnknown(said, where=where, hint="ask the target before repeating", agency_code=code)
     if meaning in ("transient", "failed"):
         return Unavailable(said, where=where, agency_code=code)
+    about = CODES.get(security_code(fault.codes), ("", ""))[1]
     if meaning == "misconfigured":
-        return Misconfigured(
-            said, where=where, hint="see the table of faults in the settings", agency_code=code
-        )
+        hint = about or "see the table of faults in the settings"
+        return Misconfigured(said, where=where, hint=hint, agency_code=code)
     if meaning in ("unauthenticated", "forbidden"):
         kind = Unauthenticated if meaning == "unauthenticated" else Forbidden
-        return kind(said, where=where, hint="check the connection's credentials", agency_code=code)
+        hint = about or "check the connection's credentials"
+        return kind(said, where=where, hint=hint, agency_code=code)
     if meaning == "permanent":
         return RequestRejected(said, where=where, hint="ask the agency", agency_code=code)
     vi, en = told(entry, fault.vi).vi, told(entry, fault.en).en
@@ -139,6 +142,8 @@ def _meaning(fault: Fault, table: FaultTable) -> tuple[str, Code | None, str]:
             return name, entry, listed
     if entry is not None:
         return _AS_LIST.get(entry.meaning, entry.meaning), entry, known
+    if about_us := security_code(fault.codes):
+        return CODES[about_us][0], None, about_us
     outer = fault.codes[0] if fault.codes else ""
     if outer in _SENDER:
         return "refused", None, ""

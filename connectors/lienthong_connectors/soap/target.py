@@ -209,7 +209,8 @@ class OpenTarget:
         where = self._service.where
         if answering.fault is not None:
             fault, table = read_fault(answering.fault), self._settings.faults
-            raise fault_error(fault, table, where=where, record=record, delivery=answering.delivery)
+            doubtful = answering.delivery and not answering.not_taken
+            raise fault_error(fault, table, where=where, record=record, delivery=doubtful)
         verdict = judge(answering.body, codes, where=where)
         open_ = verdict.meaning in ("absent", "pending") and not answering.delivery
         if verdict.meaning not in _TAKEN and not open_:

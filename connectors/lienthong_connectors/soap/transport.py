@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from lienthong.connector import Connection, Context
+from lienthong.connector import Connection, Context, not_taken
 from lienthong.errors import LienThongError, Misconfigured
 from lienthong_connectors.http.call import Call
 from lienthong_connectors.http.client import Client
@@ -48,7 +48,13 @@ class Heard:
 
     def error(self, *, where: str, delivery: bool) -> LienThongError | None:
         """Return what the status alone means, None for a success."""
-        return failure(Reply(self.status, self.incoming.headers, b"", b""), where=where, safe=not delivery)
+        bare = Reply(self.status, self.incoming.headers, b"", b"", busy=self.incoming.busy)
+        return failure(bare, where=where, safe=not delivery)
+
+    @property
+    def not_taken(self) -> bool:
+        """Whether the status alone says that the request was not taken."""
+        return not_taken(self.status, busy=self.incoming.busy)
 
 
 class Wire:

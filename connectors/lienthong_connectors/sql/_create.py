@@ -10,6 +10,7 @@ from sqlalchemy.engine import Engine
 
 from lienthong.connector import Batch
 from lienthong.errors import Misconfigured
+from lienthong_connectors.sql._cut_names import refuse_long_names
 from lienthong_connectors.sql._errors import DRIVER_ERRORS
 from lienthong_connectors.sql._rows import dig
 from lienthong_connectors.sql.settings import SqlTarget
@@ -26,6 +27,8 @@ def create_table(engine: Engine, settings: SqlTarget, batch: Batch) -> None:
         raise Misconfigured(
             "two members want one column", where=f"table {settings.table!r}", hint="set 'columns'"
         )
+    if engine.dialect.name == "postgresql":
+        refuse_long_names(paths.values(), f"table {settings.table!r}")
     columns = [
         sa.Column(name, _type([dig(record, path, ".") for record in records]), primary_key=path in key)
         for path, name in paths.items()

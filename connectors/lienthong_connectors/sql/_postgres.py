@@ -16,6 +16,7 @@ from sqlalchemy.engine import Engine
 
 from lienthong_connectors.sql._copytext import Converter, block, converter
 from lienthong_connectors.sql._digits import require_digits
+from lienthong_connectors.sql._merged import Merged
 from lienthong_connectors.sql._rows import Column, Rows
 from lienthong_connectors.sql._store import Plan, require_key
 from lienthong_connectors.sql._upsert import insert_statement
@@ -33,6 +34,7 @@ class PostgresStore:
         self._prepare = engine.dialect.identifier_preparer
         self._direct = True
         self._dirty: set[str] = set()
+        self._loose: dict[str, bool] = {}
         self._writers: dict[tuple[Column, ...], _Writer] = {}
 
     def begin(self) -> None:
@@ -67,7 +69,7 @@ class PostgresStore:
 
     def write(self, plan: Plan, columns: tuple[Column, ...], records: Sequence[bytes]) -> None:
         """See `Store`."""
-        if self._direct or plan.mode == "insert":
+        if self._direct:
             if self._write_direct(plan, columns, records):
                 return
             self._direct = False
@@ -87,18 +89,20 @@ class PostgresStore:
         return self._driver.execute(statement.encode(), values or None)
 
     def _write_direct(self, plan: Plan, columns: tuple[Column, ...], records: Sequence[bytes]) -> bool:
-        """Copy into the table; False where rows are there already and the plan knows what to do."""
-        if plan.mode == "insert":
-            self._copy(plan.table.quoted, plan, columns, records)
-            return True
+        """Copy into the table.
+
+        False where rows are there already and the plan knows what to do, and where fewer were stored.
+        """
         self.savepoint("lt_direct")
         try:
-            self._copy(plan.table.quoted, plan, columns, records)
+            stored = self._copy(plan.table.quoted, plan, columns, records)
         except psycopg.errors.UniqueViolation:
+            if plan.mode == "insert":
+                raise
             self.release("lt_direct", undo=True)
             return False
-        self.release("lt_direct", undo=False)
-        return True
+        self.release("lt_direct", undo=stored < len(records))
+        return stored >= len(records)
 
     def _write_merged(self, plan: Plan, columns: tuple[Column, ...], records: Sequence[bytes]) -> None:
         """Copy into the temporary table, then merge; the last of equal keys wins."""
@@ -107,20 +111,18 @@ class PostgresStore:
         self._copy(place, plan, columns, records)
         rows = f"SELECT {writer.list} FROM {place}"  # noqa: S608 - quoted names only
         merge = insert_statement(self._prepare, plan, writer.names, rows)
+        merged = Merged(self._driver, self._prepare, plan, writer.names, place, self._loose)
+        kept: Sequence[int] = range(len(records))
         self.savepoint("lt_merge")
         try:
-            self._run(merge)
+            stored = self._run(merge).rowcount
         except psycopg.errors.CardinalityViolation:
             self.release("lt_merge", undo=True)
-            self._drop_repeats(plan, place)
-            self._run(merge)
+            kept = merged.without_repeats(columns, records)
+            stored = self._run(merge).rowcount
         else:
             self.release("lt_merge", undo=False)
-
-    def _drop_repeats(self, plan: Plan, place: str) -> None:
-        """Keep the last of the rows with one key; physical order is the order of the COPY."""
-        same = " AND ".join(f"a.{name} = b.{name}" for name in map(self._prepare.quote, plan.key))
-        self._run(f"DELETE FROM {place} a USING {place} b WHERE {same} AND a.ctid < b.ctid")  # noqa: S608 - quoted
+        merged.check(kept, stored)
 
     def _temporary(self, plan: Plan, columns: tuple[Column, ...], writer: _Writer) -> str:
         """Return an empty temporary table for the columns (without their constraints)."""
@@ -140,17 +142,17 @@ class PostgresStore:
             self._writers[columns] = _Writer(names, ", ".join(map(self._prepare.quote, names)), columns)
         return self._writers[columns]
 
-    def _copy(self, place: str, plan: Plan, columns: tuple[Column, ...], records: Sequence[bytes]) -> None:
+    def _copy(self, place: str, plan: Plan, columns: tuple[Column, ...], records: Sequence[bytes]) -> int:
+        """Copy records into a table; return how many rows the server says that it stored."""
         writer = self._writer(columns)
-        with (
-            self._driver.cursor() as cursor,
-            cursor.copy(f"COPY {place} ({writer.list}) FROM STDIN".encode()) as copy,
-        ):
-            for rows in writer.rows.chunks(records):
-                if plan.mode != "insert":
-                    require_key(plan, columns, rows)
-                require_digits(columns, rows)
-                copy.write(block(rows, writer.converters))
+        with self._driver.cursor() as cursor:
+            with cursor.copy(f"COPY {place} ({writer.list}) FROM STDIN".encode()) as copy:
+                for rows in writer.rows.chunks(records):
+                    if plan.mode != "insert":
+                        require_key(plan, columns, rows)
+                    require_digits(columns, rows)
+                    copy.write(block(rows, writer.converters))
+            return cursor.rowcount
 
 
 class _Writer:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
 
 import sqlalchemy as sa
 
 from lienthong.errors import Reason
 from lienthong_connectors.sql._errors import original, sqlite_name, sqlstate
+from lienthong_connectors.sql._rules import raised, shown
 
 _NOT_NULL = ("target.not-null", "trường bắt buộc bị bỏ trống", "a required field is empty")
 _FOREIGN = (
@@ -28,6 +31,17 @@ _DIGITS = (
     "the number has more digits than the column keeps, which would round it",
 )
 _KEY = ("target.key-missing", "thiếu trường khóa", "a key field is missing")
+_NOT_STORED = (
+    "target.not-stored",
+    "cơ sở dữ liệu nhận câu lệnh nhưng không lưu dòng này (trigger hoặc rule của bảng?)",
+    "the database took the statement and stored no such row (a trigger or rule of the table?)",
+)
+_MERGED = (
+    "target.key-merged",
+    "bảng coi khóa này là khóa của một bản ghi khác (do collation hoặc kiểu của cột)",
+    "the table takes this key for that of another record (by its collation or its type)",
+)
+_RULE = ("target.rule", "quy tắc của bảng đích từ chối", "a rule of the table refuses it")
 
 _BY_STATE = {
     "23502": _NOT_NULL,
@@ -57,11 +71,24 @@ _SQLITE_COLUMN = re.compile(r"^(?:NOT NULL|UNIQUE) constraint failed: (?:[^.,]+\
 
 
 class RowError(Exception):
-    """A row (or one row among several) that the table does not take."""
+    """A row (or one row among several) that the table does not take.
 
-    def __init__(self, reason: Reason) -> None:
+    ``rows`` are the places of such rows among those that were to be written, where that is known; ``said`` is
+    what a trigger of the table says, which may hold values.
+    """
+
+    def __init__(self, reason: Reason, rows: Iterable[int] = (), said: str = "") -> None:
         super().__init__(reason.rule)
         self.reason = reason
+        self.rows = frozenset(rows)
+        self.said = said
+
+    def told(self, record: Any, *, public: bool) -> Reason:
+        """Return the reason with the trigger's own words, without values unless the data is ``public``."""
+        words = shown(self.said, record, public=public)
+        if not words:
+            return self.reason
+        return replace(self.reason, vi=f"{self.reason.vi}: {words}", en=f"{self.reason.en}: {words}")
 
 
 def key_missing(path: str) -> RowError:
@@ -79,6 +106,16 @@ def too_many_digits(path: str) -> RowError:
     return RowError(_reason(_DIGITS, pointer(path)))
 
 
+def not_stored(rows: Iterable[int]) -> RowError:
+    """Return the refusal of rows which the database did not count as stored, and which are not there."""
+    return RowError(_reason(_NOT_STORED, ""), rows)
+
+
+def key_merged(rows: Iterable[int]) -> RowError:
+    """Return the refusal of rows that would go over another record's: the table compares keys loosely."""
+    return RowError(_reason(_MERGED, ""), rows)
+
+
 def refusal(error: Exception, paths: Mapping[str, str]) -> RowError | None:
     """Return why a row was refused, or None where the error is not about a row.
 
@@ -87,6 +124,9 @@ def refusal(error: Exception, paths: Mapping[str, str]) -> RowError | None:
     cause = original(error)
     if isinstance(cause, sqlite3.Error):
         return _from_sqlite(cause, paths)
+    said = raised(cause)
+    if said is not None:
+        return RowError(_reason(_RULE, ""), said=said)
     state = sqlstate(cause)
     if state:
         return _from_state(cause, state, paths)
@@ -116,6 +156,8 @@ def _from_sqlite(cause: sqlite3.Error, paths: Mapping[str, str]) -> RowError | N
     match = _SQLITE_COLUMN.match(str(cause))
     column = match.group(1) if match else None
     words = _BY_SQLITE.get(name, _CHECK)
+    if name == "SQLITE_CONSTRAINT_TRIGGER":  # RAISE(ABORT, text)
+        return RowError(_reason(_RULE, ""), said=str(cause))
     return RowError(_reason(words, pointer(paths.get(column, column)) if column else ""))
 
 

@@ -13,8 +13,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from lienthong_connectors.sql._digits import require_digits
-from lienthong_connectors.sql._reasons import key_missing, wrong_type
+from lienthong_connectors.sql._reasons import key_merged, key_missing, not_stored, wrong_type
 from lienthong_connectors.sql._rows import Column, Row, Rows
+from lienthong_connectors.sql._same_key import SameKey
 from lienthong_connectors.sql._table import Table
 
 
@@ -55,7 +56,11 @@ class Store(Protocol):
         ...
 
     def write(self, plan: Plan, columns: tuple[Column, ...], records: Sequence[bytes]) -> None:
-        """Write records; raises `RowError` or the driver's error where one of them does not fit."""
+        """Write records; raises `RowError` or the driver's error where one of them does not fit.
+
+        What was written is there: where the statement counts fewer rows than were sent, they are looked for,
+        and a row is never written over one of another key that the table takes for the same.
+        """
         ...
 
     def lost(self) -> bool:
@@ -111,25 +116,13 @@ class CoreStore:
 
     def write(self, plan: Plan, columns: tuple[Column, ...], records: Sequence[bytes]) -> None:
         """See `Store`."""
-        for rows in Rows(columns).chunks(records):
-            require_digits(columns, rows)
-            for row in plain_values(rows, columns):
-                self._write_one(plan, columns, row)
-
-    def _write_one(self, plan: Plan, columns: tuple[Column, ...], row: Row) -> None:
-        table = sa.table(
-            plan.table.name, *(sa.column(column.name) for column in columns), schema=plan.table.schema
-        )
-        values = dict(zip((column.name for column in columns), row, strict=True))
-        if plan.mode != "insert":
-            require_key(plan, columns, [row])
-            same = sa.and_(*(table.c[name] == values[name] for name in plan.key))
-            if self._connection.execute(sa.select(sa.literal(1)).select_from(table).where(same)).first():
-                rest = {name: value for name, value in values.items() if name not in plan.key}
-                if plan.mode == "upsert" and rest:
-                    self._connection.execute(sa.update(table).where(same).values(rest))
-                return
-        self._connection.execute(sa.insert(table).values(values))
+        one, fates = _OneByOne(self._connection, plan, columns), list[str]()
+        for some in Rows(columns).chunks(records):
+            require_digits(columns, some)
+            fates += [one.write(row) for row in plain_values(some, columns)]
+        for fate, refused in (("merged", key_merged), ("missing", not_stored)):
+            if fate in fates:
+                raise refused(place for place, found in enumerate(fates) if found == fate)
 
     def lost(self) -> bool:
         """See `Store`."""
@@ -139,6 +132,54 @@ class CoreStore:
         """See `Store`."""
         with _quiet():
             self._connection.close()
+
+
+class _OneByOne:
+    """Writes single rows: update where the key is there, insert where it is not."""
+
+    def __init__(self, connection: Any, plan: Plan, columns: tuple[Column, ...]) -> None:
+        self._connection, self._plan, self._columns = connection, plan, columns
+        names = [column.name for column in columns]
+        self._table = sa.table(plan.table.name, *map(sa.column, names), schema=plan.table.schema)
+        self._known = SameKey()
+
+    def write(self, row: Row) -> str:
+        """Write a row; return "merged" or "missing" where it is not there afterwards, else an empty text."""
+        plan, table = self._plan, self._table
+        values = dict(zip((column.name for column in self._columns), row, strict=True))
+        if plan.mode == "insert":
+            return self._counted(sa.insert(table).values(values), values)
+        require_key(plan, self._columns, [row])
+        same = sa.and_(*(table.c[name] == values[name] for name in plan.key))
+        key = [values[name] for name in plan.key]
+        by_key = sa.select(*(table.c[name] for name in plan.key)).where(same)
+        found = self._connection.execute(by_key).first()
+        if self._known.differs(found, key):
+            return "merged"
+        rest = {name: value for name, value in values.items() if name not in plan.key}
+        fate = ""
+        if found is None:
+            fate = self._counted(sa.insert(table).values(values), values)
+        elif plan.mode == "upsert" and rest:
+            fate = self._counted(sa.update(table).where(same).values(rest), values)
+        if not fate:
+            self._known.note(found or self._connection.execute(by_key).first(), key)
+        return fate
+
+    def _counted(self, statement: Any, values: dict[str, Any]) -> str:
+        """Run a statement that concerns one row; see whether it is there where the count does not say so."""
+        if self._connection.execute(statement).rowcount != 0:  # -1 where a driver does not count
+            return ""
+        equal = [
+            sa.or_(self._table.c[name] == item, _both_null(self._table.c[name], item))
+            for name, item in values.items()
+        ]
+        held = sa.select(sa.literal(1)).select_from(self._table).where(*equal)
+        return "" if self._connection.execute(held).first() else "missing"
+
+
+def _both_null(column: Any, value: Any) -> Any:
+    return column.is_(None) if value is None else sa.false()
 
 
 @contextmanager

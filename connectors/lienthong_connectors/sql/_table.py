@@ -26,7 +26,10 @@ _KINDS: tuple[tuple[type[Any], Kind], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What the writers need to know of a table; names are quoted already."""
+    """What the writers need to know of a table; ``quoted`` is its name for statements.
+
+    ``cuts_names``: the database has cut names of columns that were too long.
+    """
 
     name: str
     schema: str | None
@@ -34,6 +37,7 @@ class Table:
     columns: tuple[Column, ...]
     unique: tuple[frozenset[str], ...]
     primary: tuple[str, ...]
+    cuts_names: bool = False
 
     def column(self, path: str) -> str | None:
         """Return the column that takes a record path, or None."""
@@ -72,6 +76,7 @@ def reflect(
         tuple(_chosen(found, columns, where, engine.dialect.name)),
         _unique_sets(inspector, name, schema, primary),
         primary,
+        cuts_names=engine.dialect.name == "postgresql",
     )
 
 

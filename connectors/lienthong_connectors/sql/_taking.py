@@ -15,11 +15,12 @@ from lienthong_connectors.sql._table import filled
 
 
 class Taking:
-    """Writes records and finds the rows which the table does not take."""
+    """Writes records and finds the rows which the table does not take; ``public``: values may be told."""
 
-    def __init__(self, store: Store, plan: Plan) -> None:
+    def __init__(self, store: Store, plan: Plan, *, public: bool = False) -> None:
         self._store = store
         self._plan = plan
+        self._public = public
         self._paths = plan.table.paths()
 
     def all(self, records: Sequence[bytes]) -> dict[int, Reason]:
@@ -42,28 +43,34 @@ class Taking:
         self, columns: tuple[Column, ...], numbers: Sequence[int], records: Sequence[bytes], depth: int = 0
     ) -> dict[int, Reason]:
         """Write some records under a savepoint; halve them until the ones that do not fit stand alone."""
-        reason = self._try(columns, [records[number] for number in numbers], f"lt{depth}")
-        if reason is None:
+        found = self._try(columns, [records[number] for number in numbers], f"lt{depth}")
+        if found is None:
             return {}
-        if len(numbers) == 1:
-            return {numbers[0]: reason}
+        bad = [numbers[place] for place in sorted(found.rows)] or (list(numbers) if len(numbers) == 1 else [])
+        if bad:
+            refused = {number: self._told(found, records[number]) for number in bad}
+            rest = [number for number in numbers if number not in refused]
+            return refused | (self._some(columns, rest, records, depth + 1) if rest else {})
         half = len(numbers) // 2
         first = self._some(columns, numbers[:half], records, depth + 1)
         return first | self._some(columns, numbers[half:], records, depth + 1)
 
-    def _try(self, columns: tuple[Column, ...], records: Sequence[bytes], name: str) -> Reason | None:
+    def _told(self, found: RowError, record: bytes) -> Reason:
+        return found.told(parse(record) if found.said else None, public=self._public)
+
+    def _try(self, columns: tuple[Column, ...], records: Sequence[bytes], name: str) -> RowError | None:
         self._store.savepoint(name)
         try:
             self._store.write(self._plan, columns, records)
         except RowError as refused:
             self._store.release(name, undo=True)
-            return refused.reason
+            return refused
         except DRIVER_ERRORS as error:
             found = refusal(error, self._paths)
             if found is None or self._store.lost():
                 raise
             self._store.release(name, undo=True)
-            return found.reason
+            return found
         self._store.release(name, undo=False)
         return None
 

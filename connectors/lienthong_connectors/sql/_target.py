@@ -14,6 +14,7 @@ from lienthong_connectors.sql import _journal
 from lienthong_connectors.sql._address import address_expiries, make_engine, seconds
 from lienthong_connectors.sql._checks import check_target
 from lienthong_connectors.sql._create import create_table
+from lienthong_connectors.sql._cut_names import refuse_cut_names
 from lienthong_connectors.sql._errors import DRIVER_ERRORS, original, sqlstate, translate, translated
 from lienthong_connectors.sql._reasons import refusal
 from lienthong_connectors.sql._store import CoreStore, Plan, Store
@@ -116,6 +117,7 @@ class OpenTarget:
                 if table is None:
                     raise missing(self.engine, self.settings.table, self.settings.schema, self.where)
                 self._plan = Plan(table, self.key_columns(table, batch.key), self.settings.mode)
+            refuse_cut_names(self._plan.table, batch.records, self.where)
             self._tell_unused(self._plan.table, batch)
         return store, self._plan
 
@@ -163,7 +165,7 @@ class OpenTarget:
         at = _journal.now()
         if self._journal is not None:
             self._journal.add(store, batch, at)
-        refused = Taking(store, plan).all(batch.records)
+        refused = Taking(store, plan, public=self.settings.open_data).all(batch.records)
         if refused and self._journal is not None:
             self._journal.refuse(store, batch, refused)
         self._context.before_write()

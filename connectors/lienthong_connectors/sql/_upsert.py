@@ -9,10 +9,12 @@ from sqlalchemy.sql.compiler import IdentifierPreparer
 from lienthong_connectors.sql._store import Plan
 
 
-def insert_statement(prepare: IdentifierPreparer, plan: Plan, names: Sequence[str], rows: str) -> str:
+def insert_statement(
+    prepare: IdentifierPreparer, plan: Plan, names: Sequence[str], rows: str, *, verb: str = "INSERT"
+) -> str:
     """Return the INSERT for a plan; ``rows`` is its VALUES or SELECT part."""
     quoted = [prepare.quote(name) for name in names]
-    statement = f"INSERT INTO {plan.table.quoted} ({', '.join(quoted)}) {rows}"
+    statement = f"{verb} INTO {plan.table.quoted} ({', '.join(quoted)}) {rows}"
     if plan.mode == "insert":
         return statement
     if plan.mode == "insert-ignore":

@@ -14,8 +14,17 @@ from urllib.parse import unquote, urlsplit
 import orjson
 import requests
 
-from lienthong.errors import LienThongError, Misconfigured, OutcomeUnknown, ProtocolViolation, Unavailable
+from lienthong.connector import not_taken
+from lienthong.errors import (
+    LienThongError,
+    Misconfigured,
+    OutcomeUnknown,
+    ProtocolViolation,
+    RateLimited,
+    Unavailable,
+)
 from lienthong_connectors.http.auth import Dialect
+from lienthong_connectors.http.status import seconds_of
 from lienthong_connectors.http.trouble import GATEWAY, Trouble
 from lienthong_connectors.xroad.faults import trouble_of
 from lienthong_connectors.xroad.route import Parties, SecurityServer, message_id
@@ -39,6 +48,16 @@ NOT_XROAD = (
     "check uplink_host: is it the Security Server's address and port?",
 )
 """Texts of an answer that something else gave: Vietnamese, English, what to do."""
+
+
+def stranger(incoming: Incoming, *, place: str, where: str, safe: bool) -> LienThongError:
+    """Return the error of a failure that no Security Server gave; its status tells whether it was taken."""
+    status = incoming.status
+    kind = Unavailable if status >= 500 else RateLimited if status == 429 else Misconfigured
+    taken = not not_taken(status, busy=incoming.busy)
+    trouble = Trouble(kind, GATEWAY, "route", *NOT_XROAD, taken=taken)
+    wait = seconds_of(incoming.header("Retry-After"), incoming.header("Date"))
+    return trouble.error(str(status), place=place, where=where, safe=safe, retry_after=wait)
 
 
 class RestWay(SecurityServer):
@@ -71,9 +90,7 @@ class RestWay(SecurityServer):
         if code:
             return self._said(incoming, code, where=where, safe=safe)
         if not incoming.header("X-Road-Id") and incoming.status >= 400:
-            kind = Unavailable if incoming.status >= 500 else Misconfigured
-            trouble = Trouble(kind, GATEWAY, "route", *NOT_XROAD, taken=incoming.status >= 500)
-            return trouble.error(str(incoming.status), place=self.gateway, where=where, safe=safe)
+            return stranger(incoming, place=self.gateway, where=where, safe=safe)
         problem = self._mismatch(incoming, request)
         if not problem:
             return None
@@ -90,6 +107,8 @@ class RestWay(SecurityServer):
     def _said(self, incoming: Incoming, code: str, *, where: str, safe: bool) -> LienThongError:
         code = code if _CODE.match(code) else "unreadable"
         trouble = trouble_of(code) or Trouble(Unavailable, GATEWAY, "route", *NOT_XROAD, taken=True)
+        if incoming.status < 400:  # a code of failure beside a success: one of them is wrong
+            trouble = dataclasses.replace(trouble, taken=True)
         try:
             detail = str(orjson.loads(incoming.whole().body)["detail"])
         except (ValueError, TypeError, LookupError):

@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 import requests
 from lxml import etree
 
-from lienthong.errors import LienThongError, Misconfigured, OutcomeUnknown, ProtocolViolation, Unavailable
+from lienthong.errors import LienThongError, Misconfigured, OutcomeUnknown, ProtocolViolation
 from lienthong_connectors.http.transport import Streamed
-from lienthong_connectors.http.trouble import GATEWAY, Trouble
 from lienthong_connectors.xml.shape import TEXT_MEMBER
 from lienthong_connectors.xroad.faults import CLIENT, side_of, trouble_of
 from lienthong_connectors.xroad.identifiers import Member, ServiceId
-from lienthong_connectors.xroad.rest import NOT_XROAD
+from lienthong_connectors.xroad.rest import stranger
 from lienthong_connectors.xroad.route import Parties, SecurityServer, message_id
 
 if TYPE_CHECKING:
@@ -108,9 +107,7 @@ class SoapWay(SecurityServer):
         """Return what an answer without an envelope means: something before the Security Server spoke."""
         if incoming.status < 400 or incoming.header("Content-Type").startswith(_XML):
             return None
-        kind = Unavailable if incoming.status >= 500 else Misconfigured
-        trouble = Trouble(kind, GATEWAY, "route", *NOT_XROAD, taken=incoming.status >= 500)
-        return trouble.error(str(incoming.status), place=self.gateway, where=where, safe=safe)
+        return stranger(incoming, place=self.gateway, where=where, safe=safe)
 
 
 class XRoadBlocks:

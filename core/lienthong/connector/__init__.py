@@ -22,10 +22,20 @@ from lienthong.connector.protocols import (
 )
 from lienthong.connector.registry import connector, connector_kinds
 from lienthong.connector.spoken import Spoken
+from lienthong.connector.statuses import (
+    NOT_TAKEN,
+    STATUS_503,
+    declares_not_taken,
+    in_doubt,
+    not_taken,
+    status_error,
+)
 
 __all__ = [
     "EXPIRES",
+    "NOT_TAKEN",
     "PLACE",
+    "STATUS_503",
     "Answer",
     "Attachment",
     "AttachmentStore",
@@ -57,6 +67,10 @@ __all__ = [
     "account_expiry",
     "connector",
     "connector_kinds",
+    "declares_not_taken",
     "expiries_of",
+    "in_doubt",
+    "not_taken",
     "option",
+    "status_error",
 ]

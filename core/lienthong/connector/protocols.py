@@ -164,9 +164,10 @@ class RecordTarget(Protocol):
         """Send a batch once.
 
         Raises `OutcomeUnknown` where the request may have been taken, another `Transient` only
-        where it surely was not, `Permanent` or `Misconfigured` where the whole batch is refused;
-        `ProtocolViolation` is read as an answer that tells nothing, and the target will be asked. A
-        target that accepts now and works later answers with all records unknown and ``ask_after``.
+        where it surely was not, `Permanent` or `Misconfigured` where the whole batch is refused
+        (what a status of HTTP proves: `lienthong.connector.statuses`); `ProtocolViolation` is read as
+        an answer that tells nothing, and the target will be asked. A target that accepts now and works
+        later answers with all records unknown and ``ask_after``.
         """
         ...
 

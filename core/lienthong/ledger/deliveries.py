@@ -134,7 +134,7 @@ class Deliveries:
             return change(connection, row, fence=lease.token)
 
     def withdrawn(self, id: str, *, lease: Lease | None = None) -> DeliveryState:  # noqa: A002
-        """Note that the request that left was certainly not taken (refused connection, 429, 503).
+        """Note that the request that left was certainly not taken (refused connection, 429).
 
         The delivery goes back to ``intended``, or to ``unknown`` where an earlier request's outcome
         was still open. Raises `Permanent` for a delivery that is not ``sent``, `LeaseLost` where another

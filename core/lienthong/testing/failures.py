@@ -31,6 +31,7 @@ A *target* is what takes deliveries. Asking a target what became of a delivery e
 | noted | the same, or the page's notes in the evidence say that something may be missing | goes on |
 | set aside | this record has no exact JSON; the others are exact | quarantines the record |
 | refused | the agency's refusal is told as such | quarantines the record, or fails where all is refused |
+| one refused | one record is refused with a reason, the others are acknowledged | quarantines the record |
 
 | then | |
 |---|---|

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import http_connector as http
 import pytest
+import table_connector as table
 from patience import seconds_for
 
 from lienthong.connector import Connection, Question
-from lienthong.testing import MARKER, Asked, HostileLookup, HostileSource, HostileTarget, HttpService
+from lienthong.testing import MARKER, Asked, HostileLookup, HostileSource, HostileTarget, HttpService, Scene
 
 
 def person(number: int) -> dict[str, Any]:
@@ -119,3 +121,43 @@ class TestHostileXmlLookup(TestHostileLookup):
     @pytest.fixture
     def service(self) -> Callable[[], HttpService]:
         return XmlPerson
+
+
+def _swallows(row: dict[str, Any]) -> dict[str, Any] | None:
+    return None if row["id"] == "A1" else row
+
+
+def _rules(row: dict[str, Any]) -> dict[str, Any]:
+    if row["id"] == "A1":
+        raise table.RuleBroken(f"{row['name']} is locked")
+    return row
+
+
+class TestHostileTable(HostileTarget):
+    """A table with triggers and a collation of its own."""
+
+    family = "database"
+
+    @pytest.fixture
+    def settings(self) -> Any:
+        return table.settings_for(table.OpenTable)
+
+    @pytest.fixture
+    def records(self) -> list[dict[str, Any]]:
+        return [{"id": key, "name": "Trần Thị Mẫu"} for key in ("a1", "A1", "b2")]
+
+    @pytest.fixture
+    def hostile(self) -> Mapping[str, Any]:
+        tables = {
+            "swallowed-row": table.Table(trigger=_swallows),
+            "rule-of-a-row": table.Table(trigger=_rules),
+            "merging-keys": table.Table(same=str.lower),
+            "cut-after-taken": table.Table(cut=True),
+        }
+
+        @contextmanager
+        def scene(name: str) -> Iterator[Scene]:
+            table.TABLES[name] = tables[name]
+            yield Scene(Connection("table", "lienthong_table", name))
+
+        return {name: [lambda name=name: scene(name)] for name in tables}

@@ -28,9 +28,12 @@ from lienthong.connector import (
     ReadRequest,
     SourceCapabilities,
     TargetCapabilities,
+    in_doubt,
     option,
+    status_error,
 )
 from lienthong.errors import (
+    LienThongError,
     Misconfigured,
     OutcomeUnknown,
     ProtocolViolation,
@@ -38,7 +41,6 @@ from lienthong.errors import (
     Reason,
     RequestRejected,
     TimedOut,
-    Unauthenticated,
     Unavailable,
 )
 
@@ -78,14 +80,11 @@ class Open:
         if reply.status == 401 and self.may_renew():
             self.token = self.login()
             reply = self.send(self.connection.host, method, path, body, delivery)
-        self.check(reply)
+        self.check(reply, delivery=delivery)
         try:
-            value = self.decode(self.text(reply))
-        except ProtocolViolation:
-            if delivery:
-                raise OutcomeUnknown("the answer to a delivery cannot be read") from None
-            raise
-        return self.accepted(value)
+            return self.accepted(self.decode(self.text(reply)))
+        except ProtocolViolation as error:
+            raise (in_doubt(error) if delivery else error) from None
 
     renewals = 0
 
@@ -147,6 +146,11 @@ class Open:
     # --- one answer
 
     def answer(self, stream: BinaryIO) -> Reply:
+        while 100 <= (reply := self.one_answer(stream)).status < 200:  # what comes before the answer
+            pass
+        return reply
+
+    def one_answer(self, stream: BinaryIO) -> Reply:
         lines = []
         while (line := stream.readline()) != b"\r\n":
             if not line.endswith(b"\r\n"):
@@ -155,7 +159,8 @@ class Open:
         headers = {
             name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])
         }
-        return Reply(int(lines[0].split()[1]), headers, self.body(stream, headers))
+        status = int(lines[0].split()[1])
+        return Reply(status, headers, b"" if status < 200 else self.body(stream, headers))
 
     def body(self, stream: BinaryIO, headers: dict[str, str]) -> bytes:
         if "transfer-encoding" in headers:
@@ -171,13 +176,15 @@ class Open:
             raise EOFError
         return data
 
-    def check(self, reply: Reply) -> None:
-        if reply.status == 401:
-            raise Unauthenticated("we are not known")
-        if reply.status == 429:
+    def check(self, reply: Reply, *, delivery: bool) -> None:
+        kind = self.meaning(reply, delivery=delivery)
+        if kind is RateLimited:
             raise RateLimited("slow down", retry_after=self.wait(reply))
-        if reply.status != 200:
-            raise ProtocolViolation(f"status {reply.status}")
+        if kind is not None:
+            raise kind(f"status {reply.status}")
+
+    def meaning(self, reply: Reply, *, delivery: bool) -> type[LienThongError] | None:
+        return status_error(reply.status, delivery=delivery)
 
     def wait(self, reply: Reply) -> float:
         until, now = (parsedate_to_datetime(reply.headers[name]) for name in ("retry-after", "date"))
@@ -202,9 +209,14 @@ class Open:
             raise ProtocolViolation("the answer is not exact JSON") from None
         return value
 
+    #: Members of which an answer has one.
+    says: ClassVar[tuple[str, ...]] = ("rows", "taken", "person")
+
     def accepted(self, value: Any) -> Any:
         if "error" in value:
             raise RequestRejected("the service refuses the request")
+        if not any(name in value for name in self.says):
+            raise ProtocolViolation("the answer says nothing of what was asked")
         return value
 
 

@@ -13,10 +13,11 @@ from urllib.parse import urlsplit
 import hostile_suite as suite
 import http_connector as http
 import pytest
+import table_connector as table
 from lxml import etree
 
 from lienthong.connector import Answer, Batch, Page, Question, ReadRequest
-from lienthong.errors import OutcomeUnknown, ProtocolViolation, Transient, Unavailable
+from lienthong.errors import OutcomeUnknown, ProtocolViolation, RequestRejected, Transient, Unavailable
 
 
 class Mutant:
@@ -51,6 +52,14 @@ class LookupMutant(Mutant, suite.TestHostileLookup):
 
 class XmlMutant(Mutant, suite.TestHostileXmlLookup):
     __test__ = False
+
+
+class TableMutant(Mutant, suite.TestHostileTable):
+    __test__ = False
+
+    @pytest.fixture
+    def settings(self) -> Any:
+        return table.settings_for(self._Open)
 
 
 def followed(opened: Any, reply: http.Reply, method: str, body: Any = None) -> http.Reply:
@@ -498,8 +507,8 @@ class TestRefusesAnswersFromTheFuture(SourceMutant):
     caught_by = "test_a_hostile_counterpart_ends_as_the_matrix_says[skewed-clock]"
 
     class _Open(http.OpenSource):
-        def check(self, reply: http.Reply) -> None:
-            super().check(reply)
+        def check(self, reply: http.Reply, *, delivery: bool) -> None:
+            super().check(reply, delivery=delivery)
             if "date" in reply.headers:
                 raise ProtocolViolation("the clocks differ")
 
@@ -517,3 +526,91 @@ class TestTrustsTheFuture(SourceMutant):
 class TestTakesAResetForAnOutage(TargetMutant):
     caught_by = "test_a_hostile_counterpart_ends_as_the_matrix_says[cut-in-request]"
     _Open = TestTakesACutForAnOutage._Open
+
+
+class TestTakesNothingForAnEmptyList(SourceMutant):
+    caught_by = "test_a_hostile_counterpart_ends_as_the_matrix_says[says-nothing]"
+
+    class _Open(http.OpenSource):
+        def accepted(self, value: Any) -> Any:
+            return {"rows": [], "total": 0} | super().accepted({"rows": []} | value)
+
+
+class TestTakesAnyFailureForAnOutage(TargetMutant):
+    """Delivered twice: what stands before the service may have passed the request on."""
+
+    caught_by = "test_a_hostile_counterpart_ends_as_the_matrix_says[failing-in-foreign-words]"
+
+    class _Open(http.OpenTarget):
+        def meaning(self, reply: http.Reply, *, delivery: bool) -> Any:
+            return Unavailable if reply.status >= 500 else super().meaning(reply, delivery=delivery)
+
+
+class TestTakesBusyForNotTaken(TargetMutant):
+    caught_by = "test_a_hostile_counterpart_ends_as_the_matrix_says[busy]"
+
+    class _Open(http.OpenTarget):
+        def meaning(self, reply: http.Reply, *, delivery: bool) -> Any:
+            return (
+                Unavailable if "retry-after" in reply.headers else super().meaning(reply, delivery=delivery)
+            )
+
+
+class TestReadsAnyStatusBeyondTheStandard(SourceMutant):
+    caught_by = "test_a_hostile_counterpart_ends_as_the_matrix_says[odd-status]"
+
+    class _Open(http.OpenSource):
+        def meaning(self, reply: http.Reply, *, delivery: bool) -> Any:
+            return None if reply.status >= 600 else super().meaning(reply, delivery=delivery)
+
+
+class TestTakesAProxysWordForTheServices(TargetMutant):
+    caught_by = "test_a_hostile_counterpart_ends_as_the_matrix_says[proxy-refuses]"
+
+    class _Open(http.OpenTarget):
+        def meaning(self, reply: http.Reply, *, delivery: bool) -> Any:
+            return RequestRejected if 400 <= reply.status < 500 else super().meaning(reply, delivery=delivery)
+
+
+class TestDoubtsEverything(TargetMutant):
+    """What was surely not taken is for nobody to ask about."""
+
+    caught_by = "test_a_hostile_counterpart_ends_as_the_matrix_says[not-taken]"
+
+    class _Open(http.OpenTarget):
+        def meaning(self, reply: http.Reply, *, delivery: bool) -> Any:
+            return OutcomeUnknown if reply.status not in (200, 401) else None
+
+
+class TestTakesAPageForNobody(LookupMutant):
+    caught_by = "test_a_hostile_counterpart_ends_as_the_matrix_says[page-not-there]"
+
+    class _Open(http.OpenLookup):
+        def ask(self, question: Question) -> dict[str, Any]:
+            try:
+                return super().ask(question)
+            except RequestRejected:
+                return {}
+
+
+class TestTakesAHintForTheAnswer(SourceMutant):
+    caught_by = "test_a_hostile_counterpart_ends_as_the_matrix_says[interim-answers]"
+
+    class _Open(http.OpenSource):
+        def answer(self, stream: BinaryIO) -> http.Reply:
+            return self.one_answer(stream)
+
+
+class TestNeverCountsRows(TableMutant):
+    caught_by = "test_a_hostile_counterpart_ends_as_the_matrix_says[swallowed-row]"
+    _Open = table.NeverCounts
+
+
+class TestTakesARuleForTrouble(TableMutant):
+    caught_by = "test_a_hostile_counterpart_ends_as_the_matrix_says[rule-of-a-row]"
+    _Open = table.TakesARuleForTrouble
+
+
+class TestBelievesTheCollation(TableMutant):
+    caught_by = "test_a_hostile_counterpart_ends_as_the_matrix_says[merging-keys]"
+    _Open = table.BelievesTheCollation

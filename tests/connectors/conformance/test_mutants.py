@@ -24,6 +24,7 @@ HEALTHY = (
     "TestHostileSource",
     "TestHostileTarget",
     "TestHostileLookup",
+    "TestHostileTable",
 )
 MUTANTS = {
     name: test

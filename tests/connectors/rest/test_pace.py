@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from lienthong.connector import Context, Question, ReadRequest
-from lienthong.errors import InvalidExchange, Misconfigured, RateLimited, Unavailable
+from lienthong.errors import InvalidExchange, Misconfigured, OutcomeUnknown, RateLimited
 from lienthong_connectors.http.pace import Pace
 from lienthong_connectors.http.rate import RateLimit
 from lienthong_connectors.rest import OffsetPaging, RestLookup, RestSource, RestTarget
@@ -202,6 +202,7 @@ def test_all_connectors_of_one_connection_share_its_quota(agency: Any) -> None:
     agency.default = agency.response([])
     quota = (RateLimit(requests=2, per_seconds=3600, burst=2),)
     agency.read(RestSource(path="r", rates=quota))
+    agency.default = agency.response({})
     agency.target(RestTarget(path="r", rates=quota)).deliver(agency.batch({"id": 1}))
     with pytest.raises(RateLimited) as caught:
         agency.target(RestTarget(path="r", rates=quota)).deliver(agency.batch({"id": 2}))
@@ -249,7 +250,7 @@ def test_a_delivery_refused_for_its_pace_is_repeated_and_taken_once(agency: Any)
     assert (answer.acknowledged, len(agency.asked)) == (1, 2)
     agency.asked.clear()
     agency.default = agency.response({}, status=503, headers={"Retry-After": "0"})
-    with pytest.raises(Unavailable):
+    with pytest.raises(OutcomeUnknown):
         agency.target(RestTarget(path="r")).deliver(agency.batch({"id": 2}))
     assert len(agency.asked) == 1
 

@@ -306,7 +306,7 @@ def test_a_record_that_may_be_taken_later_is_unknown_until_it_is_asked_about(age
         (409, {}, RequestRejected),
         (422, {}, RequestRejected),
         (429, {}, RateLimited),
-        (503, {"Retry-After": "3"}, Unavailable),
+        (503, {"Retry-After": "9"}, OutcomeUnknown),
         (503, {}, OutcomeUnknown),
         (500, {}, OutcomeUnknown),
         (502, {}, OutcomeUnknown),

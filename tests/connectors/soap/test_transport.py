@@ -109,7 +109,8 @@ STATUSES = [
     (401, Unauthenticated, Unauthenticated),
     (403, Forbidden, Forbidden),
     (404, RequestRejected, RequestRejected),
-    (302, ProtocolViolation, ProtocolViolation),
+    (302, ProtocolViolation, OutcomeUnknown),
+    (407, RequestRejected, OutcomeUnknown),
     (429, RateLimited, RateLimited),
     (500, Unavailable, OutcomeUnknown),
     (502, Unavailable, OutcomeUnknown),
@@ -128,11 +129,15 @@ def test_statuses(told: Any, status: int, reading: type, delivering: type) -> No
         deliver(told)
 
 
-@pytest.mark.parametrize(("status", "error"), [(429, RateLimited), (503, Unavailable)])
-def test_retry_after_is_handed_on(told: Any, status: int, error: type[LienThongError]) -> None:
+@pytest.mark.parametrize(
+    ("status", "reading", "delivering"), [(429, RateLimited, RateLimited), (503, Unavailable, OutcomeUnknown)]
+)
+def test_retry_after_is_handed_on(
+    told: Any, status: int, reading: type[LienThongError], delivering: type[LienThongError]
+) -> None:
     """Seconds that the service asks for are seconds that the pipeline waits, for deliveries too."""
     told.status, told.headers = status, {"Retry-After": "7", "Content-Type": "text/plain"}
-    for act in (read, deliver):
+    for act, error in ((read, reading), (deliver, delivering)):
         pace._paces.clear()  # each asks the service itself, and is not held back by what the other heard
         with pytest.raises(error) as caught:
             act(told)

@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from postgres import CITEXT
 
 from lienthong.connector import Connection
 from lienthong.records import Record
@@ -21,6 +22,11 @@ from lienthong_connectors.sql._source import OpenSource
 
 Opening = Callable[[], AbstractContextManager[Scene]]
 COLUMNS = "id text primary key, name text, share double precision, fee numeric, more json"
+SPOIL = """
+CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN IF NEW.id = 'A1' THEN {}; END IF; RETURN NEW; END $$
+"""
+TRIGGER = "CREATE {} TRIGGER spoil {} FOR EACH ROW EXECUTE FUNCTION spoil()"
 NESTED = "[" * 2000 + "]" * 2000
 
 #: What stands in a column of JSON, by the matrix, and what comes out of it.
@@ -199,10 +205,73 @@ class TestPostgresTarget(Pg, HostileTarget):
 
     @pytest.fixture
     def records(self) -> list[Record]:
-        return people()
+        return [{**row, "id": key} for row, key in zip(people(), ("a1", "A1", "b2"), strict=False)]
 
     @pytest.fixture
-    def hostile(self, request: pytest.FixtureRequest, cut: Any) -> Mapping[str, Any]:
+    def hostile(
+        self, request: pytest.FixtureRequest, cut: Any, connection: Connection, postgres: Any
+    ) -> Mapping[str, Any]:
+        def table(*statements: str) -> Opening:
+            @contextmanager
+            def opened() -> Iterator[Scene]:
+                for statement in ("DROP FUNCTION IF EXISTS spoil CASCADE; DELETE FROM people", *statements):
+                    postgres.run(statement, database="onestop")
+                yield Scene(connection, people())
+
+            return opened
+
         asking = "asking" in request.node.name
         taken = cut(b"COPY ", until=b"COMMIT\x00")
-        return {"cut-after-taken": [cut(b"FROM lienthong_delivery") if asking else taken]}
+        at_end = "AFTER INSERT ON people DEFERRABLE INITIALLY DEFERRED"
+        return {
+            "cut-after-taken": [cut(b"FROM lienthong_delivery") if asking else taken],
+            "swallowed-row": [
+                table(SPOIL.format("RETURN NULL"), TRIGGER.format("", "BEFORE INSERT ON people"))
+            ],
+            "rule-of-a-row": [
+                table(
+                    SPOIL.format(f"RAISE EXCEPTION 'không nhận %', NEW.name{code}"),
+                    TRIGGER.format(kind, when),
+                )
+                for code in ("", " USING ERRCODE = 'LT001'")
+                for kind, when in (("", "BEFORE INSERT ON people"), ("CONSTRAINT", at_end))
+            ],
+            "merging-keys": [table(CITEXT, "ALTER TABLE people ALTER id TYPE citext USING id::citext")],
+        }
+
+
+class TestSqliteTarget(HostileTarget):
+    """A file: the same rules, by its own means."""
+
+    family = "database"
+    not_applicable = {"cut-after-taken": "a file has no connection"}
+
+    @pytest.fixture
+    def settings(self) -> SqlTarget:
+        return SqlTarget("people")
+
+    @pytest.fixture
+    def records(self) -> list[Record]:
+        return [{**row, "id": key} for row, key in zip(people(), ("a1", "A1", "b2"), strict=False)]
+
+    @pytest.fixture
+    def hostile(self, tmp_path: Path) -> Mapping[str, Any]:
+        def table(columns: str, raised: str = "") -> Opening:
+            @contextmanager
+            def opened() -> Iterator[Scene]:
+                file = tmp_path / "people.db"
+                with sqlite3.connect(file) as database:
+                    database.execute(f"CREATE TABLE people ({columns})")
+                    if raised:
+                        when = "BEFORE INSERT ON people WHEN NEW.id = 'A1'"
+                        database.execute(f"CREATE TRIGGER t {when} BEGIN SELECT RAISE({raised}); END")
+                database.close()
+                yield Scene(Connection("lite", "lienthong_sql", extra={"url": f"sqlite:///{file}"}), people())
+
+            return opened
+
+        return {
+            "swallowed-row": [table(COLUMNS, "IGNORE")],
+            "rule-of-a-row": [table(COLUMNS, "ABORT, 'không nhận'")],
+            "merging-keys": [table(COLUMNS.replace("text primary", "text collate nocase primary"))],
+        }

@@ -13,6 +13,13 @@ from lienthong.testing.hostile.service import HttpService
 
 _DRIP = 0.02
 _ADDED = 3
+_PAGE = b"<!DOCTYPE html><html><body><h1>nginx</h1></body></html>"
+_INTERIM = b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
+_NOTHING_SAID: Mapping[str, bytes] = {"json": b'{"time": "12:00"}', "xml": b"<time>12:00</time>"}
+_FOREIGN: Mapping[str, bytes] = {
+    "json": b'{"fault": {"code": 101999, "type": "Status report"}}',
+    "xml": b'<am:fault xmlns:am="http://wso2.org/apimanager"><am:code>101999</am:code></am:fault>',
+}
 #: Records that an endless list grows by with every request: more than a page.
 _FRESH = 40
 
@@ -31,6 +38,17 @@ def acts(name: str, service: HttpService, stranger: str) -> list[Act]:
         "skewed-wait": lambda: [_busy(days) for days in (-1, 1)],
         "unauthorized-storm": lambda: [_answering(lambda _: Reply(b"", status=401))],
         "error-in-success": lambda: [_answering(lambda a: Reply(service.failure(a), service.media))],
+        "says-nothing": lambda: [_answering(lambda _: Reply(_NOTHING_SAID[service.family], service.media))],
+        "failing-in-foreign-words": lambda: [_foreign(service, status) for status in (500, 502, 504)],
+        "busy": lambda: [_answering(lambda _: Reply(b"", status=503, headers={"Retry-After": "60"}))],
+        "odd-status": lambda: [_foreign(service, status) for status in (600, 999)],
+        "proxy-refuses": lambda: [_answering(lambda _: Reply(_PAGE, "text/html", 407))],
+        "not-taken": lambda: [
+            _answering(lambda _, status=status: Reply(_PAGE, "text/html", status))  # type: ignore[misc]
+            for status in (405, 415)
+        ],
+        "page-not-there": lambda: [_answering(lambda _: Reply(_PAGE, "text/html", 404))],
+        "interim-answers": lambda: [_hinting(service)],
         "endless-repeats": lambda: [_repeating(service)],
         "cut-after-body": lambda: [_leaving(service)],
     }.get(name, lambda: [_answering(lambda a: ordinary(service, a))])()
@@ -39,6 +57,19 @@ def acts(name: str, service: HttpService, stranger: str) -> list[Act]:
 def ordinary(service: HttpService, asked: Asked) -> Reply:
     """Return the ordinary answer to a request."""
     return Reply(service.answer(asked), service.media)
+
+
+def _foreign(service: HttpService, status: int) -> Act:
+    """Answer a failure in the words of a gateway, under the service's own content type."""
+    return _answering(lambda _: Reply(_FOREIGN[service.family], service.media, status))
+
+
+def _hinting(service: HttpService) -> Act:
+    def act(asked: Asked, link: socket.socket) -> bool:
+        link.sendall(_INTERIM)
+        return send(link, ordinary(service, asked))
+
+    return act
 
 
 def _answering(reply: Callable[[Asked], Reply]) -> Act:

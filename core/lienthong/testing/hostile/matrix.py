@@ -58,6 +58,7 @@ _ORDINARY = {
     "noted": "go on",
     "set aside": "quarantine",
     "refused": "quarantine or fail",
+    "one refused": "quarantine",
 }
 
 #: Every record arrives as it is; every delivery is acknowledged.
@@ -70,6 +71,8 @@ NOTED = Outcome("noted")
 SET_ASIDE = Outcome("set aside")
 #: The agency's refusal is told as such: of the record, or of the whole request.
 REFUSED = Outcome("refused")
+#: One record of the batch is refused with a reason, the others are acknowledged.
+ONE_REFUSED = Outcome("one refused")
 
 
 def ends(error: type[LienThongError]) -> Outcome:

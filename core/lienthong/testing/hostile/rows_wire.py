@@ -34,6 +34,15 @@ def _same(name: str, vi: str, en: str, end: Outcome, *, calls: int | None = None
     return Row(name=name, vi=vi, en=en, source=end, target=end, lookup=end, calls=calls, without=_HTTP)
 
 
+def _redirect(name: str, vi: str, en: str, *, calls: int = 1) -> Row:
+    """Return a row of a redirect that is not followed; who redirects a delivery may have taken it."""
+    end = ends(ProtocolViolation)
+    return Row(
+        name=name, vi=vi, en=en, source=end, target=ends(OutcomeUnknown), lookup=end, calls=calls,
+        without=_HTTP,
+    )  # fmt: skip
+
+
 CUTS: tuple[Row, ...] = (
     cut(
         "cut-at-once",
@@ -81,12 +90,9 @@ IDENTITY: tuple[Row, ...] = (
     untrusted("tls-expired", "chứng thư đã hết hạn", "shows a certificate that has expired"),
     untrusted("tls-not-yet-valid", "chứng thư chưa có hiệu lực", "shows a certificate from the future"),
     untrusted("tls-unknown-issuer", "chứng thư của nơi cấp lạ", "shows one of an unknown authority"),
-    _same("redirect-elsewhere", "chuyển hướng sang máy khác",
-          "redirects to another host", ends(ProtocolViolation), calls=1),
-    _same("redirect-private", "chuyển hướng vào địa chỉ nội bộ",
-          "redirects to a private address", ends(ProtocolViolation), calls=1),
-    _same("redirect-loop", "chuyển hướng vòng tròn",
-          "redirects for ever", ends(ProtocolViolation), calls=10),
+    _redirect("redirect-elsewhere", "chuyển hướng sang máy khác", "redirects to another host"),
+    _redirect("redirect-private", "chuyển hướng vào địa chỉ nội bộ", "redirects to a private address"),
+    _redirect("redirect-loop", "chuyển hướng vòng tròn", "redirects for ever", calls=10),
     _same("unauthorized-storm", "luôn trả 401 dù vừa cấp mã mới",
           "answers 401 to every credential, fresh ones too", ends(Unauthenticated), calls=2),
 )  # fmt: skip

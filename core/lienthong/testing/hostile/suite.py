@@ -269,6 +269,9 @@ def _delivered(act: Callable[[], Answer], outcome: Outcome, *, asked: bool = Fal
         return error
     if outcome.name == "refused":
         must(len(answer.refused) == answer.total, "records are not refused although the service says so")
+    elif outcome.name == "one refused":
+        must(len(answer.refused) == 1, f"{len(answer.refused)} records are refused instead of one")
+        must(answer.acknowledged == answer.total - 1, "the other records are not acknowledged")
     elif len(answer.unknown) == answer.total:
         return OutcomeUnknown("the answer says of every record that it is unknown")
     elif outcome.error is None and not asked:
