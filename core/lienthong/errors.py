@@ -38,6 +38,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from lienthong.credentials import hide_in_ours
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:
@@ -53,6 +55,12 @@ class Reason:
     vi: str
     en: str
 
+    def __post_init__(self) -> None:
+        for name in ("path", "rule", "vi", "en"):
+            given = getattr(self, name)
+            if (plain := hide_in_ours(given)) != given:
+                object.__setattr__(self, name, plain)
+
     def as_dict(self) -> dict[str, str]:
         """Return the reason as a JSON-ready object."""
         return {"path": self.path, "rule": self.rule, "vi": self.vi, "en": self.en}
@@ -62,17 +70,20 @@ class LienThongError(Exception):
     """Root of all errors of the bus.
 
     ``message`` says what happened, ``where`` names the place (file, exchange, field, host) and
-    ``hint`` what to do next.
+    ``hint`` what to do next. No text of it holds a credential of this process.
     """
 
     code: ClassVar[str] = "lienthong"
 
     def __init__(self, message: str, *, where: str = "", hint: str = "", **details: Any) -> None:
+        message = hide_in_ours(message)
         super().__init__(message)
         self.message = message
-        self.where = where
-        self.hint = hint
-        self.details = details
+        self.where = hide_in_ours(where)
+        self.hint = hide_in_ours(hint)
+        self.details: dict[str, Any] = {
+            name: hide_in_ours(value) if isinstance(value, str) else value for name, value in details.items()
+        }
 
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""

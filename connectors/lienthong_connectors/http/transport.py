@@ -15,6 +15,7 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError
 
 from lienthong.connector import Spoken
+from lienthong.credentials import hide_in_ours
 from lienthong.errors import (
     Misconfigured,
     OutcomeUnknown,
@@ -301,9 +302,8 @@ class Transport:
     def _note(self, prepared: Prepared, outcome: str, size: int, started: float) -> None:
         spent = round((time.monotonic() - started) * 1000)
         correlation = f" correlation={prepared.correlation}" if prepared.correlation else ""
-        self._log(
-            f"{prepared.request.method} {prepared.label} -> {outcome}, {size} B, {spent} ms{correlation}"
-        )
+        line = f"{prepared.request.method} {prepared.label} -> {outcome}, {size} B, {spent} ms{correlation}"
+        self._log(hide_in_ours(line))
 
 
 def _spoken(request: requests.PreparedRequest, incoming: Incoming) -> Spoken:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lienthong.config import Config, HashKeys, load_config
 from lienthong.connector import Connection, Context, Spoken
+from lienthong.credentials import hide_in_ours
 from lienthong.errors import SegmentTampered
 from lienthong.faults import file_faults
 from lienthong.keyindex import KeyHasher
@@ -197,4 +198,4 @@ class Bus:
 
     def audit(self, step: str, line: str) -> None:
         """Write one audit line: counts, digests and ids only."""
-        _LOG.info("%s: %s", step, line)
+        _LOG.info("%s: %s", step, hide_in_ours(line))
