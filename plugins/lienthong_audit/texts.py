@@ -53,6 +53,7 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         "Vừa được kiểm tra khi mở trang này",
         "Checked just now, while this page was opened",
     ),
+    "verified_then": ("Đã được kiểm tra lúc", "Checked at"),
     "agreement": ("Thoả thuận", "Agreement"),
     "provider": ("Bên cung cấp", "Provider"),
     "consumer": ("Bên nhận", "Consumer"),

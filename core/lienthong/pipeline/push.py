@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lienthong.connector import RecordTarget
+from lienthong.datasets.discretion import Discretion
 from lienthong.errors import Misconfigured, OutcomeUnknown
 from lienthong.ledger import DeliveryState
 from lienthong.ledger.scopes import Scopes
@@ -87,7 +88,15 @@ def _deliver(
         place = place_of(bus, plan)
         versions = Versions(bus, plan, request, place)
         repeats = repeats_in(bus, plan, request, part)
-        work = Delivering(bus, target, plan.produces.key, plan.produces.ref, versions, repeats)
+        work = Delivering(
+            bus,
+            target,
+            plan.produces.key,
+            plan.produces.ref,
+            versions,
+            repeats,
+            Discretion(plan.produces),
+        )
         states = intend(bus, plan, request, part, work)
         if place.new:
             versions.join()

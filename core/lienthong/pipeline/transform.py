@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from lienthong.connector import Question, RecordLookup
+from lienthong.datasets.discretion import Discretion
 from lienthong.errors import ProtocolViolation, Reason, Refused
 from lienthong.exchange import Lookup
 from lienthong.keyindex import Sidecar
@@ -178,6 +179,7 @@ def _ask_all(
 ) -> dict[str, Any]:
     lookup = plan.exchange.lookup
     assert lookup is not None  # noqa: S101 - the caller has a service only where there is a look-up
+    discretion: Discretion | None = None
     answered: list[bytes] = []
     refused: dict[str, list[dict[str, str]]] = {}
     for line, data in enumerate(records):
@@ -185,7 +187,9 @@ def _ask_all(
         try:
             answer = service.ask(_question(plan, request, lookup, record))
         except Refused as error:
-            refused[str(line)] = [item.as_dict() for item in error.reasons or (_NOT_ANSWERED,)]
+            discretion = discretion or Discretion(plan.dataset)
+            why = discretion.reasons(error.reasons or (_NOT_ANSWERED,), data)
+            refused[str(line)] = [item.as_dict() for item in why]
             continue
         try:
             whole = canonical({**record, lookup.into: answer})
