@@ -31,6 +31,7 @@ from lienthong.connector import (
     option,
 )
 from lienthong.errors import (
+    Forbidden,
     Misconfigured,
     OutcomeUnknown,
     ProtocolViolation,
@@ -174,6 +175,8 @@ class Open:
     def check(self, reply: Reply) -> None:
         if reply.status == 401:
             raise Unauthenticated("we are not known")
+        if reply.status == 403:
+            raise Forbidden("we may not do this")
         if reply.status == 429:
             raise RateLimited("slow down", retry_after=self.wait(reply))
         if reply.status != 200:

@@ -16,7 +16,7 @@ import pytest
 from lxml import etree
 
 from lienthong.connector import Answer, Batch, Page, Question, ReadRequest
-from lienthong.errors import OutcomeUnknown, ProtocolViolation, Transient, Unavailable
+from lienthong.errors import Forbidden, OutcomeUnknown, ProtocolViolation, Transient, Unavailable
 
 
 class Mutant:
@@ -205,6 +205,16 @@ class TestUnpacksWithoutBound(SourceMutant):
             if reply.headers.pop("content-encoding", ""):
                 reply.body = gzip.decompress(reply.body)
             return super().text(reply)
+
+
+class TestQuotesWhatItIsTold(SourceMutant):
+    caught_by = "test_a_hostile_counterpart_ends_as_the_matrix_says[credential-quoted]"
+
+    class _Open(http.OpenSource):
+        def check(self, reply: http.Reply) -> None:
+            if reply.status == 403:
+                raise Forbidden(reply.body.decode())
+            super().check(reply)
 
 
 class TestSeesNoErrorInASuccess(SourceMutant):
