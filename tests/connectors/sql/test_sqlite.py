@@ -148,7 +148,7 @@ def test_a_password_in_the_url_is_refused_without_showing_it() -> None:
         "postgresql://db/x?password=s3cret",
         "postgresql://db/x?user=u&PASSWORD=s3cret",
         "postgresql+psycopg://db/x?sslpassword=s3cret",
-        "mssql+pyodbc://db/x?odbc_connect=Driver%3DX%3BPWD%3Ds3cret",
+        "mssql://db/x?odbc_connect=Driver%3DX%3BPWD%3Ds3cret",
         "postgresql://db/x?options=-c%20app.token%3Ds3cret",
         "sqlite:///x.db?api_key=s3cret",
     ],
