@@ -15,17 +15,19 @@ from __future__ import annotations
 import base64
 import html
 import json
+import re
 import threading
 import unicodedata
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote, quote_plus
+from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 HIDDEN: Final = "…"
 """What stands in the place of a credential."""
 
+_SECRET: Final = re.compile("pass|secret|token|key|credential", re.IGNORECASE)
 _MOST: Final = 1024
 _PASSING: Final = 64
 #: Characters below which nothing is cut: such a value is no secret, and stands in every text.
@@ -97,6 +99,17 @@ def keep(*values: str, passing: bool = False) -> None:
         plain = value.strip().encode("utf-8", "replace").decode()  # half a character has no bytes
         if len(plain) >= _LEAST:
             _known.add(plain, passing=passing)
+
+
+def keep_address(url: str) -> None:
+    """Name the password of an address, and what its query holds that is called a secret."""
+    try:
+        parts = urlsplit(url)
+        keep(unquote(parts.password or ""), parts.password or "")
+        given = parse_qsl(parts.query)
+    except ValueError:
+        return
+    keep(*(value for name, value in given if _SECRET.search(name)))
 
 
 def hide(text: str) -> str:

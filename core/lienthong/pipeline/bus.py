@@ -115,7 +115,7 @@ class Bus:
         if not self.read_only:
             with file_faults("the home cannot be made", self.config.home, hint="set LIENTHONG_HOME"):
                 self.config.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return Database.open(self.config.ledger, read_only=self.read_only)
+        return Database.open(self.config.ledger, read_only=self.read_only, group_read=self.config.group_read)
 
     @cached_property
     def ledger(self) -> Ledger:
