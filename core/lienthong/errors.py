@@ -8,6 +8,7 @@
     │   ├── RateLimited        the other side asks us to slow down (429, quota)
     │   ├── TimedOut           no answer within the deadline
     │   ├── OutcomeUnknown     the request may have been taken: ask, never repeat blindly
+    │   ├── Closed             nobody asks this system now (its hours, or its failures): wait
     │   ├── Held               another process is at work on this exchange: wait for it
     │   └── LeaseLost          another process took this work over: stop, it goes on there
     ├── Permanent              fail now, a retry would end the same way
@@ -56,10 +57,10 @@ class Reason:
     en: str
 
     def __post_init__(self) -> None:
-        for name in ("path", "rule", "vi", "en"):
-            given = getattr(self, name)
-            if (plain := hide_in_ours(given)) != given:
-                object.__setattr__(self, name, plain)
+        whole = f"{self.path}\n{self.rule}\n{self.vi}\n{self.en}"  # there may be very many: one look at each
+        if hide_in_ours(whole) != whole:
+            for name in ("path", "rule", "vi", "en"):
+                object.__setattr__(self, name, hide_in_ours(getattr(self, name)))
 
     def as_dict(self) -> dict[str, str]:
         """Return the reason as a JSON-ready object."""
@@ -142,6 +143,15 @@ class OutcomeUnknown(Transient):
     """
 
     code = "transient.outcome-unknown"
+
+
+class Closed(Transient):
+    """The other side is not asked now: outside its service hours, or left alone after failures.
+
+    ``retry_after`` says for how long. Nothing left.
+    """
+
+    code = "transient.closed"
 
 
 class Held(Transient):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -22,6 +23,7 @@ from lienthong.ledger import Act, Check, DeliveryState, Entry, QuarantineItem, R
 from lienthong.ledger.acts import act_of
 from lienthong.ledger.tables import RUNS
 from lienthong.pipeline import Bus
+from lienthong.pipeline.breaker import Standing, standing_of
 from lienthong.records import parse
 from lienthong.segment import unpack
 from lienthong_audit.masking import Cell, masked
@@ -70,6 +72,7 @@ class RunEvidence:
     more_deliveries: int = 0
     more_refused: int = 0
     refusals: int = 0
+    waiting: Sequence[Standing] = ()
     agreement: dict[str, Any] = field(default_factory=dict)
     closed: Closed | None = None
     unsettled: bool = False
@@ -152,6 +155,7 @@ class Archive:
         deliveries = journal.deliveries(run=run, exchange=exchange, limit=MOST_ROWS, reasons=False)
         items = quarantine.list(exchange=exchange, run=run, limit=MOST_ROWS)
         refusals = len(items) if len(items) < MOST_ROWS else quarantine.count(exchange, run)
+        agreement = self._agreement(whole)
         return RunEvidence(
             exchange=exchange,
             run=run,
@@ -162,7 +166,8 @@ class Archive:
             more_deliveries=max(journal.count_planned(exchange, run) - MOST_ROWS, 0),
             more_refused=refusals - len(items),
             refusals=refusals,
-            agreement=self._agreement(whole),
+            agreement=agreement,
+            waiting=self._waiting(agreement),
             closed=closed,
             unsettled=unsettled,
         )
@@ -177,6 +182,13 @@ class Archive:
             return False, False, None
         by_whom = Closed(row.closed_at, row.closed_by or "", row.closed_why or "") if row.closed_at else None
         return True, row.settled_at is None, by_whom
+
+    def _waiting(self, agreement: Mapping[str, Any]) -> list[Standing]:
+        """Return how those connections of an agreement stand which nobody asks now."""
+        ends = [agreement.get(name) or {} for name in ("source", "lookup", "target")]
+        names = dict.fromkeys(str(end["connection"]) for end in ends if end.get("connection"))
+        found = [standing_of(self.bus.config.home, name) for name in names]
+        return [one for one in found if one.until > time.time()]
 
     def _agreement(self, entries: Sequence[Entry]) -> dict[str, Any]:
         for entry in reversed(entries):

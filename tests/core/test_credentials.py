@@ -102,11 +102,20 @@ def test_a_connection_names_its_credentials_and_nothing_else() -> None:
             "token": "token-phrase-2",
             "uplink_password": "gate-phrase-3",
             "token_url": "/oauth/token-address",
+            "own_secret": "own-phrase-7",
             "headers": '{"X-Road-Client": "VN/GOV/1/LGSP", "ApiKey": "head-4", "X-Other": "Is phrase-five"}',
         },
     )
     Connection("b", "lienthong_private", extra={"api_key": "other-phrase-6", "path": "/public-path"})
-    secret = ("pass-phrase-1", "token-phrase-2", "gate-phrase-3", "head-4", "phrase-five", "other-phrase-6")
+    secret = (
+        "pass-phrase-1",
+        "token-phrase-2",
+        "gate-phrase-3",
+        "head-4",
+        "phrase-five",
+        "other-phrase-6",
+        "own-phrase-7",
+    )
     assert [hide(text) for text in secret] == ["…"] * len(secret)
     for text in ("the-login", "/oauth/token-address", "VN/GOV/1/LGSP", "/public-path"):
         assert hide(text) == text

@@ -4,6 +4,7 @@ from lienthong.attachment import Attachment
 from lienthong.connector.connection import Connection
 from lienthong.connector.descriptor import ConnectionField, ConnectorDescriptor, Option, option
 from lienthong.connector.expiry import EXPIRES, Expiry, account_expiry, expiries_of
+from lienthong.connector.hours import SERVICE_FIELDS
 from lienthong.connector.messages import Answer, Batch, Malformed, Order, Page, ReadRequest, Receipt, Stand
 from lienthong.connector.place import PLACE, Placed
 from lienthong.connector.protocols import (
@@ -26,6 +27,7 @@ from lienthong.connector.spoken import Spoken
 __all__ = [
     "EXPIRES",
     "PLACE",
+    "SERVICE_FIELDS",
     "Answer",
     "Attachment",
     "AttachmentStore",

@@ -56,17 +56,21 @@ _FIELDS = frozenset({"host", "port", "schema", "login", "password"})
 #: What the extras of a connector that is not installed are called if they hold a credential.
 _SECRET = re.compile(r"(?:pass(?:word|phrase|wd)?|secret|token|api_?key|access_?key|pin|credential)s?$", re.I)
 #: Fixed headers that tell who or what, and no secret.
-_TELLING = re.compile(r"(?:x-road|accept|content|user-agent|x-request|cache|host|date|from|prefer)", re.I)
+_TELLING = re.compile(
+    "x-road-.*|accept(-.*)?|content-.*|user-agent|x-request-id|cache-control|host|date|from|prefer", re.I
+)
+_CREDENTIAL = re.compile("auth|key|cookie|session|pass|secret|token|sign", re.I)
 _TELLING_LENGTH = 8
 
 
 def _secrets(kind: str, extra: Mapping[str, Any]) -> Iterator[str]:
     """Yield the credentials among a connection's extra fields."""
     try:
-        names = {item.name for item in connector(kind).connection if item.secret}
+        fields = connector(kind).connection
     except (LienThongError, ImportError, AttributeError):  # opening it will say so
-        names = {name for name in extra if _SECRET.search(name)}
-    for name in names & extra.keys():
+        fields = ()
+    known = {item.name: item.secret for item in fields}
+    for name in (one for one in extra if known.get(one, _SECRET.search(str(one)))):
         value = extra[name]
         if name == "headers":
             yield from _header_values(value)
@@ -82,9 +86,9 @@ def _header_values(headers: Any) -> Iterator[str]:
         except (ValueError, RecursionError):
             return
     for name, value in headers.items() if isinstance(headers, Mapping) else ():
-        if not isinstance(value, str) or _TELLING.match(str(name)):
+        named = _CREDENTIAL.search(str(name))
+        if not isinstance(value, str) or (not named and _TELLING.fullmatch(str(name))):
             continue
-        named = _SECRET.search(str(name)) or re.search("auth|key|cookie|session", str(name), re.I)
         for word in {value, value.rpartition(" ")[2]}:
             if named or len(word) >= _TELLING_LENGTH:
                 yield word

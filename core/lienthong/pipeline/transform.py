@@ -15,6 +15,7 @@ from lienthong.pipeline.attest import Work, attest, now
 from lienthong.pipeline.bus import Bus
 from lienthong.pipeline.calm import calm
 from lienthong.pipeline.cutting import write_cut
+from lienthong.pipeline.gate import Gate
 from lienthong.pipeline.hold import held
 from lienthong.pipeline.keys import Numbers, index_of, keep_lines, key_texts, write_keyed
 from lienthong.pipeline.odd import RECORD_BYTES, TOO_LARGE
@@ -75,6 +76,15 @@ def _sentence(plan: Plan, counts: dict[str, int]) -> str:
 
 
 def _transform_all(
+    bus: Bus, plan: Plan, request: RunRequest, part: Part
+) -> tuple[list[Segment], list[Refusal], int]:
+    if plan.exchange.lookup is None:
+        return _transform_segments(bus, plan, request, part)
+    with Gate(bus, bus.connections(plan.exchange.lookup.connection)).passing():
+        return _transform_segments(bus, plan, request, part)
+
+
+def _transform_segments(
     bus: Bus, plan: Plan, request: RunRequest, part: Part
 ) -> tuple[list[Segment], list[Refusal], int]:
     outputs: list[Segment] = []
