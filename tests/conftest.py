@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from lienthong import credentials
+
 _FIELD = Path(__file__).parent / "field"
 
 # The same examples in every run, and no deadline, which a busy machine misses. Others are looked for by
@@ -16,6 +18,12 @@ _FIELD = Path(__file__).parent / "field"
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.register_profile("search", deadline=None, print_blob=True)
 settings.load_profile("steady")
+
+
+@pytest.fixture(autouse=True)
+def _no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test's password be cut out of another test's texts."""
+    monkeypatch.setattr(credentials, "_known", credentials._Known())
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

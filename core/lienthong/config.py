@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lienthong.credentials import keep_address
 from lienthong.errors import Misconfigured
-from lienthong.faults import file_faults, os_fault
+from lienthong.faults import file_faults, os_fault, read_private
 
 _OWN_FILE = (
     "check LIENTHONG_HASH_KEY_FILE; it is one secret for all, restore it from the backup if it is lost"
@@ -56,6 +57,11 @@ class Config:
     operators: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     clock_tolerance: float = CLOCK_TOLERANCE
     lease_seconds: float = LEASE_SECONDS
+    group_read: bool = False
+
+    def __post_init__(self) -> None:
+        keep_address(self.ledger)
+        keep_address(self.staging)
 
     def hash_key(self) -> bytes:
         """Return the secret for keyed hashes, making it (0600) at the first use."""
@@ -64,13 +70,13 @@ class Config:
     def hash_keys(self) -> HashKeys:
         """Return the secrets for keyed hashes, the current and the former ones.
 
-        Raises `Misconfigured` where the file holds none, or says something else.
+        Raises `Misconfigured` where the file holds none, says something else, or is not its owner's alone.
         """
         path = self.hash_key_file
         with file_faults("the key of keyed hashes cannot be read or made", path, hint=_OWN_FILE):
             if not path.exists():
                 _make_key(path)
-            text = path.read_text(errors="replace")
+        text = read_private(path, "the key of keyed hashes").decode(errors="replace")
         return _parse_hash_keys(text, str(path))
 
 
@@ -130,6 +136,7 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
         operators=_tables(file, "operators"),
         clock_tolerance=_seconds("clock_tolerance", pick("clock_tolerance", str(CLOCK_TOLERANCE))),
         lease_seconds=_seconds("lease_seconds", pick("lease_seconds", str(LEASE_SECONDS)), 1, 3600),
+        group_read=_yes("group_read", pick("group_read", "no")),
     )
 
 
@@ -151,6 +158,12 @@ def _tables(file: Mapping[str, Any], name: str) -> Mapping[str, Mapping[str, Any
             hint=f'write [{name}."NAME"]; a list of trusted files stands under [lienthong]',
         )
     return found
+
+
+def _yes(name: str, text: str) -> bool:
+    if text.lower() not in {"yes", "true", "1", "no", "false", "0"}:
+        raise Misconfigured(f"{name} is neither yes nor no", where=f"LIENTHONG_{name.upper()}")
+    return text.lower() in {"yes", "true", "1"}
 
 
 def _seconds(name: str, text: str, least: float = 0, most: float = 1e9) -> float:

@@ -8,6 +8,7 @@
     │   ├── RateLimited        the other side asks us to slow down (429, quota)
     │   ├── TimedOut           no answer within the deadline
     │   ├── OutcomeUnknown     the request may have been taken: ask, never repeat blindly
+    │   ├── Closed             nobody asks this system now (its hours, or its failures): wait
     │   ├── Held               another process is at work on this exchange: wait for it
     │   └── LeaseLost          another process took this work over: stop, it goes on there
     ├── Permanent              fail now, a retry would end the same way
@@ -38,6 +39,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from lienthong.credentials import hide_in_ours
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:
@@ -53,6 +56,12 @@ class Reason:
     vi: str
     en: str
 
+    def __post_init__(self) -> None:
+        whole = f"{self.path}\n{self.rule}\n{self.vi}\n{self.en}"  # there may be very many: one look at each
+        if hide_in_ours(whole) != whole:
+            for name in ("path", "rule", "vi", "en"):
+                object.__setattr__(self, name, hide_in_ours(getattr(self, name)))
+
     def as_dict(self) -> dict[str, str]:
         """Return the reason as a JSON-ready object."""
         return {"path": self.path, "rule": self.rule, "vi": self.vi, "en": self.en}
@@ -62,17 +71,20 @@ class LienThongError(Exception):
     """Root of all errors of the bus.
 
     ``message`` says what happened, ``where`` names the place (file, exchange, field, host) and
-    ``hint`` what to do next.
+    ``hint`` what to do next. No text of it holds a credential of this process.
     """
 
     code: ClassVar[str] = "lienthong"
 
     def __init__(self, message: str, *, where: str = "", hint: str = "", **details: Any) -> None:
+        message = hide_in_ours(message)
         super().__init__(message)
         self.message = message
-        self.where = where
-        self.hint = hint
-        self.details = details
+        self.where = hide_in_ours(where)
+        self.hint = hide_in_ours(hint)
+        self.details: dict[str, Any] = {
+            name: hide_in_ours(value) if isinstance(value, str) else value for name, value in details.items()
+        }
 
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
@@ -131,6 +143,15 @@ class OutcomeUnknown(Transient):
     """
 
     code = "transient.outcome-unknown"
+
+
+class Closed(Transient):
+    """The other side is not asked now: outside its service hours, or left alone after failures.
+
+    ``retry_after`` says for how long. Nothing left.
+    """
+
+    code = "transient.closed"
 
 
 class Held(Transient):

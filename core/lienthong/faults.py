@@ -7,7 +7,9 @@ What reads or writes files does so under `file_faults`; what shows an address sh
 from __future__ import annotations
 
 import errno
+import os
 import re
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,6 +62,29 @@ def file_faults(what: str, where: str | Path, *, hint: str = "") -> Iterator[Non
         yield
     except OSError as error:
         raise os_fault(error, what, str(where), hint=hint) from None
+
+
+def read_private(path: Path, what: str) -> bytes:
+    """Return the bytes of a file that only its owner may read; ``what`` names it (the password file).
+
+    Raises `Misconfigured` where it is missing, unreadable, or open to group or others.
+    """
+    try:
+        with path.open("rb") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            if mode & 0o077:
+                raise Misconfigured(
+                    f"others can read or change {what} (mode {mode:04o})",
+                    where=str(path),
+                    hint=f"run: chmod 600 {path}, and replace what is in it if others may have read it",
+                )
+            return file.read()
+    except OSError as error:
+        raise Misconfigured(
+            f"{what} cannot be read: {error.strerror}",
+            where=str(path),
+            hint="check the path and that the process may read it",
+        ) from None
 
 
 def shown(url: str) -> str:

@@ -17,6 +17,7 @@ from fastapi.responses import HTMLResponse
 from lienthong.errors import LienThongError
 from lienthong_audit.dag_runs import has_ended
 from lienthong_audit.evidence import Archive, RunEvidence
+from lienthong_audit.kept import Reports
 from lienthong_audit.page import Section, language_of, render_error, render_runs
 
 GUARD = Depends(requires_access_dag(method="GET", access_entity=DagAccessEntity.AUDIT_LOG))
@@ -26,6 +27,9 @@ _POLICY = (
     "default-src 'none'; style-src 'nonce-{nonce}'; img-src data:; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'self'"
 )
+
+REPORTS = Reports()
+"""Verifications of large runs, made on demand: one at a time, and not again for every reader."""
 
 Lang = Annotated[str | None, Query(pattern="^(vi|en)$")]
 
@@ -53,8 +57,12 @@ def show_run(
 
 
 def _section(archive: Archive, run: RunEvidence, verify: bool, ended: bool) -> Section:
-    checked = (run.settled or run.damaged) and (verify or not run.large)
-    return Section(run, archive.verify(run) if checked else None, ended)
+    if not (run.settled or run.damaged):
+        return Section(run, None, ended)
+    if not run.large:
+        return Section(run, archive.verify(run), ended)
+    found = REPORTS.get(run) if not verify else REPORTS.made(run, archive.verify)
+    return Section(run, found.report if found else None, ended, found.at if found else "")
 
 
 def download_bundle(dag_id: str, run_id: str, exchange: str) -> Response:

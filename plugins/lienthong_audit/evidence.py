@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,11 +17,13 @@ from sqlalchemy import select
 from lienthong.airflow.runs import run_key
 from lienthong.connector import Connection
 from lienthong.datasets import Catalogue
+from lienthong.datasets.discretion import Discretion
 from lienthong.errors import LienThongError, Misconfigured, Tampered
 from lienthong.ledger import Act, Check, DeliveryState, Entry, QuarantineItem, Report, export, verify_bundle
 from lienthong.ledger.acts import act_of
 from lienthong.ledger.tables import RUNS
 from lienthong.pipeline import Bus
+from lienthong.pipeline.breaker import Standing, standing_of
 from lienthong.records import parse
 from lienthong.segment import unpack
 from lienthong_audit.masking import Cell, masked
@@ -29,6 +32,10 @@ from lienthong_audit.masking import Cell, masked
 MOST_ROWS = 200
 #: A run of more records is verified when the reader asks for it, not whenever the page opens.
 MOST_RECORDS = 200_000
+#: The same for refused records, each of which is checked with its reasons.
+MOST_REFUSED = 2_000
+#: Segments that are read to show refused records; those in others are shown by their reasons alone.
+MOST_SEGMENTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,8 @@ class RunEvidence:
     damaged: Sequence[int] = ()
     more_deliveries: int = 0
     more_refused: int = 0
+    refusals: int = 0
+    waiting: Sequence[Standing] = ()
     agreement: dict[str, Any] = field(default_factory=dict)
     closed: Closed | None = None
     unsettled: bool = False
@@ -93,7 +102,14 @@ class RunEvidence:
     @property
     def large(self) -> bool:
         """Whether verification takes long enough to be asked for."""
-        return int(self.settled.get("counts", {}).get("pulled", 0)) > MOST_RECORDS
+        counts = self.settled.get("counts", {})
+        refused = max(self.refusals, int(counts.get("quarantined", 0)) + int(counts.get("refused", 0)))
+        return int(counts.get("pulled", 0)) > MOST_RECORDS or refused > MOST_REFUSED
+
+    @property
+    def state(self) -> str:
+        """What is verified, by the hash of the last entry: the same as long as nothing is added."""
+        return self.entries[-1].hash if self.entries else ""
 
 
 class Archive:
@@ -102,6 +118,7 @@ class Archive:
     def __init__(self, bus: Bus) -> None:
         self.bus = bus
         self._read: dict[str, list[bytes]] = {}
+        self._discretions: dict[str, Discretion] = {}
 
     @classmethod
     @contextmanager
@@ -134,18 +151,23 @@ class Archive:
         if not entries and not opened:
             return None
         whole = [entry for entry in entries if not entry.damaged]
-        deliveries = self.bus.journal.deliveries(run=run, exchange=exchange)
-        items = self.bus.quarantine.list(exchange=exchange, run=run)
+        journal, quarantine = self.bus.journal, self.bus.quarantine
+        deliveries = journal.deliveries(run=run, exchange=exchange, limit=MOST_ROWS, reasons=False)
+        items = quarantine.list(exchange=exchange, run=run, limit=MOST_ROWS)
+        refusals = len(items) if len(items) < MOST_ROWS else quarantine.count(exchange, run)
+        agreement = self._agreement(whole)
         return RunEvidence(
             exchange=exchange,
             run=run,
             entries=whole,
             damaged=[entry.sequence for entry in entries if entry.damaged],
-            deliveries=deliveries[:MOST_ROWS],
-            refused=[self._refused(item) for item in items[:MOST_ROWS]],
-            more_deliveries=max(len(deliveries) - MOST_ROWS, 0),
-            more_refused=max(len(items) - MOST_ROWS, 0),
-            agreement=self._agreement(whole),
+            deliveries=deliveries,
+            refused=[self._refused(item) for item in items],
+            more_deliveries=max(journal.count_planned(exchange, run) - MOST_ROWS, 0),
+            more_refused=refusals - len(items),
+            refusals=refusals,
+            agreement=agreement,
+            waiting=self._waiting(agreement),
             closed=closed,
             unsettled=unsettled,
         )
@@ -161,6 +183,13 @@ class Archive:
         by_whom = Closed(row.closed_at, row.closed_by or "", row.closed_why or "") if row.closed_at else None
         return True, row.settled_at is None, by_whom
 
+    def _waiting(self, agreement: Mapping[str, Any]) -> list[Standing]:
+        """Return how those connections of an agreement stand which nobody asks now."""
+        ends = [agreement.get(name) or {} for name in ("source", "lookup", "target")]
+        names = dict.fromkeys(str(end["connection"]) for end in ends if end.get("connection"))
+        found = [standing_of(self.bus.config.home, name) for name in names]
+        return [one for one in found if one.until > time.time()]
+
     def _agreement(self, entries: Sequence[Entry]) -> dict[str, Any]:
         for entry in reversed(entries):
             digest = entry.payload.get("documents", {}).get("agreement.json")
@@ -171,14 +200,23 @@ class Archive:
         return {}
 
     def _refused(self, item: QuarantineItem) -> Refused:
+        cells: Sequence[Cell] = ()
+        line, note, discretion = b"", "", None
         try:
+            dataset = self._catalogue.dataset(item.dataset)
+            discretion = self._discretions.setdefault(item.dataset, Discretion(dataset))
             line = self._lines(item.segment)[item.line]
-            return Refused(item, masked(parse(line), self._catalogue.dataset(item.dataset).classification))
+            cells = masked(parse(line), dataset.classification, discretion)
         except (LienThongError, IndexError, ValueError) as error:
-            return Refused(item, (), note=getattr(error, "message", "") or "not a record")
+            note = getattr(error, "message", "") or "not a record"
+        # older ledgers keep reasons as they were told; without the contract nobody knows what they hold
+        known = discretion.reasons(item.reasons, line) if discretion else ()
+        return Refused(replace(item, reasons=known), cells, note)
 
     def _lines(self, digest: str) -> list[bytes]:
         if digest not in self._read:
+            if len(self._read) >= MOST_SEGMENTS:
+                raise Misconfigured("too many segments for one page", hint="lienthong quarantine show")
             self._read[digest] = unpack(self.bus.store.data(digest), digest)
         return self._read[digest]
 

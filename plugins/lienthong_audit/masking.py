@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
-#: Classes whose values are shown; every other field shows `MASK`.
-VISIBLE = frozenset({"open", "internal"})
+from lienthong.datasets.discretion import VISIBLE, Discretion
+
+#: Leaf fields of a record that a page shows at most.
+MOST_CELLS = 500
 MASK = "•••"
 _LONGEST = 120
 
@@ -21,12 +24,18 @@ class Cell:
     hidden: bool
 
 
-def masked(record: Any, classification: Mapping[str, str]) -> list[Cell]:
+def masked(
+    record: Any, classification: Mapping[str, str], discretion: Discretion | None = None
+) -> list[Cell]:
     """Return a record's leaf fields with the values of all but open and internal fields hidden.
 
-    ``classification`` gives the class by path as the dataset names it (``Papers[].Name``).
+    ``classification`` gives the class by path as the dataset names it (``Papers[].Name``). Under a
+    ``discretion`` names that the contract lacks are hidden, too: they may be anybody's.
     """
-    return [_cell(shown, named, value, classification) for shown, named, value in _leaves(record, "", "")]
+    return [
+        _cell(discretion.member(shown, named) if discretion else shown, named, value, classification)
+        for shown, named, value in islice(_leaves(record, "", ""), MOST_CELLS)
+    ]
 
 
 def _cell(shown: str, named: str, value: Any, classification: Mapping[str, str]) -> Cell:

@@ -24,11 +24,13 @@ class Section:
     """One exchange's run with the report of its verification, None where there is none (yet).
 
     ``ended``: Airflow's DAG run has ended, so that a run which has not settled will not by itself.
+    ``verified_at``: when the report was made (UTC), empty for just now.
     """
 
     run: RunEvidence
     report: Report | None
     ended: bool = False
+    verified_at: str = ""
 
 
 def render_runs(

@@ -127,6 +127,9 @@ def _serve_replay(args: argparse.Namespace) -> None:
                 replay.url,
                 [(name, one.title, replay.url + one.prefix) for name, one in replay.systems.items()],
             )
+            for name, fields in replay.left_out().items():
+                said = f"connection {name!r}: {', '.join(fields)} of the recording are not taken"
+                Console(stderr=True).print(said, soft_wrap=True, markup=False)
             _wait(stop)
 
 

@@ -26,6 +26,7 @@ from lienthong.recording.recorder import FORMAT, ORIGIN
 from lienthong_sandbox import credentials
 from lienthong_sandbox.control import Control
 from lienthong_sandbox.gate import Gate
+from lienthong_sandbox.recorded import check_message, fields_of, folder_of, name_of, path_of, refuse_twins
 from lienthong_sandbox.serving import Serving, bound
 from lienthong_sandbox.store import Store
 from lienthong_sandbox.system import Call, System
@@ -67,7 +68,7 @@ def read(path: Path) -> dict[str, Recorded]:
     for number, line in enumerate(lines, 1):
         try:
             _take(found, json.loads(line), first=number == 1)
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise Misconfigured(
                 "this is no line of a recording",
                 where=f"{path}, line {number}",
@@ -84,9 +85,10 @@ def _take(found: dict[str, Recorded], line: dict[str, Any], *, first: bool) -> N
             raise ValueError(line["recording"])
     elif "connection" in line:
         about = line["connection"]
-        found[about["id"]] = Recorded(about)
+        found[name_of(about)] = Recorded(about)
     else:
         said = line["message"]
+        check_message(said)
         query = tuple(sorted(parse_qsl(said["query"], keep_blank_values=True)))
         leaves = frozenset(_leaves(said["body"]))
         message = Message(
@@ -103,7 +105,7 @@ class Replayed(System):
 
     def __init__(self, store: Store, recorded: Recorded) -> None:
         """Answer with the messages of a connection."""
-        self.name = str(recorded.about["id"])
+        self.name = folder_of(recorded.about["id"])
         self.prefix = f"/{self.name}"
         self._messages = recorded.messages
         self._lock = threading.Lock()
@@ -159,6 +161,7 @@ class Replay:
     def __init__(self, path: Path, home: Path, port: int = 0) -> None:
         """Read a recording; ``home`` keeps the log of requests. Nothing listens before it is entered."""
         self._recorded, self._home, self._wanted = read(path), home, port
+        refuse_twins(list(self._recorded))
         self.port = 0
 
     def __enter__(self) -> Self:
@@ -168,7 +171,7 @@ class Replay:
             self.port = listener.getsockname()[1]
             self._home.mkdir(parents=True, exist_ok=True)
             self.systems: dict[str, System] = {
-                name: Replayed(Store(self._home / f"replay-{name}.sqlite"), recorded)
+                folder_of(name): Replayed(Store(self._home / f"replay-{folder_of(name)}.sqlite"), recorded)
                 for name, recorded in self._recorded.items()
             }
             gate = Gate([*self.systems.values()], Control(self.systems).app())
@@ -195,16 +198,21 @@ class Replay:
         """Return the Airflow connections that reach the systems, with credentials that open nothing."""
         made = {}
         for name, recorded in self._recorded.items():
-            origin = f"{self.url}/{name}"
-            extra = json.loads(json.dumps(recorded.about["extra"]).replace(ORIGIN, origin))
+            origin = f"{self.url}/{folder_of(name)}"
+            extra, _ = fields_of(recorded.about, origin)
             made[name] = {
                 "conn_type": recorded.about["conn_type"],
-                "host": origin + recorded.about["path"],
+                "host": origin + path_of(recorded.about),
                 "login": _CREDENTIAL,
                 "password": _CREDENTIAL,
                 "extra": extra,
             }
         return made
+
+    def left_out(self) -> dict[str, list[str]]:
+        """Return the fields of connections, by name, that a recording may not decide."""
+        found = {name: fields_of(recorded.about, "")[1] for name, recorded in self._recorded.items()}
+        return {name: fields for name, fields in found.items() if fields}
 
     def write_connections(self, path: Path) -> None:
         """Write the connections as Airflow's local filesystem backend reads them, mode 0600."""
@@ -217,7 +225,7 @@ def _body(body: bytes, media: str) -> dict[str, Any]:
     if "json" in media and "nd" not in media:
         try:
             return {"json": json.loads(text)} if text else {}
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
     return {"text": text} if text else {}
 

@@ -80,6 +80,11 @@ def test_no_secret_has_a_default() -> None:
 def test_the_image_installs_what_is_pinned() -> None:
     """The image's build installs from the lock file with hashes and copies every source root."""
     lines = (ROOT / "Dockerfile").read_text(encoding="utf-8")
-    assert "--require-hashes -r requirements/production.lock" in lines
-    for root in ("core", "connectors", "schemas", "plugins", "sandbox"):
-        assert f"COPY {root} {root}" in lines
+    bus, _, rest = lines.partition("FROM bus AS sandbox")
+    assert "--require-hashes -r requirements/production.lock" in bus
+    for root in ("core", "connectors", "schemas", "plugins"):
+        assert f"COPY {root} {root}" in bus
+    assert "sandbox sandbox" not in bus, "the simulated province is no part of production"
+    sandbox, _, last = rest.partition("FROM bus\n")
+    assert "COPY sandbox sandbox" in sandbox and "--require-hashes -r requirements/run.lock" in sandbox
+    assert not last.strip(), "what is built without a target is the bus"

@@ -32,7 +32,7 @@ def _runs(url: str) -> int:
 
 
 def _opened(url: str, *runs: str) -> Database:
-    database = Database.open(url)
+    database = Database.open(url, group_read=True)
     for run in runs:
         Journal(database).open_run("units", run, digest="d" * 64)
     return database
@@ -126,7 +126,7 @@ def test_a_killed_writers_ledger_is_read_with_all_that_it_committed(shared: Path
     url = f"sqlite:///{shared / 'ledger.sqlite'}"
     script = (
         "import os, sys; from lienthong.ledger import Database, Journal\n"
-        "j = Journal(Database.open(sys.argv[1]))\n"
+        "j = Journal(Database.open(sys.argv[1], group_read=True))\n"
         "[j.open_run('units', f'r{n}', digest='d' * 64) for n in range(3)]\n"
         "os.kill(os.getpid(), 9)"
     )
@@ -156,7 +156,8 @@ def test_readers_and_a_writer_at_once(tmp_path: Path) -> None:
     script = (
         "import sys; from lienthong.ledger import Database, Journal\n"
         "for n in range(25):\n"
-        "    with Database.open(sys.argv[1]) as d: Journal(d).open_run('units', f'r{n}', digest='d' * 64)"
+        "    with Database.open(sys.argv[1], group_read=True) as d:\n"
+        "        Journal(d).open_run('units', f'r{n}', digest='d' * 64)"
     )
     writer = subprocess.Popen(  # noqa: S603 - our own script
         [sys.executable, "-c", script, url], env={**os.environ, "PYTHONPATH": ":".join(sys.path)}

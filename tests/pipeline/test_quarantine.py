@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from typing import TYPE_CHECKING
 
+import memory_bus
+import pytest
 from memory_bus import unit
 
+from lienthong import Delivery
+from lienthong.errors import Reason
+from lienthong.ledger import export
 from lienthong.pipeline import RunRequest, run_exchange
 from lienthong.pipeline.replay import record_of, repair, replay
 
@@ -72,3 +78,35 @@ def test_no_personal_value_reaches_the_database(bench: Bench) -> None:
     data += wal.read_bytes() if wal.exists() else b""
     assert "Bí mật".encode() not in data
     assert "Bí mật" not in repr(bench.bus.quarantine.list(exchange="units"))
+
+
+def test_what_a_counterpart_says_of_a_person_is_not_for_ever_in_the_ledger(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a member's name that is a person's number, nor a target's text: not in file or evidence."""
+    person = "079123456789"
+    bench.source.offers = [unit(n) for n in range(1, 10)] + [unit(10, **{person: {"x": "Lê Thị Ổi"}})]
+    said = Reason(f"/{person}/x", f"target.{person}", f"{person} không hợp lệ", f"{person}, a@example.vn")
+    monkeypatch.setattr(memory_bus, "Reason", lambda *_: said)
+    bench.target.refuse = lambda record: record["MaDonVi"] == "00003"
+    plan = bench.plan(delivery=Delivery(batch=10, quarantine_above=1.0))
+    run_exchange(bench.bus, plan, RunRequest("r1"))
+    kept = bench.bus.quarantine.list(exchange="units")
+    assert {item.step for item in kept} >= {"push"}
+    assert "Refused" not in repr(kept) and "…" in repr(kept)
+    home = bench.bus.config.home
+    data = b"".join(path.read_bytes() for path in sorted(home.glob("ledger.sqlite*")))
+    assert person.encode() not in data and b"example.vn" not in data
+    documents = export(
+        bench.bus.ledger,
+        bench.bus.journal,
+        bench.bus.quarantine,
+        exchange="units",
+        run="r1",
+        read_segment=bench.bus.store.data,
+        documents={},
+        out=home / "run.zip",
+        records=False,
+    )
+    with zipfile.ZipFile(documents.path) as bundle:
+        assert all(person.encode() not in bundle.read(name) for name in bundle.namelist())

@@ -218,3 +218,14 @@ def test_bounds_of_numbers_and_texts_are_kept() -> None:
     texts = {maker.value({"type": "string", "minLength": 5, "maxLength": 6}) for _ in range(50)}
     assert {len(text) for text in texts} <= {5, 6}
     assert maker.value({"type": "string", "maxLength": 3}, "hoVaTen") != ""
+
+
+@pytest.mark.parametrize("deep", ["[" * 50_000 + "]" * 50_000, '{"a":' * 50_000 + "1" + "}" * 50_000])
+@pytest.mark.parametrize("around", ["{}", '{{"a": {}}}', '{{"openapi": "3.0.3", "paths": {{}}, "x": {}}}'])
+def test_a_description_that_nests_without_end_is_refused(tmp_path: Path, deep: str, around: str) -> None:
+    """As JSON and as YAML: it was a defect with exit code 70."""
+    for name in ("deep.json", "deep.yaml"):
+        file = tmp_path / name
+        file.write_text(around.format(deep), encoding="utf-8")
+        with pytest.raises(Misconfigured, match="nested deeper"):
+            Counterpart(file)

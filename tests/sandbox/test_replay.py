@@ -112,3 +112,80 @@ def test_what_is_no_recording_is_refused_by_line(tmp_path: Path, lines: list[str
         Replay(file, tmp_path / "log")
     with pytest.raises(Misconfigured, match="cannot be read"):
         Replay(tmp_path / "nothing", tmp_path / "log")
+
+
+@pytest.mark.parametrize(
+    "name", ["../../ledger", "/etc/x", "a/b", ".", "..", "C:\\x", "x" * 200, "con nection"]
+)
+def test_a_connections_name_is_no_path(tmp_path: Path, name: str) -> None:
+    """It was: a recording could make or open a database anywhere, here the user's own ledger."""
+    (tmp_path / "ledger.sqlite").write_bytes(b"")
+    about = {"connection": {**CONNECTION["connection"], "id": name}}
+    said = message("/api/rows", [1])
+    said["message"]["connection"] = name
+    home = tmp_path / "a" / "log"
+    with Replay(recorded(tmp_path, HEAD, about, said), home) as replay:
+        found = replay.connections()
+        assert requests.get(f"{found[name]['host']}/rows", timeout=60).json() == [1]
+        (file,) = home.glob("*.sqlite")
+        assert file.parent == home and replay.systems.keys() == {file.stem.removeprefix("replay-")}
+    outside = {path.name for path in tmp_path.iterdir()} | {path.name for path in (tmp_path / "a").iterdir()}
+    assert outside == {"ledger.sqlite", "traffic.ndjson", "a", "log"}
+    assert not (tmp_path / "ledger.sqlite").stat().st_size
+
+
+def test_of_a_connections_fields_only_those_are_taken_that_lead_to_the_replay(tmp_path: Path) -> None:
+    """Proxy, other hosts, files of keys, secrets and unknown ones: all of them were written as they stood."""
+    extra = {
+        "auth": "oauth2", "token_url": "{origin}/token", "scope": "a b", "xroad_client": "VN/GOV/1/X",
+        "uplink": "ndxp", "uplink_host": "{origin}", "madonvi": "H21",
+    }  # fmt: skip
+    hostile = {
+        "proxy": "http://evil.example:8", "client_key": "/home/u/.ssh/id", "ca_file": "x.pem", "token": "t",
+        "redirects": "evil.example", "uplink_token_url": "http://evil.example/t", "headers": "{}",
+        "assertion_key": "/k", "sv_url": "http://evil.example/", "wsdl": "/etc/passwd", "unheard_of": 1,
+        "audience": ["a"], "uplink_password": "p", "uplink_prefix": "{origin}.evil.example://x",
+    }  # fmt: skip
+    about = {"connection": {**CONNECTION["connection"], "extra": extra | hostile}}
+    with Replay(recorded(tmp_path, HEAD, about), tmp_path / "log") as replay:
+        found = replay.connections()["agency"]["extra"]
+        origin = f"{replay.url}/agency"
+        left_out = replay.left_out()
+    assert found == {n: v.replace("{origin}", origin) for n, v in extra.items()}
+    assert left_out == {"agency": sorted(hostile)}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"conn_type": "lienthong_sql"}, {"conn_type": "aws"}, {"conn_type": 1}, {"path": "@evil.example/"},
+        {"path": ".evil.example"}, {"path": None}, {"extra": []}, {"id": ""}, {"id": 7}, {"id": "a\nb"},
+        {"id": "x" * 300},
+    ],
+)  # fmt: skip
+def test_a_connection_that_no_recorder_writes_is_refused_by_line(tmp_path: Path, change: Any) -> None:
+    about = {"connection": {**CONNECTION["connection"], **change}}
+    with pytest.raises(Misconfigured, match="line 2"):
+        Replay(recorded(tmp_path, HEAD, about), tmp_path / "log")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"status": "200"}, {"status": 7}, {"received": []}, {"received": {"a": 1}}, {"answer": None},
+     {"path": 1}, {"query": None}, {"body": "x"}, {"answer": {"text": 5}},
+     {"received": {"a": "x\r\nSet-Cookie: y"}}],
+)  # fmt: skip
+def test_a_message_that_no_recorder_writes_is_refused_by_line(tmp_path: Path, change: Any) -> None:
+    """Some were found out about by a TypeError while they were served."""
+    said = message("/api/rows", [1])
+    said["message"] |= change
+    with pytest.raises(Misconfigured, match="line 3"):
+        Replay(recorded(tmp_path, HEAD, CONNECTION, said), tmp_path / "log")
+
+
+def test_a_line_that_nests_without_end_is_refused_by_line(tmp_path: Path) -> None:
+    file = recorded(tmp_path, HEAD, CONNECTION)
+    deep = "[" * 100_000 + "]" * 100_000
+    file.write_text(file.read_text() + '\n{"message": {"body": {"json": ' + deep + "}}}")
+    with pytest.raises(Misconfigured, match="line 3"):
+        Replay(file, tmp_path / "log")

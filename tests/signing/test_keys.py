@@ -94,6 +94,7 @@ def test_a_configured_ring_reads_pem_pkcs12_and_partners(
     )
     p12.chmod(0o600)
     (tmp_path / "pw").write_text("secret\n")
+    (tmp_path / "pw").chmod(0o600)
     ring = KeyRing.from_config(
         {
             "P": {"pem": f"{keys}/OTHER/key.pem", "certificate": f"{keys}/OTHER/cert.pem"},

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from requests import PreparedRequest
 from requests.auth import AuthBase
 
+from lienthong.credentials import keep
 from lienthong_connectors.http.transport import Streamed
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ class HeaderAuth(Dialect):
 
     def __init__(self, headers: Mapping[str, str]) -> None:
         self._headers = dict(headers)
+        for value in self._headers.values():
+            keep(value.rpartition(" ")[2])  # without the word Bearer or Basic
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Set the headers."""
@@ -106,6 +109,7 @@ class Credential:
             self._shared.remove(text)
 
     def _keep(self, text: str, good: float) -> None:
+        keep(text)
         self._text, self._until, self._doubtful = text, time.monotonic() + good, False
 
     def _fetched(self) -> tuple[str, float]:
@@ -194,4 +198,6 @@ def body_bytes(request: PreparedRequest) -> bytes:
 
 def basic_value(login: str, password: str) -> str:
     """Return the value of a Basic ``Authorization`` header (RFC 7617), in UTF-8."""
-    return "Basic " + base64.b64encode(f"{login}:{password}".encode()).decode()
+    blob = base64.b64encode(f"{login}:{password}".encode()).decode()
+    keep(blob, passing=True)
+    return f"Basic {blob}"

@@ -19,6 +19,7 @@ import orjson
 from requests import PreparedRequest
 
 from lienthong.connector import Connection
+from lienthong.credentials import keep
 from lienthong.errors import Misconfigured
 from lienthong_connectors.http.auth import BodyAuth, Credential, Dialect, basic_value, body_bytes
 from lienthong_connectors.http.transport import Streamed
@@ -35,7 +36,9 @@ def lgsp_value(connection: Connection) -> str:
         "PartnerCode": connection.require("partner_code"),
         "PartnerCodeCus": connection.option("partner_code_cus", connection.option("partner_code")),
     }
-    return base64.b64encode(orjson.dumps(fields)).decode()
+    value = base64.b64encode(orjson.dumps(fields)).decode()
+    keep(value)
+    return value
 
 
 class DancuHash(Dialect):
@@ -55,6 +58,7 @@ class DancuHash(Dialect):
         """Set ``Authorization`` and ``Timestamp``."""
         stamp = str(time.time_ns() * self._unit // 1_000_000_000)
         value = hashlib.sha256(f"{self._sv_url}{self._login}{stamp}{self._password}".encode()).hexdigest()
+        keep(value, passing=True)
         request.headers["Authorization"] = basic_value(self._login, value)
         request.headers["Timestamp"] = stamp
         return request
@@ -72,6 +76,7 @@ class LgspDancu(BodyAuth):
         super().__init__(credential)
         self._identity = identity
         self._officer = base64.b64encode(":".join(officer).encode()).decode()
+        keep(self._officer, officer[1])
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Wrap the body; a request without one (a description, a check) is left as it is."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from lienthong.connector import EXPIRES, PLACE, STATUS_503, Connection, ConnectionField
+from lienthong.connector import EXPIRES, PLACE, SERVICE_FIELDS, STATUS_503, Connection, ConnectionField
 from lienthong.errors import Misconfigured
 from lienthong.exchange import Text
 from lienthong_connectors.http.auth_fields import AUTH_FIELDS, field
@@ -47,6 +47,7 @@ HTTP_FIELDS: tuple[ConnectionField, ...] = (
     *AUTH_FIELDS,
     EXPIRES,
     PLACE,
+    *SERVICE_FIELDS,
     *TLS_FIELDS,
     field("proxy", "Proxy", "Proxy", "http://host:port through which the system is reached"),
     ConnectionField(

@@ -13,6 +13,7 @@ from lienthong.connector import not_taken
 from lienthong.errors import LienThongError, Unauthenticated
 from lienthong_connectors.http.auth import Dialect
 from lienthong_connectors.http.gateway_errors import BY_STATUS, NOT_KNOWN
+from lienthong_connectors.http.privacy import spoken
 from lienthong_connectors.http.route import Route
 from lienthong_connectors.http.status import retry_after
 from lienthong_connectors.http.trouble import GATEWAY, Trouble
@@ -81,7 +82,7 @@ class Gateway(Route):
         if found is None and incoming.status == 401 and self._known and not self._profile.troubles:
             # nothing tells whose refusal it is, but an envelope comes from a service
             found = None if "xml" in incoming.header("Content-Type") else NOT_KNOWN
-        return code or str(incoming.status), found
+        return spoken(code)[:40] or str(incoming.status), found
 
     def _code(self, incoming: Incoming) -> str:
         """Return the gateway's own code from an error's JSON or XML, empty where there is none."""

@@ -1,10 +1,12 @@
-"""An agency's words without the personal values that agencies like to put into them."""
+"""An agency's words without the credentials and personal values that agencies like to put into them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from typing import Any
+
+from lienthong.credentials import hide
 
 _LONGEST = 300
 _SHORTEST = 6
@@ -17,10 +19,10 @@ _HIDDEN = "…"
 def spoken(text: str, record: Any = None) -> str:
     """Return a text fit for messages and the quarantine: one line of at most 300 characters.
 
-    Numbers of nine and more digits (identity and telephone numbers), mail addresses and every text
-    value of ``record`` that is quoted are replaced by ``…``.
+    Credentials of this process, numbers of nine and more digits (identity and telephone numbers), mail
+    addresses and every text value of ``record`` that is quoted are replaced by ``…``.
     """
-    text = _BLANKS.sub(" ", text[: 20 * _LONGEST]).strip()
+    text = _BLANKS.sub(" ", hide(text[: 20 * _LONGEST])).strip()
     if record is not None:
         for value in sorted(set(_values(record)), key=len, reverse=True):
             text = text.replace(value, _HIDDEN)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPException
@@ -15,6 +15,7 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError
 
 from lienthong.connector import Spoken, in_doubt, not_taken
+from lienthong.credentials import hide_in_ours
 from lienthong.errors import (
     Misconfigured,
     OutcomeUnknown,
@@ -28,6 +29,7 @@ from lienthong_connectors.http.tls import Tls, refused
 from lienthong_connectors.http.wire import Deadline, WatchedAdapter
 
 _CHUNK = 1 << 16
+_SLICE = 1 << 13
 _MOST_KEPT = 64 << 20
 _CUTS = (OSError, EOFError, HTTPException, HTTPError, requests.RequestException, ValueError)
 _NOT_SENT = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
@@ -139,7 +141,7 @@ class Incoming:
         if self._reply is not None:
             yield self._reply.body
             return
-        plain = decoded(self._raw(), self._coding, self._limit, where=self._where)
+        plain = decoded(self._timely(self._raw()), self._coding, self._limit, where=self._where)
         for piece in self._guarded(plain):
             if self.heard is not None and len(self.heard) < _MOST_KEPT:
                 self.heard += piece
@@ -152,7 +154,7 @@ class Incoming:
             content = b"".join(self._guarded(decoded(self._raw(), "", self._limit, where=self._where)))
             body = content
             if self._coding:
-                plain = decoded(iter((content,)), self._coding, self._limit, where=self._where)
+                plain = decoded(self._timely((content,)), self._coding, self._limit, where=self._where)
                 body = b"".join(self._guarded(plain))
             self.heard, self.complete = None if self.heard is None else bytearray(body), True
             self._reply = Reply(self.status, self.headers, content, body, self.url, self.pairs, self.busy)
@@ -168,6 +170,17 @@ class Incoming:
             yield part
         if self._deadline.expired:  # the socket was shut down, which can look like the end
             raise TimeoutError
+
+    def _timely(self, parts: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield parts in small pieces while there is time: what they stand for may be worked out for long.
+
+        They are small because whoever undoes a coding copies the rest of a piece for each of its members.
+        """
+        for part in parts:
+            for start in range(0, len(part), _SLICE):
+                if self._deadline.expired:
+                    raise TimeoutError
+                yield part[start : start + _SLICE]
 
     def _guarded(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         """Hand pieces on; whatever goes wrong while they are read becomes an error of the bus."""
@@ -310,9 +323,8 @@ class Transport:
     def _note(self, prepared: Prepared, outcome: str, size: int, started: float) -> None:
         spent = round((time.monotonic() - started) * 1000)
         correlation = f" correlation={prepared.correlation}" if prepared.correlation else ""
-        self._log(
-            f"{prepared.request.method} {prepared.label} -> {outcome}, {size} B, {spent} ms{correlation}"
-        )
+        line = f"{prepared.request.method} {prepared.label} -> {outcome}, {size} B, {spent} ms{correlation}"
+        self._log(hide_in_ours(line))
 
 
 def _spoken(request: requests.PreparedRequest, incoming: Incoming) -> Spoken:

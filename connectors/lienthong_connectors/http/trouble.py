@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lienthong.credentials import hide
 from lienthong.errors import LienThongError, OutcomeUnknown, Transient
 
 GATEWAY = "gateway"
@@ -38,7 +39,7 @@ class Trouble:
         For a delivery that may have been taken this is `OutcomeUnknown`. Details: ``hop``, ``step``,
         ``vi`` (the message in Vietnamese) and ``gateway_code``.
         """
-        unknown = self.taken and not safe
+        code, unknown = hide(code), self.taken and not safe
         kind = OutcomeUnknown if unknown else self.kind
         wait = {"retry_after": retry_after} if issubclass(kind, Transient) else {}
         return kind(

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from lienthong.connector import Answer, Batch, Receipt
+from lienthong.credentials import hide
 from lienthong.errors import ProtocolViolation, Reason
 from lienthong.exchange import Text
 from lienthong.records import key_of
@@ -88,7 +89,7 @@ class Tally:
 
 def target_reason(code: str, text: Text, record: Any) -> Reason:
     """Return the reason for a record that a system refused with a code and a text."""
-    name = _NOT_IN_RULES.sub("-", code).strip("-")[:40] or "refused"
+    name = _NOT_IN_RULES.sub("-", hide(code)).strip("-")[:40] or "refused"
     vi, en = spoken(text.vi, record), spoken(text.en, record)
     return Reason("", f"target.{name}", vi or _NO_TEXT.vi, en or _NO_TEXT.en)
 
@@ -143,7 +144,7 @@ def _stop_where_all_say_so(codes: dict[int, str], results: Results, sent: int, w
     """Raise where every record has a code that is about us: then nothing was taken, and repeating is vain."""
     meanings = {results.meaning(code) for code in codes.values()}
     if len(codes) == sent and len(meanings) == 1 and stops(meaning := meanings.pop()):
-        code = next(iter(codes.values()))
+        code = hide(next(iter(codes.values())))
         raise error_kind(meaning, delivery=True)(
             f"the agency answered code {code!r} for every record: {told(results.entry(code), '').en}",
             where=where,

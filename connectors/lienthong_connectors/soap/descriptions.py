@@ -86,6 +86,7 @@ def _keep(folder: Path, name: str, compiled: Described, documents: Mapping[str, 
     fresh = folder / f".{name}.{os.getpid()}"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fresh.touch(mode=0o600)
         fresh.write_bytes(entry)
         fresh.replace(folder / name)
     except OSError:

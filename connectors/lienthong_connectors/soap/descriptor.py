@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lienthong.connector import EXPIRES, PLACE, STATUS_503, ConnectionField, ConnectorDescriptor
+from lienthong.connector import (
+    EXPIRES,
+    PLACE,
+    SERVICE_FIELDS,
+    STATUS_503,
+    ConnectionField,
+    ConnectorDescriptor,
+)
 from lienthong.exchange import Text
 from lienthong_connectors.codes import PACKAGE
 from lienthong_connectors.http.auth_fields import AUTH_FIELDS
@@ -57,6 +64,7 @@ _CONNECTION = (
     ),
     EXPIRES,
     PLACE,
+    *SERVICE_FIELDS,
     *TLS_FIELDS,
     ConnectionField("proxy", Text("Proxy", "Proxy"), "http://host:port through which the system is reached"),
     ConnectionField(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lienthong.connector.codes import Code
+from lienthong.credentials import hide
 from lienthong.errors import (
     Forbidden,
     LienThongError,
@@ -58,7 +59,7 @@ class Fault:
     def agency_code(self) -> str:
         """The agency's own code in the detail: a short one or one that is named so; else the fault code."""
         own = self.named or next((text for text in self.details if _CODE.match(text)), "")
-        return own or (self.codes[-1] if self.codes else "Fault")
+        return hide(own or (self.codes[-1] if self.codes else "Fault"))
 
 
 def read_fault(fault: Any) -> Fault:
@@ -121,6 +122,7 @@ def refusal(code: str, vi: str, en: str = "", *, where: str = "", record: Any = 
 
     Personal values of the record, long numbers and addresses are taken out of the words.
     """
+    code = hide(code)
     rule = f"target.{_SAFE.sub('-', code)[:40]}"
     vi, en = spoken(vi, record), spoken(en or vi, record)
     reason = Reason(

@@ -60,7 +60,12 @@ def located(said: str, base: str = "") -> str:
 
 
 def parameters(content_type: str) -> dict[str, str]:
-    """Return the parameters of a Content-Type header, names in lower case."""
+    """Return the parameters of a Content-Type header, names in lower case.
+
+    Raises `ProtocolViolation` for a header longer than a part's headers may be.
+    """
+    if len(content_type) > _LONGEST_HEAD:
+        refuse(f"a Content-Type is longer than {_LONGEST_HEAD} bytes", "multipart-head")
     header = Message()
     header["Content-Type"] = content_type.replace("\r", " ").replace("\n", " ")
     return {name.lower(): str(value) for name, value in (header.get_params() or [])[1:]}
@@ -131,13 +136,13 @@ class _Reader:
             if len(self._held) > _LONGEST_HEAD:
                 refuse("the answer's parts are not separated as they must be", "multipart")
             self._more("behind a boundary")
-        line, _, rest = bytes(self._held).partition(b"\n")
-        if line.strip(b" \t\r"):
+        end = self._held.index(b"\n") + 1
+        if self._held[:end].strip(b" \t\r\n"):
             refuse("the answer's parts are not separated as they must be", "multipart")
         if not self._known:
-            self._known, self._end = True, b"\r\n" if line.endswith(b"\r") else b"\n"
+            self._known, self._end = True, b"\r\n" if self._held[:end].endswith(b"\r\n") else b"\n"
             self._delimiter = self._end + self._line
-        self._held = bytearray(self._end + rest)  # a part without headers begins with an empty line
+        self._held[:end] = self._end  # a part without headers begins with an empty line
         return True
 
     def head(self) -> bytes:

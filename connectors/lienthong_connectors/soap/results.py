@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 from lienthong.connector.codes import Code
+from lienthong.credentials import hide
 from lienthong.errors import ProtocolViolation, RequestRejected, Transient
 from lienthong_connectors.codes import error_kind, told
 from lienthong_connectors.http.privacy import spoken
@@ -52,7 +53,7 @@ def judge(body: Any, codes: ResultCodes, *, where: str) -> Verdict:
         listed = next((name for name in _LISTS if code in getattr(codes, name)), "")
         meaning = listed or (_AS_LIST.get(entry.meaning, entry.meaning) if entry else "")
         if meaning:
-            return Verdict(meaning, code, message, entry, parts.get("reference", "")[:200])
+            return Verdict(meaning, hide(code), message, entry, hide(parts.get("reference", ""))[:200])
     said = ", ".join(spoken(code)[:40] for code in given if code)
     raise ProtocolViolation(
         f"the answer has result code {said}, which is not listed"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,8 @@ from lienthong.connector import Connection, Expiry
 from lienthong.connector.expiry import certificate_expiries
 from lienthong.errors import Misconfigured
 
+#: Names of query parameters that hold a secret: libpq's, and those of other drivers.
+_SECRET = re.compile(r"pass(?!file)|pwd|secret|token|api_?key|credential|access_?key", re.IGNORECASE)
 _PSYCOPG = "postgresql+psycopg"
 _PORTS = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306, "mssql": 1433, "oracle": 1521}
 
@@ -42,6 +45,13 @@ def _from_url(connection: Connection, text: str) -> URL:
             where=f"connection {connection.id!r}",
             hint="move it to the connection's password field, which is encrypted",
         )
+    found = sorted(name for name, value in url.query.items() if _holds_secret(name, str(value)))
+    if found:
+        raise Misconfigured(
+            f"the field 'url' holds a secret in its query: {found[0]!r}",
+            where=f"connection {connection.id!r}",
+            hint="move a password to the connection's password field; keep a key's in a file of its own",
+        )
     if url.get_backend_name() == "sqlite":
         return url
     if connection.login:
@@ -49,6 +59,12 @@ def _from_url(connection: Connection, text: str) -> URL:
     if connection.password:
         url = url.set(password=connection.password)
     return _with_driver(url)
+
+
+def _holds_secret(name: str, value: str) -> bool:
+    """Tell whether a query's parameter is a secret, or a list of settings (``PWD=…;``) one of which is."""
+    inside = (part.partition("=")[0] for part in re.split(r"[;\s]", value) if "=" in part)
+    return any(_SECRET.search(one) for one in (name, *inside))
 
 
 def _from_fields(connection: Connection) -> URL:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lienthong.connector import EXPIRES, PLACE, ConnectionField, ConnectorDescriptor
+from lienthong.connector import EXPIRES, PLACE, SERVICE_FIELDS, ConnectionField, ConnectorDescriptor
 from lienthong.exchange import Text
 from lienthong_connectors.sql.settings import SqlSource, SqlTarget
 
@@ -25,6 +25,7 @@ _CONNECTION = (
     ConnectionField("password", Text("Mật khẩu", "Password"), "the user's password", secret=True),
     EXPIRES,
     PLACE,
+    *SERVICE_FIELDS,
     ConnectionField(
         "connect_timeout",
         Text("Thời hạn kết nối (giây)", "Connect timeout (s)"),

@@ -110,6 +110,7 @@ def _check(args: argparse.Namespace) -> int:
 def _check_exchange(exchange: Exchange, file: Path | None, *, vi: bool) -> int:
     from lienthong.cli.deployment import open_archive, open_bus
     from lienthong.pipeline import compile_plan
+    from lienthong.pipeline.gate import Gate
     from lienthong.pipeline.health import expiry_findings
     from lienthong.pipeline.places import place_findings
 
@@ -125,7 +126,8 @@ def _check_exchange(exchange: Exchange, file: Path | None, *, vi: bool) -> int:
         opened = getattr(end.connector, f"open_{role}")(connection, context)
         try:
             sys.stdout.write(f"{exchange.id}: {role} {end.connection} ({end.connector.kind})\n")
-            findings = [*opened.check(), *expiry_findings(opened, connection)]
+            findings = [*Gate(bus, connection).findings(), *opened.check()]
+            findings += expiry_findings(opened, connection)
             findings += place_findings(archive, plan) if role == "target" else []
             worst = max(worst, _print_findings(findings, vi=vi))
         finally:

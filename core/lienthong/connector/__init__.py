@@ -4,6 +4,7 @@ from lienthong.attachment import Attachment
 from lienthong.connector.connection import Connection
 from lienthong.connector.descriptor import ConnectionField, ConnectorDescriptor, Option, option
 from lienthong.connector.expiry import EXPIRES, Expiry, account_expiry, expiries_of
+from lienthong.connector.hours import SERVICE_FIELDS
 from lienthong.connector.messages import Answer, Batch, Malformed, Order, Page, ReadRequest, Receipt, Stand
 from lienthong.connector.place import PLACE, Placed
 from lienthong.connector.protocols import (
@@ -35,6 +36,7 @@ __all__ = [
     "EXPIRES",
     "NOT_TAKEN",
     "PLACE",
+    "SERVICE_FIELDS",
     "STATUS_503",
     "Answer",
     "Attachment",

@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 
 import orjson
 
+from lienthong.credentials import hide, hide_in_ours
 from lienthong.errors import Reason
 from lienthong.records import Record
 
@@ -136,7 +137,7 @@ class Receipt:
     answer's bytes, ``reference`` the target's own number for the delivery where it gives one,
     ``at`` the time of the answer (RFC 3339, UTC), ``signed_by`` the subject of the certificate
     that signed the answer where one did and it was verified, ``lines`` the records of the batch that
-    it speaks of (empty: all).
+    it speaks of (empty: all). A credential of ours that the target quotes is not kept.
     """
 
     status: str
@@ -145,6 +146,10 @@ class Receipt:
     reference: str = ""
     signed_by: str = ""
     lines: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "status", hide(self.status))
+        object.__setattr__(self, "reference", hide_in_ours(self.reference, shortest=16))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the receipt as a JSON-ready object without empty members."""

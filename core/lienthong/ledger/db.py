@@ -41,16 +41,16 @@ class Database:
         weakref.finalize(self, engine.dispose)
 
     @classmethod
-    def open(cls, url: str, *, read_only: bool = False) -> Self:
+    def open(cls, url: str, *, read_only: bool = False, group_read: bool = False) -> Self:
         """Open a database and bring it to this code's version, whoever else does so at the same time.
 
         ``url`` is ``sqlite:///<file>`` or ``postgresql+psycopg://<user>@<host>/<name>``. ``read_only``
         changes nothing whatever: no table, no file, no folder; a database of another version, or none,
-        is then refused. Raises `Misconfigured` for another kind of database, one that a newer version
-        has made or that may not be opened, `Unavailable` where it does not answer, and
-        `EvidenceTampered` where it is damaged.
+        is then refused. ``group_read``: a SQLite file that is made may be read by its group. Raises
+        `Misconfigured` for another kind of database, one that a newer version has made or that may not be
+        opened, `Unavailable` where it does not answer, and `EvidenceTampered` where it is damaged.
         """
-        database = cls(make_engine(url, read_only=read_only))
+        database = cls(make_engine(url, read_only=read_only, group_read=group_read))
         try:
             if read_only:
                 database._require_head()

@@ -280,11 +280,13 @@ class Deliveries:
         *,
         epoch: str | None = None,
         limit: int | None = None,
+        reasons: bool = True,
     ) -> list[DeliveryState]:
         """Return deliveries in order: all that a run needs, of an exchange, in a state.
 
         ``epoch`` gives those of the runs that were opened at one epoch, that is, after the same
-        settled run ("" for those before any).
+        settled run ("" for those before any). Without ``reasons`` it can only be told how many records
+        were refused: there may be very many.
         """
         wanted = select_deliveries(by_run=run is not None)
         if epoch is not None:
@@ -298,7 +300,13 @@ class Deliveries:
             wanted = wanted.where(_D.state == state)
         wanted = wanted.order_by(_D.exchange, _P.run, _P.part, _P.position, _D.id).limit(limit)
         with self._database.read() as connection:
-            return [state_of(row._asdict()) for row in connection.execute(wanted)]
+            return [state_of(row._asdict(), reasons=reasons) for row in connection.execute(wanted)]
+
+    def count_planned(self, exchange: str, run: str) -> int:
+        """Return how many deliveries a run needs."""
+        wanted = select(func.count()).select_from(PLANNED).where(_P.exchange == exchange, _P.run == run)
+        with self._database.read() as connection:
+            return int(connection.execute(wanted).scalar_one())
 
 
 def _left_out(row: Mapping[str, Any], not_sent: Mapping[str, Ranges]) -> dict[str, Any]:

@@ -108,10 +108,16 @@ def change(connection: Connection, row: Mapping[str, Any], **values: Any) -> Del
     return state_of({**row, **values})
 
 
-def state_of(row: Mapping[str, Any]) -> DeliveryState:
-    """Return the delivery that a row with its place stands for."""
+#: Stands for every reason where only their number counts.
+_A_REASON: Final = Reason("", "target", "", "")
+
+
+def state_of(row: Mapping[str, Any], *, reasons: bool = True) -> DeliveryState:
+    """Return the delivery that a row with its place stands for; without ``reasons`` these are left out."""
     segment = Segment(row["segment"], row["root"], row["records"], row["size"], row["index_root"])
-    refused = {int(line): Reason(**reason) for line, reason in load(row["refused"]).items()}
+    refused = {
+        int(line): Reason(**reason) if reasons else _A_REASON for line, reason in load(row["refused"]).items()
+    }
     unknown = tuple(load(row["unknown"]))
     total = segment.count if row["state"] in ANSWERS else 0
     unchanged, superseded, inherited = (_ranges(row[name]) for name in NOT_SENT)

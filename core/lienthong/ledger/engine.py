@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import weakref
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -43,15 +45,15 @@ class Reading(sqlite3.Connection):
             )
 
 
-def make_engine(url: str, *, read_only: bool = False) -> Engine:
+def make_engine(url: str, *, read_only: bool = False, group_read: bool = False) -> Engine:
     """Return the engine of a ledger database; nothing is connected yet.
 
     Raises `Misconfigured` for another kind of database. Only where it is to be written is the folder of
-    a SQLite file made.
+    a SQLite file made, and the file, which is its owner's alone unless its group may read (``group_read``).
     """
     parsed = _checked(url)
     if parsed.drivername == "sqlite":
-        engine = _sqlite_reader(parsed) if read_only else _sqlite_writer(parsed)
+        engine = _sqlite_reader(parsed) if read_only else _sqlite_writer(parsed, group_read)
         event.listen(engine, "begin", _begin_sqlite)
     else:
         mode: dict[str, Any] = {"execution_options": {"postgresql_readonly": True}} if read_only else {}
@@ -65,15 +67,28 @@ def is_absent(url: URL) -> bool:
     return url.drivername == "sqlite" and not Path(str(url.database)).exists()
 
 
-def _sqlite_writer(parsed: URL) -> Engine:
-    folder = Path(str(parsed.database)).parent
+def _sqlite_writer(parsed: URL, group_read: bool) -> Engine:
+    file = Path(str(parsed.database))
+    folder = file.parent
     with file_faults("the ledger's folder cannot be made", folder):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not Path(str(parsed.database)).exists():  # its -wal and -shm take its mode: a group may read
-            Path(str(parsed.database)).touch(mode=0o640)
+        if not file.exists():  # its -wal and -shm take its mode
+            file.touch(mode=0o600)
+            if group_read:
+                file.chmod(0o640)
+        _shut_others_out(file)
     engine = create_engine(parsed, hide_parameters=True, connect_args={"timeout": _BUSY_SECONDS})
     event.listen(engine, "connect", _prepare_sqlite)
     return engine
+
+
+def _shut_others_out(file: Path) -> None:
+    """Take from others what an older release, or a copy, has left them; what is not ours stays as it is."""
+    for one in (file, Path(f"{file}-wal"), Path(f"{file}-shm")):
+        with suppress(FileNotFoundError, PermissionError):
+            mode = stat.S_IMODE(one.stat().st_mode)
+            if mode & 0o007:
+                one.chmod(mode & ~0o007)
 
 
 def _sqlite_reader(parsed: URL) -> Engine:

@@ -6,11 +6,11 @@ never changes an item: it makes a new one that names the old, so the whole story
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 
 from lienthong.errors import Permanent
 from lienthong.ledger.clock import now
@@ -75,17 +75,18 @@ class Quarantine:
         Those of a run are all that it met, whichever run met them first. Only the latest version of each;
         ``history`` adds the versions that were repaired.
         """
-        wanted = select(QUARANTINE).order_by(_C.added_at, _C.step, _C.segment, _C.line).limit(limit)
-        if run is not None:
-            wanted = wanted.where(or_(_C.run == run, _C.id.in_(seen_by(run))))
         given = {"exchange": exchange, "state": state, "key_hash": key_hash}
-        for name, value in given.items():
-            if value is not None:
-                wanted = wanted.where(_C[name] == value)
-        if not history:
-            wanted = wanted.where(~select(_NEWER.c.id).where(_NEWER.c.previous == _C.id).exists())
+        wanted = select(QUARANTINE).where(*_conditions(run, given, history=history))
+        wanted = wanted.order_by(_C.added_at, _C.step, _C.segment, _C.line).limit(limit)
         with self._database.read() as connection:
             return [item_of(row) for row in connection.execute(wanted)]
+
+    def count(self, exchange: str | None = None, run: str | None = None, state: str | None = None) -> int:
+        """Return how many items `list` gives, which reads none of them."""
+        given = {"exchange": exchange, "state": state}
+        wanted = select(func.count()).select_from(QUARANTINE).where(*_conditions(run, given))
+        with self._database.read() as connection:
+            return int(connection.execute(wanted).scalar_one())
 
     def get(self, id: str) -> QuarantineItem:  # noqa: A002 - the item's own word
         """Return an item by its id as a person types it; raise `UnknownName` where there is none."""
@@ -145,6 +146,19 @@ class Quarantine:
                 raise _illegal(item, state, newer)
             move(connection, item.id, state, run)
             return item_of(find(connection, item.id))
+
+
+def _conditions(
+    run: str | None, given: Mapping[str, str | None], *, history: bool = False
+) -> list[ColumnElement[bool]]:
+    """Return what items must be: of a run by whichever run met them first, and as ``given`` says."""
+    found: list[ColumnElement[bool]] = []
+    if run is not None:
+        found.append(or_(_C.run == run, _C.id.in_(seen_by(run))))
+    found += [_C[name] == value for name, value in given.items() if value is not None]
+    if not history:
+        found.append(~select(_NEWER.c.id).where(_NEWER.c.previous == _C.id).exists())
+    return found
 
 
 def _illegal(item: QuarantineItem, wanted: str, newer: str | None = None) -> Permanent:

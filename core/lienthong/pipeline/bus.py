@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lienthong.config import Config, HashKeys, load_config
 from lienthong.connector import Connection, Context, Spoken
+from lienthong.credentials import hide_in_ours
 from lienthong.errors import SegmentTampered
 from lienthong.faults import file_faults
 from lienthong.keyindex import KeyHasher
@@ -117,7 +118,7 @@ class Bus:
         if not self.read_only:
             with file_faults("the home cannot be made", self.config.home, hint="set LIENTHONG_HOME"):
                 self.config.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return Database.open(self.config.ledger, read_only=self.read_only)
+        return Database.open(self.config.ledger, read_only=self.read_only, group_read=self.config.group_read)
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -200,4 +201,4 @@ class Bus:
 
     def audit(self, step: str, line: str) -> None:
         """Write one audit line: counts, digests and ids only."""
-        _LOG.info("%s: %s", step, line)
+        _LOG.info("%s: %s", step, hide_in_ours(line))

@@ -18,6 +18,7 @@ from typing import Any
 
 from lienthong.connector import Answer, Batch, Receipt, RecordTarget
 from lienthong.datasets import Dataset
+from lienthong.datasets.discretion import Discretion
 from lienthong.errors import (
     Held,
     LeaseLost,
@@ -64,7 +65,8 @@ def delivery_id(
 class Delivering:
     """The deliveries of one part of a run towards an open target.
 
-    ``versions``: what the target has of each key; ``repeats``: keys that the run has more than once.
+    ``versions``: what the target has of each key; ``repeats``: keys that the run has more than once,
+    ``discretion``: what of a target's words may be kept.
     ``known`` holds leaf hashes of records which an earlier, unsettled run delivered before there were key
     indexes, or under another name of the target;
     ``doubts`` the deliveries of which the target cannot tell yet, each with the seconds after which
@@ -77,6 +79,7 @@ class Delivering:
     dataset: str
     versions: Versions
     repeats: Repeats
+    discretion: Discretion
     known: set[bytes] = field(default_factory=set)
     doubts: dict[str, float | None] = field(default_factory=dict)
 
@@ -245,7 +248,7 @@ class Delivering:
         batch = replace(self._batch(state.id, records), receipts=_given(state))
         answer = self.target.lookup(batch)
         _check_answer(answer, len(records), state.id)
-        found = _settled(answer, state)
+        found = _settled(self._discreet(answer, records), state)
         self.bus.audit(
             "push",
             f"delivery {state.id}: asked the target, {found.acknowledged} taken, "
@@ -303,6 +306,7 @@ class Delivering:
             self.bus.hold.check()
             answer = self.target.deliver(batch)
             _check_answer(answer, len(batch.records), state.id)
+            answer = self._discreet(answer, batch.records)
         except (OutcomeUnknown, Tampered, ProtocolViolation):
             # an answer that is forged, cannot be read or does not add up says nothing about what was taken
             self.bus.audit("push", f"delivery {state.id}: outcome unknown, the target will be asked")
@@ -312,6 +316,11 @@ class Delivering:
             self.journal.withdrawn(state.id, lease=self.lease)
             raise
         return answer
+
+    def _discreet(self, answer: Answer, records: Sequence[bytes]) -> Answer:
+        """Return an answer whose reasons hold nothing that the ledger may not."""
+        refused = {line: self.discretion.reason(why, records[line]) for line, why in answer.refused.items()}
+        return replace(answer, refused=refused) if refused else answer
 
     def _record(self, state: DeliveryState, answer: Answer) -> DeliveryState:
         if answer.unknown:

@@ -15,6 +15,7 @@ from lienthong.pipeline.beginning import Begun, begin, next_begins, stand
 from lienthong.pipeline.bus import Bus
 from lienthong.pipeline.calm import calm
 from lienthong.pipeline.cutting import SEGMENT_BYTES
+from lienthong.pipeline.gate import Gate
 from lienthong.pipeline.health import check_health, clock_notices, heed
 from lienthong.pipeline.hold import held
 from lienthong.pipeline.keys import key_texts, of_one_number, write_by_key, write_keyed
@@ -131,20 +132,36 @@ def pull(bus: Bus, plan: Plan, request: RunRequest, source: RecordSource | None 
         bus.audit("pull", f"resuming after {progress.sealings} sealings, {progress.pulled} records")
     if not progress.complete and not state.settled:
         reads = Reads(bus.journal, state, fresh=request.kind == "run")
-        opened = source or exchange.source.connector.open_source(
-            bus.connections(exchange.source.connection), bus.context(plan, request.run, reads.next)
-        )
-        try:
-            role, end = ("source", opened) if source is None else ("", None)
-            heed(progress.notes, check_health(bus, plan, request, role=role, opened=end))
-            _read(bus, plan, request, progress, state, opened, reads)
-        finally:
-            opened.close()
+        if source is None:
+            _read_source(bus, plan, request, progress, state, reads)
+        else:
+            try:
+                heed(progress.notes, check_health(bus, plan, request, role="", opened=None))
+                _read(bus, plan, request, progress, state, source, reads)
+            finally:
+                source.close()
     if not progress.pulled:  # the settle statement alone says so
         bus.audit("pull", f"nothing new since {state.since or 'the beginning'}")
         return []
     evidence = _attest(bus, plan, request, progress, started)
     return grouped(progress.segments, exchange.delivery.parallel, evidence, progress.buckets)
+
+
+def _read_source(
+    bus: Bus, plan: Plan, request: RunRequest, progress: _Progress, state: RunState, reads: Reads
+) -> None:
+    """Read the exchange's own source, while it serves."""
+    connection = bus.connections(plan.exchange.source.connection)
+    gate = Gate(bus, connection)
+    with gate.passing():
+        opened = plan.exchange.source.connector.open_source(
+            connection, bus.context(plan, request.run, reads.next)
+        )
+        try:
+            heed(progress.notes, check_health(bus, plan, request, role="source", opened=opened))
+            _read(bus, plan, request, progress, state, opened, reads, gate)
+        finally:
+            opened.close()
 
 
 def _left(request: RunRequest, progress: _Progress) -> int | None:
@@ -159,6 +176,7 @@ def _read(
     state: RunState,
     opened: RecordSource,
     reads: Reads,
+    gate: Gate | None = None,
 ) -> None:
     begun = begin(bus, plan, state, inclusive=getattr(opened.capabilities, "inclusive", False))
     progress.notes.update(begun.notes)
@@ -174,6 +192,8 @@ def _read(
         if buffer.full(batch):
             _seal(bus, plan, request, progress, buffer)
         bus.progress("pull", progress.pulled + len(buffer.records), None)
+        if gate is not None:
+            gate.check()
     if request.kind == "run":
         heed(progress.notes, clock_notices(bus, plan, "source", opened))
     if buffer.again is not None and buffer.again.met:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lienthong.connector import RecordTarget
+from lienthong.datasets.discretion import Discretion
 from lienthong.errors import Misconfigured, OutcomeUnknown
 from lienthong.ledger import DeliveryState
 from lienthong.ledger.scopes import Scopes
@@ -16,6 +17,7 @@ from lienthong.pipeline.attest import Work, attest, now
 from lienthong.pipeline.bus import Bus
 from lienthong.pipeline.calm import calm
 from lienthong.pipeline.delivering import Delivering
+from lienthong.pipeline.gate import Gate
 from lienthong.pipeline.health import check_health
 from lienthong.pipeline.hold import held
 from lienthong.pipeline.intents import intend
@@ -78,21 +80,42 @@ def _deliver(
     if not part.segments:
         return []
     exchange = plan.exchange
-    target: RecordTarget = exchange.target.connector.open_target(
-        bus.connections(exchange.target.connection), bus.context(plan, request.run)
-    )
+    connection = bus.connections(exchange.target.connection)
+    gate = Gate(bus, connection)
+    with gate.passing():
+        target = exchange.target.connector.open_target(connection, bus.context(plan, request.run))
+        return _deliver_to(bus, plan, request, part, patience, target, gate)
+
+
+def _deliver_to(
+    bus: Bus,
+    plan: Plan,
+    request: RunRequest,
+    part: Part,
+    patience: Patience,
+    target: RecordTarget,
+    gate: Gate,
+) -> list[DeliveryState]:
     try:
         check_health(bus, plan, request, role="target", opened=target)
         _check_batch(plan, target, part)
         place = place_of(bus, plan)
         versions = Versions(bus, plan, request, place)
         repeats = repeats_in(bus, plan, request, part)
-        work = Delivering(bus, target, plan.produces.key, plan.produces.ref, versions, repeats)
+        work = Delivering(
+            bus,
+            target,
+            plan.produces.key,
+            plan.produces.ref,
+            versions,
+            repeats,
+            Discretion(plan.produces),
+        )
         states = intend(bus, plan, request, part, work)
         if place.new:
             versions.join()
         while True:
-            states = _deliver_all(bus, plan, request, part, work, states)
+            states = _deliver_all(bus, plan, request, part, work, states, gate)
             if not work.doubts:
                 return states
             _wait(bus, plan, part, work, patience)
@@ -124,6 +147,7 @@ def _deliver_all(
     part: Part,
     work: Delivering,
     states: Sequence[DeliveryState],
+    gate: Gate,
 ) -> list[DeliveryState]:
     """Bring every delivery as far as it goes now; what stays in doubt is in ``work.doubts``."""
     work.doubts.clear()
@@ -134,6 +158,7 @@ def _deliver_all(
     ended: list[DeliveryState] = []
     done = 0
     for state in states:
+        gate.check()
         ended.append(work.deliver(state))
         _quarantine_refused(bus, plan, request, ended[-1])
         done += state.segment.count - len(ended[-1].unknown)

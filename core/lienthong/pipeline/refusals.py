@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from lienthong.datasets import Dataset
+from lienthong.datasets.discretion import Discretion
 from lienthong.errors import Reason, TooManyQuarantined
 from lienthong.ledger import QuarantineItem
 from lienthong.ledger.states import fingerprint_of
@@ -58,7 +59,9 @@ def index_refusals(
     """Enter refused records, given by their line in a sealed segment, in the quarantine's index.
 
     The same bytes refused for the same rules by an earlier run are that run's item, met once more.
+    Reasons are kept without what the dataset's classification does not let anybody see.
     """
+    discretion = Discretion(dataset)
     bus.quarantine.add(
         [
             QuarantineItem(
@@ -68,7 +71,7 @@ def index_refusals(
                 segment=segment.digest,
                 line=line,
                 key_hash=bus.key_hash(dataset.name, _key(refusal.data, dataset)),
-                reasons=refusal.reasons,
+                reasons=discretion.reasons(refusal.reasons, refusal.data),
                 dataset=dataset.ref,
                 fingerprint=fingerprint_of(
                     plan.exchange.id, step, dataset.ref, leaf_hash(refusal.data), refusal.reasons

@@ -3,7 +3,8 @@
 A step that failed with `Transient` waits `Schedule.first` seconds, twice as long after each further
 try, at most `Schedule.longest`. Where the other side said how long (``retry_after``) it is waited for
 at least that long, up to `Schedule.longest_asked`; whoever asks for more makes the step fail with the
-moment from which a new try makes sense. All other errors fail at once.
+moment from which a new try makes sense. `Closed` (a system outside its service hours, or left alone after
+failures) is waited for as long as that takes, and is no try. All other errors fail at once.
 
 Tests let no time pass: ``with no_waits(): ...`` (`lienthong.testing`).
 """
@@ -16,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from lienthong.errors import LienThongError, Transient
+from lienthong.errors import Closed, LienThongError, Transient
 
 #: Moments further away than this are not worked out: a date has no more digits.
 _FAR = 10 * 365 * 86_400.0
@@ -53,6 +54,10 @@ class Schedule:
         own = min(self.first * (1 << doublings), self.longest)
         return max(own, min(_seconds(asked), self.longest_asked)) * self.scale
 
+    def until_open(self, asked: float | None) -> float:
+        """Return how long to wait for a system that is not asked now."""
+        return min(max(_seconds(asked), 1.0), _FAR) * self.scale
+
     def too_long(self, asked: float | None) -> bool:
         """Tell whether the other side asks for more patience than this schedule has."""
         return _seconds(asked) > self.longest_asked
@@ -62,6 +67,11 @@ class Schedule:
         code = error.code if isinstance(error, LienThongError) else type(error).__name__
         if not isinstance(error, Transient):
             return Verdict(None, f"{code}: a retry would end the same way")
+        if isinstance(error, Closed) and (more or self.scale):
+            return Verdict(
+                self.until_open(error.retry_after),
+                f"{code}: not asked for {spoken(_seconds(error.retry_after))}",
+            )
         if self.too_long(error.retry_after):
             return Verdict(None, f"{code}: {self.later(error.retry_after)}")
         if not more:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TypeVar
 
 from lienthong.connector import RecordSource
-from lienthong.errors import Transient
+from lienthong.errors import Closed, Transient
 from lienthong.pipeline.bus import Bus
 from lienthong.pipeline.parts import Part, RunRequest, Settled
 from lienthong.pipeline.plan import Plan
@@ -72,4 +72,6 @@ def _retried(bus: Bus, step: Callable[[], _T], attempts: int, sleep: Callable[[f
                     raise given_up(error, waits.later(error.retry_after)) from error
                 raise
             bus.audit("retry", f"{found.reason}, attempt {attempt} of {attempts}")
+            if isinstance(error, Closed) and found.wait > 0:
+                attempt -= 1  # nothing was tried
             sleep(found.wait)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from lienthong.connector import Question, RecordLookup
+from lienthong.datasets.discretion import Discretion
 from lienthong.errors import ProtocolViolation, Reason, Refused
 from lienthong.exchange import Lookup
 from lienthong.keyindex import Sidecar
@@ -14,6 +15,7 @@ from lienthong.pipeline.attest import Work, attest, now
 from lienthong.pipeline.bus import Bus
 from lienthong.pipeline.calm import calm
 from lienthong.pipeline.cutting import write_cut
+from lienthong.pipeline.gate import Gate
 from lienthong.pipeline.hold import held
 from lienthong.pipeline.keys import Numbers, index_of, keep_lines, key_texts, write_keyed
 from lienthong.pipeline.odd import RECORD_BYTES, TOO_LARGE
@@ -74,6 +76,15 @@ def _sentence(plan: Plan, counts: dict[str, int]) -> str:
 
 
 def _transform_all(
+    bus: Bus, plan: Plan, request: RunRequest, part: Part
+) -> tuple[list[Segment], list[Refusal], int]:
+    if plan.exchange.lookup is None:
+        return _transform_segments(bus, plan, request, part)
+    with Gate(bus, bus.connections(plan.exchange.lookup.connection)).passing():
+        return _transform_segments(bus, plan, request, part)
+
+
+def _transform_segments(
     bus: Bus, plan: Plan, request: RunRequest, part: Part
 ) -> tuple[list[Segment], list[Refusal], int]:
     outputs: list[Segment] = []
@@ -178,6 +189,7 @@ def _ask_all(
 ) -> dict[str, Any]:
     lookup = plan.exchange.lookup
     assert lookup is not None  # noqa: S101 - the caller has a service only where there is a look-up
+    discretion: Discretion | None = None
     answered: list[bytes] = []
     refused: dict[str, list[dict[str, str]]] = {}
     for line, data in enumerate(records):
@@ -185,7 +197,9 @@ def _ask_all(
         try:
             answer = service.ask(_question(plan, request, lookup, record))
         except Refused as error:
-            refused[str(line)] = [item.as_dict() for item in error.reasons or (_NOT_ANSWERED,)]
+            discretion = discretion or Discretion(plan.dataset)
+            why = discretion.reasons(error.reasons or (_NOT_ANSWERED,), data)
+            refused[str(line)] = [item.as_dict() for item in why]
             continue
         try:
             whole = canonical({**record, lookup.into: answer})

@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 from cryptography import x509
 
 from lienthong.errors import Misconfigured, UnknownName
+from lienthong.faults import read_private
 from lienthong.signing._algorithms import key_id
 from lienthong.signing.roles import ALL, OPERATOR, SERVICE, Authority, Role
 from lienthong.signing.signers import LocalSigner, Signer, read_certificates
@@ -342,12 +343,5 @@ def _password(where: str, entry: Entry) -> bytes | None:
             )
         return value.encode()
     if "password_file" in entry:
-        try:
-            return Path(entry["password_file"]).read_bytes().rstrip(b"\r\n")
-        except OSError as error:
-            raise Misconfigured(
-                f"the password file cannot be read: {error.strerror}",
-                where=where,
-                hint="check the path",
-            ) from None
+        return read_private(Path(entry["password_file"]), "the password file").rstrip(b"\r\n")
     return None

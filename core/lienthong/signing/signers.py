@@ -7,7 +7,6 @@ its certificate. Algorithms carry their JOSE names (RFC 7518): ``ES256``, ``PS25
 
 from __future__ import annotations
 
-import stat
 from pathlib import Path
 from typing import Protocol, Self, runtime_checkable
 
@@ -16,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, pkcs12
 
 from lienthong.errors import Misconfigured
+from lienthong.faults import read_private as private_bytes
 from lienthong.signing import _algorithms
 from lienthong.signing._algorithms import PrivateKey
 
@@ -243,22 +243,7 @@ def read_private(path: Path) -> bytes:
 
     Raises :class:`Misconfigured` when it is missing, unreadable, or open to group or others.
     """
-    try:
-        with path.open("rb") as file:
-            mode = stat.S_IMODE(path.stat().st_mode)
-            if mode & 0o077:
-                raise Misconfigured(
-                    f"others can read or change the private key file (mode {mode:04o})",
-                    where=str(path),
-                    hint=f"run: chmod 600 {path}, and replace the key if others may have read it",
-                )
-            return file.read()
-    except OSError as error:
-        raise Misconfigured(
-            f"the private key file cannot be read: {error.strerror}",
-            where=str(path),
-            hint="check the path and that the process may read it",
-        ) from None
+    return private_bytes(path, "the private key file")
 
 
 def load_private_key(path: Path, *, password: bytes | None = None) -> PrivateKey:

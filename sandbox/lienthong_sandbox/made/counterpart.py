@@ -112,9 +112,17 @@ class Counterpart:
         except ValueError as error:
             store.close()
             raise Misconfigured(str(error), where=str(self._file)) from None
+        except RecursionError:
+            store.close()
+            raise _too_deep(self._file) from None
         except Misconfigured:
             store.close()
             raise
+
+
+def _too_deep(file: Path) -> Misconfigured:
+    said = "the description is nested deeper than can be read"
+    return Misconfigured(said, where=str(file), hint="give the part that is used")
 
 
 def _is_wsdl(file: Path) -> bool:
@@ -130,7 +138,9 @@ def _is_wsdl(file: Path) -> bool:
 def _read(file: Path) -> dict[str, Any]:
     try:
         found = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeError, yaml.YAMLError) as error:
+    except RecursionError:
+        raise _too_deep(file) from None
+    except (OSError, UnicodeError, ValueError, yaml.YAMLError) as error:  # ValueError: a date that is none
         raise Misconfigured(
             f"the description cannot be read ({type(error).__name__})", where=str(file)
         ) from None

@@ -17,7 +17,14 @@ import table_connector as table
 from lxml import etree
 
 from lienthong.connector import Answer, Batch, Page, Question, ReadRequest
-from lienthong.errors import OutcomeUnknown, ProtocolViolation, RequestRejected, Transient, Unavailable
+from lienthong.errors import (
+    Forbidden,
+    OutcomeUnknown,
+    ProtocolViolation,
+    RequestRejected,
+    Transient,
+    Unavailable,
+)
 
 
 class Mutant:
@@ -234,6 +241,16 @@ class TestUnpacksWithoutBound(SourceMutant):
             if reply.headers.pop("content-encoding", ""):
                 reply.body = gzip.decompress(reply.body)
             return super().text(reply)
+
+
+class TestQuotesWhatItIsTold(SourceMutant):
+    caught_by = "test_a_hostile_counterpart_ends_as_the_matrix_says[credential-quoted]"
+
+    class _Open(http.OpenSource):
+        def check(self, reply: http.Reply) -> None:
+            if reply.status == 403:
+                raise Forbidden(reply.body.decode())
+            super().check(reply)
 
 
 class TestSeesNoErrorInASuccess(SourceMutant):

@@ -12,7 +12,9 @@ import brotli
 import pytest
 import zstandard
 
-from lienthong.errors import ProtocolViolation
+from lienthong.connector import ReadRequest
+from lienthong.errors import ProtocolViolation, TimedOut
+from lienthong_connectors.http import coding as coding_module
 from lienthong_connectors.http.coding import ACCEPTED, decoded
 from lienthong_connectors.rest import RestSource
 
@@ -91,3 +93,50 @@ def test_a_window_beyond_what_http_allows_is_refused() -> None:
     coded = writer.compress(bytes(1000)) + writer.flush()
     with pytest.raises(ProtocolViolation):
         list(decoded(iter((coded,)), "zstd", 1 << 20, where=""))
+
+
+def handed(agency: Any, monkeypatch: pytest.MonkeyPatch, coding: str, members: int, streamed: bool) -> int:
+    """Read an answer of many empty members; return how many bytes decoders were handed, copies included."""
+    engine = {"gzip": coding_module._Zlib, "zstd": coding_module._Zstd}[coding]
+    take, given = engine.take, 0
+
+    def counted(self: Any, data: bytes) -> bytes:
+        nonlocal given
+        given += len(data)
+        return take(self, data)
+
+    body = CODERS[coding](b"") * members + CODERS[coding](b'[{"id": 1}]')
+    agency.default = agency.response(raw=body, headers={"Content-Encoding": coding})
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "take", counted)
+        assert agency.ids(agency.read(RestSource(path="rows", stream=streamed))) == [1]
+    return given
+
+
+@pytest.mark.parametrize("coding", ["gzip", "zstd"])
+@pytest.mark.parametrize("streamed", [False, True])
+def test_many_empty_members_cost_as_much_as_they_are_many(
+    agency: Any, monkeypatch: pytest.MonkeyPatch, coding: str, streamed: bool
+) -> None:
+    """Each copied the rest of the whole answer: twice as many cost four times as much, 8 MB had no end."""
+    few, many = (handed(agency, monkeypatch, coding, n, streamed) for n in (2_000, 4_000))
+    assert many < 2.5 * few
+
+
+def test_what_is_undone_counts_against_the_deadline(agency: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time ends while nothing comes out of an answer that is there: it was gone on with to its end."""
+    body = gzip.compress(b"", mtime=0) * 5_000
+    agency.default = agency.response(raw=body, headers={"Content-Encoding": "gzip"})
+    source = agency.source(RestSource(path="rows"))
+    take, taken = coding_module._Zlib.take, 0
+
+    def late(self: Any, data: bytes) -> bytes:
+        nonlocal taken
+        taken += 1
+        source.close()  # every deadline that is under way ends now
+        return take(self, data)
+
+    monkeypatch.setattr(coding_module._Zlib, "take", late)
+    with pytest.raises(TimedOut):
+        list(source.read(ReadRequest()))
+    assert taken < 1_000

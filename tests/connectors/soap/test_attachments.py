@@ -23,7 +23,7 @@ from lienthong.attachment import Attachment
 from lienthong.connector import Batch, Connection, Context, ReadRequest
 from lienthong.errors import Misconfigured, OutcomeUnknown, ProtocolViolation, SegmentTampered
 from lienthong.staging import BlobStore
-from lienthong_connectors.soap import Attachments, ResultCodes, SoapSource, SoapTarget, WsSecurity
+from lienthong_connectors.soap import Attachments, ResultCodes, SoapSource, SoapTarget, WsSecurity, multipart
 
 XOP = "http://www.w3.org/2004/08/xop/include"
 PHOTO = bytes(range(256)) * 40 + b"\r\n--MIME_boundary and no more\r\n"
@@ -272,6 +272,34 @@ def test_nothing_of_a_cut_attachment_is_kept(told: Any, store: BlobStore, tmp_pa
     with pytest.raises(ProtocolViolation):
         read(told, store, GOOD[:-100])
     assert not [path for path in (tmp_path / "staging").rglob("*") if path.is_file()]
+
+
+def test_very_many_small_parts_and_parameters_are_read_in_linear_time() -> None:
+    """Each part copied what was held of all the others; a header of a megabyte was worked on for minutes."""
+    body = b"".join(b"--B\r\nContent-ID: <%d>\r\n\r\nx\r\n" % n for n in range(4_000)) + b"--B--"
+
+    def copied(count: int) -> int:
+        reader_bytes = 0
+
+        class Counted(bytearray):
+            def __bytes__(self) -> bytes:
+                nonlocal reader_bytes
+                reader_bytes += len(self)
+                return bytes(memoryview(self))
+
+        reader = multipart._Reader(iter((body,)), b"\r\n--B")
+        reader._held = Counted(reader._held)
+        list(reader.until_boundary())
+        for _ in range(count):
+            assert reader.goes_on()
+            reader.head()
+            assert b"".join(reader.until_boundary()) == b"x"
+        return reader_bytes
+
+    assert copied(1_000) < len(body)
+    assert [part.content_id for part in multipart.parts(iter((body,)), "B")][-1] == "3999"
+    with pytest.raises(ProtocolViolation, match="longer than"):
+        multipart.parameters("multipart/related; " + "a=b; " * 200_000)
 
 
 @pytest.mark.parametrize("kind", ["multipart/related", 'multipart/related; boundary="B\x7f"'])

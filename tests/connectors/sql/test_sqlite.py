@@ -16,6 +16,7 @@ from lienthong.errors import Forbidden, Misconfigured, Transient
 from lienthong.records import canonical, sha256
 from lienthong_connectors import sql
 from lienthong_connectors.sql import DESCRIPTOR, SqlSource, SqlTarget
+from lienthong_connectors.sql._address import address
 from lienthong_connectors.sql._errors import translated
 
 
@@ -139,6 +140,29 @@ def test_a_password_in_the_url_is_refused_without_showing_it() -> None:
     with pytest.raises(Misconfigured, match="password") as caught:
         deliver(SqlTarget("t"), connection, batch({"id": 1}))
     assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://db/x?password=s3cret",
+        "postgresql://db/x?user=u&PASSWORD=s3cret",
+        "postgresql+psycopg://db/x?sslpassword=s3cret",
+        "mssql://db/x?odbc_connect=Driver%3DX%3BPWD%3Ds3cret",
+        "postgresql://db/x?options=-c%20app.token%3Ds3cret",
+        "sqlite:///x.db?api_key=s3cret",
+    ],
+)
+def test_a_secret_in_the_urls_query_is_refused_without_showing_it(url: str) -> None:
+    """It was taken: only a password before the host was seen."""
+    connection = Connection("pg", "lienthong_sql", extra={"url": url})
+    with pytest.raises(Misconfigured, match="secret in its query") as caught:
+        deliver(SqlTarget("t"), connection, batch({"id": 1}))
+    assert "s3cret" not in f"{caught.value} {caught.value.details}"
+    kept = Connection(
+        "pg", "lienthong_sql", extra={"url": "postgresql://db/x?sslmode=verify-full&passfile=/p"}
+    )
+    assert address(kept).query == {"sslmode": "verify-full", "passfile": "/p"}
 
 
 def test_a_source_cannot_write(connection: Connection) -> None:

@@ -8,9 +8,22 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
+import orjson
+
 from lienthong.testing.hostile.server import Act, Asked, Reply, reset, send
 from lienthong.testing.hostile.service import HttpService
 
+#: Headers in which credentials travel.
+CREDENTIALS = frozenset(
+    [
+        "authorization",
+        "proxy-authorization",
+        "x-api-key",
+        "apikey",
+        "lgspaccesstoken",
+        "x-authentication-token",
+    ]
+)
 _DRIP = 0.02
 _ADDED = 3
 _PAGE = b"<!DOCTYPE html><html><body><h1>nginx</h1></body></html>"
@@ -37,6 +50,7 @@ def acts(name: str, service: HttpService, stranger: str) -> list[Act]:
         "skewed-clock": lambda: [_skewed(service, days) for days in (-1, 1)],
         "skewed-wait": lambda: [_busy(days) for days in (-1, 1)],
         "unauthorized-storm": lambda: [_answering(lambda _: Reply(b"", status=401))],
+        "credential-quoted": lambda: [_answering(quote) for quote in _QUOTES],
         "error-in-success": lambda: [_answering(lambda a: Reply(service.failure(a), service.media))],
         "says-nothing": lambda: [_answering(lambda _: Reply(_NOTHING_SAID[service.family], service.media))],
         "failing-in-foreign-words": lambda: [_foreign(service, status) for status in (500, 502, 504)],
@@ -155,6 +169,23 @@ def _moving(place: str, stranger: str) -> Act:
         return Reply(b"", status=307, headers={"Location": target})
 
     return _answering(reply)
+
+
+# --- quoting what was sent
+
+
+def _quoted(asked: Asked) -> str:
+    said = [asked.headers[name] for name in sorted(asked.headers.keys() & CREDENTIALS)]
+    return f"no right for {' and '.join(said)}; {asked.body[:2000].decode(errors='replace')}"
+
+
+_QUOTES: tuple[Callable[[Asked], Reply], ...] = (
+    lambda asked: Reply(orjson.dumps({"message": _quoted(asked)}), "application/json", status=403),
+    lambda asked: Reply(
+        orjson.dumps({"error": {"message": _quoted(asked)}, "code": _quoted(asked)}), "application/json", 403
+    ),
+    lambda asked: Reply(_quoted(asked).encode(), "text/plain; charset=utf-8", status=403),
+)
 
 
 # --- clocks

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from lienthong.errors import (
+    Forbidden,
     OutcomeUnknown,
     ProtocolViolation,
     RateLimited,
@@ -95,6 +96,8 @@ IDENTITY: tuple[Row, ...] = (
     _redirect("redirect-loop", "chuyển hướng vòng tròn", "redirects for ever", calls=10),
     _same("unauthorized-storm", "luôn trả 401 dù vừa cấp mã mới",
           "answers 401 to every credential, fresh ones too", ends(Unauthenticated), calls=2),
+    _same("credential-quoted", "từ chối (403) và chép lại mật khẩu, mã truy cập đã nhận",
+          "refuses (403) and quotes the credential that it was sent", ends(Forbidden)),
 )  # fmt: skip
 
 

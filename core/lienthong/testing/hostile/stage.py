@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from lienthong.connector import Connection
 from lienthong.records import Record
-from lienthong.testing.hostile.acts import acts, greeting, ordinary
+from lienthong.testing.hostile.acts import CREDENTIALS, acts, greeting, ordinary
 from lienthong.testing.hostile.certificates import Authority
 from lienthong.testing.hostile.content import answers
 from lienthong.testing.hostile.rows import ROWS
@@ -31,7 +31,8 @@ class Scene:
 
     ``expected`` is what an exact read gives. ``calls`` and ``grants`` count the requests and the
     requests for credentials so far, ``strayed`` the connections to somebody else; ``left`` is what
-    the list holds now. A counterpart without HTTP leaves out what it cannot count.
+    the list holds now, ``credentials`` what requests authenticated with. A counterpart without HTTP leaves
+    out what it cannot count.
     """
 
     connection: Connection = field(repr=False)
@@ -41,6 +42,7 @@ class Scene:
     strayed: Callable[[], int] = field(default=lambda: 0)
     exhausted: Callable[[], bool] = field(default=lambda: False)
     left: Callable[[], list[Record]] = field(default=list, repr=False)
+    credentials: Callable[[], set[str]] = field(default=set, repr=False)
 
 
 #: Opens a scene; what a row has several of is tried one after the other.
@@ -96,7 +98,14 @@ def _play(name: str, make: Callable[[], HttpService], authority: Authority, turn
             strayed=lambda: stranger.met,
             exhausted=lambda: server.exhausted,
             left=lambda: copy.deepcopy(service.records),
+            credentials=lambda: _credentials(server.asked),
         )
+
+
+def _credentials(asked: list[Asked]) -> set[str]:
+    """Return what requests authenticated with, without the word Bearer or Basic."""
+    sent = (one.headers[name] for one in asked for name in one.headers.keys() & CREDENTIALS)
+    return {value.rpartition(" ")[2] for value in sent}
 
 
 def _act(name: str, service: HttpService, stranger: str, turn: int) -> Act:

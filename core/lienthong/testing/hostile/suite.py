@@ -120,6 +120,8 @@ class HostileSuite(Suite):
     def _decent(self, row: str, scene: Scene, error: LienThongError) -> None:
         text = f"{error} {error!r} {error.details}"
         self._hold_no_secret(text, scene.connection, "the error's text")
+        for secret in scene.credentials():
+            must(secret not in text, f"{row}: a credential that was sent stands in the error's text")
         must(MARKER not in text, f"{row}: a value of a record stands in the error's text")
         copied = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
         must(type(copied) is type(error), f"{row}: the error does not survive pickling")
