@@ -17,12 +17,12 @@ SURFACE = {
     },
     "lienthong.connector": {
         "Answer", "Attachment", "AttachmentStore", "Batch", "Connection", "ConnectionField",
-        "ConnectorDescriptor", "Context", "EXPIRES", "Expiry", "Finding",
+        "ConnectorDescriptor", "Context", "EXPIRES", "End", "Expiry", "Finding",
         "LookupSettings", "Malformed", "Option", "Order", "PLACE", "Page", "Placed", "Question",
         "ReadRequest", "Receipt",
         "RecordLookup", "RecordSource", "RecordTarget", "SourceCapabilities", "SourceSettings", "Spoken",
-        "Stand", "TargetCapabilities", "TargetSettings", "account_expiry", "connector", "connector_kinds",
-        "expiries_of", "option",
+        "Stand", "TargetCapabilities", "TargetSettings", "Unsure", "account_expiry", "connector",
+        "connector_kinds", "expiries_of", "option",
     },
     "lienthong.signing": {"KeyRing", "LocalSigner", "Signer", "TrustStore", "Verified"},
     "lienthong.keyindex": {

@@ -27,6 +27,16 @@ def next_link(header: str) -> str | None:
     return None
 
 
+def relations(header: str) -> set[str]:
+    """Return all relation types of a header, in lower case; raises as `next_link`."""
+    found: set[str] = set()
+    for _, params in _links(header):
+        found.update(
+            *(((quoted or bare).lower().split()) for name, quoted, bare in params if name.lower() == "rel")
+        )
+    return found
+
+
 def _links(header: str) -> Iterator[tuple[str, list[tuple[str, str, str]]]]:
     place = 0
     if len(header) > _LONGEST_LINK:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
@@ -46,9 +46,9 @@ class OpenRestSource:
         if asked is not None and request.position is None:
             high = ask_highest(self._fetcher, asked, request)
         progress = Progress(self._settings, request, self._client.where.strip(), high)
-        yield from (
-            self._stream(progress, request) if self._settings.stream else self._whole(progress, request)
-        )
+        yield from self._pages(progress, request)
+        if progress.ends.second and progress.left != 0:
+            yield self._second(progress, request)
 
     def check(self) -> list[Finding]:
         """Test settings, reachability, credentials and the first page, without side effects."""
@@ -67,7 +67,20 @@ class OpenRestSource:
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._client.close()
 
-    def _whole(self, progress: Progress, request: ReadRequest) -> Iterator[Page]:
+    def _pages(self, progress: Progress, request: ReadRequest) -> Generator[Page]:
+        return self._stream(progress, request) if self._settings.stream else self._whole(progress, request)
+
+    def _second(self, progress: Progress, request: ReadRequest) -> Page:
+        """Read the list once more, for its keys alone; return a page that says whether they are the same."""
+        anew = replace(request, position=None, limit=None, validators={})
+        again = progress.again(anew)
+        with closing(self._pages(again, anew)) as pages:
+            for _ in pages:
+                if again.ends.count >= progress.ends.count:
+                    break
+        return progress.compared(again)
+
+    def _whole(self, progress: Progress, request: ReadRequest) -> Generator[Page]:
         """Yield pages that are held whole, the next ones being under way."""
         since = self._since(request)
 
@@ -85,7 +98,7 @@ class OpenRestSource:
         finally:
             ahead.drop()
 
-    def _stream(self, progress: Progress, request: ReadRequest) -> Iterator[Page]:
+    def _stream(self, progress: Progress, request: ReadRequest) -> Generator[Page]:
         """Yield pieces of pages while they arrive; nothing is fetched ahead."""
         since = self._since(request)
         while not progress.done:

@@ -22,6 +22,7 @@ from lienthong.connector import (
     Batch,
     Connection,
     Context,
+    End,
     Malformed,
     Page,
     Question,
@@ -224,7 +225,8 @@ class OpenSource(Open):
             records = [row for row in rows if isinstance(row, dict)]
             malformed = [row for row in rows if not isinstance(row, dict)]
             notes = self.notes(totals, read) if done else {}
-            yield Page(records, position=read, malformed=malformed, notes=notes)
+            end = End("total") if done and not notes else None
+            yield Page(records, position=read, malformed=malformed, notes=notes, end=end)
             if done:
                 return
         raise ProtocolViolation("there is no last page")

@@ -81,7 +81,8 @@ def test_without_a_total_only_an_empty_page_ends_the_list(agency: Any) -> None:
 
 def test_a_short_page_ends_the_list_where_the_settings_say_so(agency: Any) -> None:
     paged(agency)
-    settings = RestSource(path="rows", records="data", paging=PagePaging(size=3, until="short"), prefetch=1)
+    paging = PagePaging(size=3, until="short", again=False)
+    settings = RestSource(path="rows", records="data", paging=paging, prefetch=1)
     assert agency.ids(agency.read(settings)) == list(range(10))
     assert len(agency.asked) == 4
 

@@ -55,6 +55,8 @@ def _noted(row: str, scene: Scene, got: list[Record], pages: Sequence[Page]) -> 
     missing = [text for text in _texts(scene.expected) if text in there and text not in _texts(got)]
     noted = any("total" in page.notes for page in pages)
     must(not missing or noted, f"{row}: {len(missing)} records are missing and no page notes it")
+    sure = any(page.end is not None and page.end.by for page in pages)
+    must(not missing or not sure, f"{row}: {len(missing)} records are missing and the end is confirmed")
 
 
 def _set_aside(row: str, scene: Scene, got: list[Record], pages: Sequence[Page]) -> None:

@@ -1,0 +1,90 @@
+"""The end of a list, as connectors of every family know it: what confirms it, and what speaks against it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import orjson
+
+from lienthong.connector import Malformed
+from lienthong.exchange import Text
+from lienthong.records import Record
+
+UNSTABLE: Final = Text(
+    "danh sách thay đổi trong khi đọc nên có thể sót bản ghi",
+    "the list changed while it was read, so records may have been passed over",
+)
+ROUND: Final = Text(
+    "số bản ghi tròn như cỡ một trang, mà cấu hình không chia trang",
+    "the number of records is round, as the size of a page is, and the settings know no paging",
+)
+MORE: Final = Text(
+    "nguồn báo là còn nữa nhưng không cho biết trang sau",
+    "the source said that there is more, and names no next page",
+)
+NO_TOTAL: Final = Text(
+    "phân trang theo số thứ tự, không có tổng số, không đọc lần hai: có bản ghi bị xoá thì sót bản ghi sau",
+    "pages by number without a total or a second read: what is removed meanwhile lets later records slide by",
+)
+
+
+class Names:
+    """The keys of a list's records in their order, as one hash: ``most`` of them, None for all.
+
+    Nothing is computed for a single record: the keys of a page are hashed together.
+    """
+
+    def __init__(self, key: Sequence[str], most: int | None = None) -> None:
+        self._key, self._left = tuple(key), most
+        self._plain = self._key[0] if len(self._key) == 1 else ""
+        self._hash = hashlib.sha256()
+
+    def add(self, elements: Sequence[Record | Malformed]) -> None:
+        """Add elements; where the dataset's key is not known, they are their own names."""
+        if self._left is not None:
+            elements = elements[: self._left]
+            self._left -= len(elements)
+        if not elements:
+            return
+        try:
+            named = orjson.dumps([element[self._plain] for element in elements])  # type: ignore[index]
+        except (KeyError, TypeError, orjson.JSONEncodeError):
+            named = repr([self._name(element) for element in elements]).encode("utf-8", "backslashreplace")
+        self._hash.update(named[1:-1] + b",")
+
+    def digest(self) -> str:
+        """Return the hash (hex)."""
+        return self._hash.hexdigest()
+
+    def _name(self, element: Record | Malformed) -> Any:
+        if isinstance(element, Malformed):
+            return element.data
+        names = [_at(element, path) for path in self._key]
+        return names if any(name is not None for name in names) else element
+
+
+def _at(value: Any, path: str) -> Any:
+    for part in [path] if isinstance(value, Mapping) and path in value else path.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
+
+
+def unmet(total: int, read: int) -> Text:
+    """Say that a list is shorter than was announced."""
+    return Text(f"nguồn báo có {total} bản ghi, đọc được {read}", f"{total} were announced, {read} were read")
+
+
+def is_round(size: int) -> bool:
+    """Tell whether a number is one that services take as the size of a page: 20, 25, 100, 250, 512, 1000."""
+    if size >= 64 and size & (size - 1) == 0:
+        return True
+    digits = str(size).rstrip("0")
+    return size >= 10 and (len(digits) == 1 or digits in {"12", "15", "25", "75"}) and size % 5 == 0
+
+
+def number_of(value: Any) -> int | None:
+    """Return a number of records that an answer gives as a number or a text, None for anything else."""
+    text = "" if isinstance(value, bool) or not isinstance(value, (int, str)) else str(value).strip()
+    return int(text) if text.isascii() and text.isdecimal() else None

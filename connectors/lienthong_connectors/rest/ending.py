@@ -1,0 +1,132 @@
+"""How the end of a list is known, and what speaks against it: totals, links and sizes that a page shows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, Literal, NamedTuple
+
+from lienthong.errors import ProtocolViolation
+from lienthong.exchange import Text
+from lienthong_connectors.ends import number_of
+from lienthong_connectors.rest.paths import as_text
+from lienthong_connectors.rest.picking import picked
+
+By = Literal["document", "order", "total", "said", "again", "declared", ""]
+
+_TOTALS: Final = re.compile(
+    r"(?:@?(?:odata\.)?count|total|total_?(?:count|records?|items?|elements|results?|rows?|size)|records?_?total"
+    r"|number_?matched|num_?found|full_?count|tong(?:_?so)?(?:_?ban_?ghi)?)\Z",
+    re.IGNORECASE,
+)
+_NEXTS: Final = re.compile(
+    r"(?:@?(?:odata\.)?next_?(?:link|page|page_?token|cursor|url|href|token|records_?url)?|resumption_?token)\Z",
+    re.IGNORECASE,
+)
+_MORES: Final = re.compile(
+    r"(?:has_?(?:more|next)(?:_?page)?|more|exceeded_?transfer_?limit)\Z", re.IGNORECASE
+)
+_TOTAL_HEADERS: Final = ("X-Total-Count", "X-WP-Total", "X-Total", "Total-Count")
+_DEPTH: Final = 3
+_MEMBERS: Final = 200
+
+NO_LINK: Final = Text(
+    "không trang nào có liên kết tới trang sau: chỉ có một trang, hay liên kết bị mất trên đường truyền?",
+    "no page had a link to a next one: was there one page only, or did something on the way take it out?",
+)
+
+
+class Ended(NamedTuple):
+    """What paging says of the end of a list: ``missing`` is the path that no page had."""
+
+    by: By
+    because: Text | None = None
+    missing: str = ""
+    members: tuple[str, ...] = ()
+
+
+def seen_text(signs: list[str]) -> Text:
+    """Say what on the last page speaks against its being the last."""
+    names = ", ".join(signs)
+    return Text(f"câu trả lời cho thấy còn nữa: {names}", f"the answer shows that there is more: {names}")
+
+
+def never_there(ended: Ended, *, where: str) -> ProtocolViolation:
+    """Return the error for a path that no page of a read had."""
+    there = ", ".join(ended.members[:20]) or "nothing of the kind"
+    return ProtocolViolation(
+        f"no page has {ended.missing!r}, by which its end would be known; there are: {there}",
+        where=where,
+        hint="check the paging of the settings, or say in source.end why a list without it is complete",
+    )
+
+
+def header_total(headers: Mapping[str, str], name: str) -> int | None:
+    """Return the total in a header; of ``Content-Range`` (RFC 9110 section 14.4) what is behind the slash."""
+    text = headers.get(name, "")
+    return number_of(text.rpartition("/")[2] if name.lower() == "content-range" else text)
+
+
+def totals_seen(value: Any, headers: Mapping[str, str]) -> Iterator[tuple[str, int]]:
+    """Yield what looks like a total of the list, with its place."""
+    for name in (*_TOTAL_HEADERS, "Content-Range"):
+        total = header_total(headers, name)
+        if total is not None:
+            yield name, total
+    for path, item in _members(value, ""):
+        counted = item.get("value") if isinstance(item, Mapping) else item
+        total = number_of(counted) if _TOTALS.match(path.rpartition(".")[2]) else None
+        if total is not None:
+            yield path, total
+
+
+def signs_of_more(value: Any, headers: Mapping[str, str], read: int) -> list[str]:
+    """Return what shows that a list goes on behind the last page: larger totals, next links, has_more."""
+    found = [f"{name} {total}" for name, total in totals_seen(value, headers) if total > read]
+    if "next" in _relations(headers.get("Link", "")):
+        found.append("Link")
+    if headers.get("X-Next-Page", "").strip():
+        found.append("X-Next-Page")
+    for path, item in _members(value, ""):
+        name = path.rpartition(".")[2]
+        more = _MORES.match(name) and as_text(item).lower() == "true"
+        if more or (_NEXTS.match(name) and _leads(item)):
+            found.append(path)
+    by_relation = ("link[relation=next]", "links[rel=next]")
+    return found + [path for path in by_relation if _leads_by_relation(value, path)]
+
+
+def _leads(item: Any) -> bool:
+    if isinstance(item, Mapping):
+        item = item.get("href") or item.get("_text")
+    return isinstance(item, str) and bool(item.strip())
+
+
+def _leads_by_relation(value: Any, path: str) -> bool:
+    try:
+        return picked(value, f"{path}.{'url' if 'relation' in path else 'href'}").kind == "value"
+    except ProtocolViolation:
+        return False
+
+
+def _relations(link: str) -> set[str]:
+    if not link:
+        return set()
+    from lienthong_connectors.rest.links import relations
+
+    try:
+        return relations(link)
+    except ProtocolViolation:
+        return {"next"}  # what cannot be read may be one
+
+
+def _members(value: Any, path: str, depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """Yield the members around a list, not those of its elements."""
+    if not isinstance(value, Mapping) or depth >= _DEPTH:
+        return
+    for number, (name, item) in enumerate(value.items()):
+        if number >= _MEMBERS:
+            return
+        inner = f"{path}.{name}" if path else str(name)
+        yield inner, item
+        yield from _members(item, inner, depth + 1)
