@@ -30,16 +30,27 @@ NO_TOTAL: Final = Text(
 )
 
 
+_REMEMBERED: Final = 100_000
+
+
 class Names:
     """The keys of a list's records in their order, as one hash: ``most`` of them, None for all.
 
-    Nothing is computed for a single record: the keys of a page are hashed together.
+    Nothing is computed for a single record: the keys of a page are hashed together. ``repeated``: one of
+    the first 100,000 came twice, so that another one may have been passed over.
     """
 
     def __init__(self, key: Sequence[str], most: int | None = None) -> None:
         self._key, self._left = tuple(key), most
         self._plain = self._key[0] if len(self._key) == 1 else ""
         self._hash = hashlib.sha256()
+        self._seen: set[Any] = set()
+        self._count = 0
+
+    @property
+    def repeated(self) -> bool:
+        """Whether a key came twice."""
+        return len(self._seen) < self._count
 
     def add(self, elements: Sequence[Record | Malformed]) -> None:
         """Add elements; where the dataset's key is not known, they are their own names."""
@@ -49,10 +60,18 @@ class Names:
         if not elements:
             return
         try:
-            named = orjson.dumps([element[self._plain] for element in elements])  # type: ignore[index]
+            keys: list[Any] = [element[self._plain] for element in elements]  # type: ignore[index]
+            named = orjson.dumps(keys)
         except (KeyError, TypeError, orjson.JSONEncodeError):
-            named = repr([self._name(element) for element in elements]).encode("utf-8", "backslashreplace")
+            keys = [repr(self._name(element)) for element in elements]
+            named = repr(keys).encode("utf-8", "backslashreplace")
         self._hash.update(named[1:-1] + b",")
+        if self._count < _REMEMBERED:
+            try:
+                self._seen.update(keys)
+                self._count += len(keys)
+            except TypeError:  # keys that are objects: nothing is said of them
+                self._count = len(self._seen)
 
     def digest(self) -> str:
         """Return the hash (hex)."""

@@ -99,7 +99,8 @@ class Ends:
             return Ended("", unmet(last, read))
         if self.more:
             return Ended("", MORE)
-        if last is not None and not (paging.slides and last != first):
+        repeated = self.names is not None and self.names.repeated
+        if last is not None and not (paging.slides and (last != first or repeated)):
             return Ended("total")
         if self._known is not None:
             return Ended(self._known)

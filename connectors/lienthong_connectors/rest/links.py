@@ -22,7 +22,7 @@ def next_link(header: str) -> str | None:
     for target, params in _links(header):
         # the first rel counts, others must be ignored (section 3.3)
         relations = next((quoted or bare for name, quoted, bare in params if name.lower() == "rel"), "")
-        if "next" in relations.lower().split():
+        if "next" in relations.lower().strip("'").split():
             return target
     return None
 

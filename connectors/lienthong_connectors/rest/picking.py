@@ -81,6 +81,8 @@ def _steps(path: str) -> list[str]:
 
 def _missing(value: Any, name: str) -> Picked:
     """Say what it means that a member is not there: left out as agreed, or never there."""
+    if isinstance(value, list):
+        return Picked("absent", members=("a list: choose by relation, as in link[relation=next].url",))
     names = tuple(map(str, value)) if isinstance(value, Mapping) else ()
     misspelt = any(one.lower() == name.lower() for one in names)
     left_out = name in _LEFT_OUT or (name == "next" and _RELATIONS & set(names)) or name == "_text"

@@ -98,7 +98,8 @@ class Ends:
             return End("", unmet(total, self.count))
         if more:
             return End("", MORE)
-        if total is not None and stable:
+        repeated = self.names is not None and self.names.repeated
+        if total is not None and stable and not repeated:
             return End("total")
         if total is not None or self.filled > 1 or self.most >= paging.size:
             self.second = paging.again
