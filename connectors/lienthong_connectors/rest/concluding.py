@@ -10,12 +10,14 @@ from lienthong.errors import ProtocolViolation
 from lienthong.exchange import Text
 from lienthong_connectors.ends import MORE, ROUND, UNSTABLE, Names, is_round, number_of, unmet
 from lienthong_connectors.rest.ending import (
+    TROUBLE,
     By,
     Ended,
     header_total,
     never_there,
     seen_text,
     signs_of_more,
+    speaks_of_trouble,
     totals_seen,
 )
 from lienthong_connectors.rest.paging import Seen, State
@@ -105,6 +107,8 @@ class Ends:
         if self._known is not None:
             return Ended(self._known)
         self._check_told(page, read)
+        if not page.size and self._settings.envelope is None and speaks_of_trouble(page.value):
+            return Ended("", TROUBLE)
         said = page.over or self.more is False
         ended = Ended("said") if said else paging.ends(state, page)
         signs = signs_of_more(page.value, page.headers, read) if self._filled <= 1 and not said else []

@@ -36,6 +36,13 @@ NO_LINK: Final = Text(
 )
 
 
+TROUBLE: Final = Text(
+    "trang cuối không có bản ghi nào và báo lỗi",
+    "the last page has no record, and speaks of an error",
+)
+_TROUBLES: Final = frozenset({"error", "errors", "fault", "exception"})
+
+
 class Ended(NamedTuple):
     """What paging says of the end of a list: ``missing`` is the path that no page had."""
 
@@ -78,6 +85,14 @@ def totals_seen(value: Any, headers: Mapping[str, str]) -> Iterator[tuple[str, i
         total = number_of(counted) if _TOTALS.match(path.rpartition(".")[2]) else None
         if total is not None:
             yield path, total
+
+
+def speaks_of_trouble(value: Any) -> bool:
+    """Tell whether an answer names an error beside its list: services say so with a success, too."""
+    if not isinstance(value, Mapping):
+        return False
+    said = [item for name, item in value.items() if str(name).lower() in _TROUBLES]
+    return any(item not in (None, False, 0, "", "0", [], {}) for item in said)
 
 
 def signs_of_more(value: Any, headers: Mapping[str, str], read: int) -> list[str]:

@@ -330,6 +330,33 @@ def test_a_token_may_have_to_be_sent_alone(agency: Any) -> None:
     assert agency.asked[0].query == {"verb": "ListRecords", "metadataPrefix": "oai_dc", "from": "2026-01-01"}
 
 
+@pytest.mark.parametrize("form", ["json", "xml"])
+def test_an_error_in_place_of_page_two_is_no_end(agency: Any, form: str) -> None:
+    """A service that refuses the token with a success; before, page one was acknowledged and all was well."""
+    first, error = (
+        ({"data": ROWS[:10], "next": "t"}, {"data": [], "error": {"code": "badArgument"}})
+        if form == "json"
+        else (
+            b"<r><data><id>1</id></data><next>t</next></r>",
+            b'<r><error code="badArgument">no such token</error></r>',
+        )
+    )
+
+    def answer(asked: Any) -> bytes:
+        body: Any = error if "cursor" in asked.query else first
+        raw = {"raw": body, "headers": XML} if form == "xml" else {"value": body}
+        return bytes(agency.response(**raw))
+
+    settings = RestSource(
+        path="rows",
+        format=form,
+        records="data",
+        paging=CursorPaging(cursor_path="next"),  # type: ignore[arg-type]
+    )
+    ids, end = read(agency, answer, settings, end="vì thế")
+    assert (len(ids), by(end)) == (10 if form == "json" else 1, "")
+
+
 XML = {"Content-Type": "text/xml"}
 
 
