@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Final
 
 import orjson
@@ -42,7 +43,7 @@ class Names:
 
     def __init__(self, key: Sequence[str], most: int | None = None) -> None:
         self._key, self._left = tuple(key), most
-        self._plain = self._key[0] if len(self._key) == 1 else ""
+        self._take = itemgetter(*self._key) if self._key else None
         self._hash = hashlib.sha256()
         self._seen: set[Any] = set()
         self._count = 0
@@ -60,9 +61,9 @@ class Names:
         if not elements:
             return
         try:
-            keys: list[Any] = [element[self._plain] for element in elements]  # type: ignore[index]
+            keys = list(map(self._take, elements)) if self._take else [repr(one) for one in elements]
             named = orjson.dumps(keys)
-        except (KeyError, TypeError, orjson.JSONEncodeError):
+        except (KeyError, TypeError, orjson.JSONEncodeError):  # nested keys, and what is no record
             keys = [repr(self._name(element)) for element in elements]
             named = repr(keys).encode("utf-8", "backslashreplace")
         self._hash.update(named[1:-1] + b",")

@@ -33,7 +33,7 @@ class Ends:
 
     ``kept`` is what a position kept of it, None for a new read. ``more`` is what the last page said of more
     pages, None for nothing. ``second``: a second read must tell whether records were passed over. ``count``
-    counts the elements of all lists that were read.
+    counts the elements of all lists that were read; ``counted`` is how many a request for it told.
     """
 
     def __init__(
@@ -47,6 +47,7 @@ class Ends:
         doubt = kept.get("doubt")
         self._doubt = Text(doubt["vi"], doubt["en"]) if doubt else None
         self._by: By = "said"
+        self.counted: int | None = kept.get("counted")
         self._total_told = self._more_told = self._resumed
         self.more: bool | None = None
         self._known: By | None = None
@@ -57,6 +58,7 @@ class Ends:
         """Return what a read that goes on must know, JSON-ready."""
         kept: dict[str, Any] = {"most": self._most, "filled": self._filled, "count": self.count}
         kept |= {"second": True} if self.second else {}
+        kept |= {"counted": self.counted} if self.counted is not None else {}
         doubt = self._doubt
         return kept | ({"doubt": {"vi": doubt.vi, "en": doubt.en}} if doubt is not None else {})
 
@@ -78,6 +80,7 @@ class Ends:
 
     def conclude(self, state: State, page: Seen, read: int, totals: tuple[int | None, int | None]) -> None:
         """Note how the end of a list is known, behind its last page; raise where a path was in no page."""
+        totals = (self.counted, self.counted) if totals[1] is None else totals
         found = self._found(state, page, read, totals)
         if found.because is not None:
             self._doubt = self._doubt or found.because

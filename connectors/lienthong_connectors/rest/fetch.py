@@ -19,6 +19,7 @@ from lienthong_connectors.http.clock import asked_at
 from lienthong_connectors.http.status import failure
 from lienthong_connectors.http.transport import Incoming, Reply
 from lienthong_connectors.rest.concluding import total_of
+from lienthong_connectors.rest.counting import Count
 from lienthong_connectors.rest.decode import check_type, check_utf8, decode_reply
 from lienthong_connectors.rest.elements import Element, ListReader, elements_of, list_in, parted
 from lienthong_connectors.rest.high_water import HighWater
@@ -161,6 +162,28 @@ class Fetcher:
             value = decode_reply(reply, (*self._types, *JSON_TYPES), where=where).value
         self._check_envelope(value)
         return value, where
+
+    def counted(self, asked: Count, since: Params) -> tuple[Any, str]:
+        """Return what the answer to a count holds, and what messages call it; raises as a page does."""
+        settings, path = self._settings, asked.path or self._settings.path
+        where = f"{self._client.where}/{path.lstrip('/')}"
+        if asked.path:
+            given = {name: str(value) for name, value in since.items()}
+            call = self._composed("GET", path, {**asked.params, **given}, None, "")
+        else:
+            call = self._listed({**asked.params, **since})
+        reply = self._client.call(call).reply
+        if error := failure(reply, where=where, safe=True):
+            raise error
+        if reply.header("Content-Type").partition(";")[0].strip().lower() == "text/plain":
+            return reply.body.decode("utf-8-sig", "replace"), where
+        if settings.format == "xml":
+            charset = check_type(reply.header("Content-Type"), self._types, "+xml", where=where)
+            value: Any = whole_xml(reply.body, settings.lists, charset)
+        else:
+            value = decode_reply(reply, (*self._types, *JSON_TYPES), where=where).value
+        self._check_envelope(value)
+        return at(value, asked.value), where
 
     def _question(
         self, state: State, since: Params, validators: Mapping[str, Any]

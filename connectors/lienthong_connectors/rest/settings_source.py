@@ -16,6 +16,7 @@ from lienthong_connectors.rest.settings_common import MEGABYTE, TYPES, check_tra
 if TYPE_CHECKING:  # 200 DAG files import this: what an author does not use is not loaded
     from lienthong_connectors.http.rate import RateLimit
     from lienthong_connectors.http.signature import HttpSignature
+    from lienthong_connectors.rest.counting import Count
     from lienthong_connectors.rest.envelope import Envelope
     from lienthong_connectors.rest.high_water import HighWater
 
@@ -55,6 +56,9 @@ class RestSource:
     total: str = option(
         "", doc="where an answer announces how many there are: a path, or header:X-Total-Count", quiet=True
     )
+    count: Count | None = option(
+        None, doc="a request of its own that tells how many there are, such as Items/$count", quiet=True
+    )
     more: str = option(
         "", doc="where an answer says whether there is more (has_more): a path, or header:NAME", quiet=True
     )
@@ -89,6 +93,8 @@ class RestSource:
         require(references(self.body) <= {"connection"}, "body", "only $connection.<field> is known here")
         sound = {204, 400, 404, 410, 416, 422}
         require(set(self.end_statuses) <= sound, "end_statuses", f"some of {sorted(sound)}")
+        windows = self.count is not None and self.paging.incremental
+        require(not windows, "count", "none: each time window is a list of its own")
         self._check_format()
         largest = 1 << (40 if self.stream else 30)
         check_transport(self.path, self.headers, self.timeout, self.deadline, self.max_answer_bytes, largest)
@@ -110,7 +116,7 @@ class RestSource:
 
     def unsure(self) -> Text | None:
         """Return what is missing to confirm the end of every list, None where nothing is."""
-        return None if self.total or self.more else self.paging.unsure()
+        return None if self.total or self.more or self.count else self.paging.unsure()
 
     def open_source(self, connection: Connection, context: Context) -> RecordSource:
         """Open the source; raise `Misconfigured` where connection and settings do not fit."""

@@ -12,6 +12,7 @@ from lienthong_connectors.http.client import Client
 from lienthong_connectors.http.transport import Limits
 from lienthong_connectors.rest.ahead import Ahead
 from lienthong_connectors.rest.check import check_source
+from lienthong_connectors.rest.counting import ask_count
 from lienthong_connectors.rest.fetch import Fetched, Fetcher
 from lienthong_connectors.rest.high_water import ask_highest
 from lienthong_connectors.rest.names import connection_names
@@ -46,6 +47,8 @@ class OpenRestSource:
         if asked is not None and request.position is None:
             high = ask_highest(self._fetcher, asked, request)
         progress = Progress(self._settings, request, self._client.where.strip(), high)
+        if self._settings.count is not None and request.position is None:
+            progress.ends.counted = ask_count(self._fetcher, self._settings.count, self._since(request))
         yield from self._pages(progress, request)
         if progress.ends.second and progress.left != 0:
             yield self._second(progress, request)

@@ -12,6 +12,7 @@ from lienthong.connector import End, Page, ReadRequest
 from lienthong.errors import LienThongError, ProtocolViolation
 from lienthong_connectors.ends import is_round
 from lienthong_connectors.rest import (
+    Count,
     CursorPaging,
     KeysetPaging,
     LinkHeaderPaging,
@@ -440,6 +441,32 @@ def test_a_total_is_checked_for_every_kind_of_paging(
 def test_a_total_that_was_in_no_page_is_an_error(agency: Any) -> None:
     with pytest.raises(ProtocolViolation, match=r"meta\.totl"):
         read(agency, linked(agency, meta={"total": 37}), listed(NextLinkPaging(), total="meta.totl"))
+
+
+@pytest.mark.parametrize(("number", "found"), [("37", "total"), ("137", "")])
+@pytest.mark.parametrize("plain", [True, False])
+def test_a_request_of_its_own_tells_how_many_there_are(
+    agency: Any, number: str, found: str, plain: bool
+) -> None:
+    """OData's ``$count`` is plain text; the filter of the list goes along, also where a read goes on."""
+
+    def answer(asked: Any) -> bytes:
+        if not asked.path.endswith("$count"):
+            return bytes(linked(agency)(asked))
+        headers = {"Content-Type": "text/plain"} if plain else {}
+        raw = number.encode() if plain else json.dumps({"n": int(number)}).encode()
+        return bytes(agency.response(raw=raw, headers=headers))
+
+    count = Count(path="rows/$count", value="" if plain else "n")
+    settings = listed(NextLinkPaging(), count=count, since_param="tu")
+    ids, end = read(agency, answer, settings, since="2026")
+    assert (ids, by(end)) == (ALL, found)
+    assert agency.asked[0].query == {"tu": "2026"}
+    asked = len(agency.asked)
+    position = agency.read(settings, ReadRequest(since="2026"))[0].position
+    rest = agency.read(settings, ReadRequest(since="2026", position=position))
+    assert by(rest[-1].end) == found
+    assert sum(one.path.endswith("$count") for one in agency.asked[asked:]) == 1
 
 
 # --- counted pages
