@@ -43,7 +43,7 @@ class Names:
 
     def __init__(self, key: Sequence[str], most: int | None = None) -> None:
         self._key, self._left = tuple(key), most
-        self._take = itemgetter(*self._key) if self._key else None
+        self._take: Any = itemgetter(*self._key) if self._key else None
         self._hash = hashlib.sha256()
         self._seen: set[Any] = set()
         self._count = 0
@@ -61,7 +61,7 @@ class Names:
         if not elements:
             return
         try:
-            keys = list(map(self._take, elements)) if self._take else [repr(one) for one in elements]
+            keys: list[Any] = list(map(self._take, elements)) if self._take else list(map(repr, elements))
             named = orjson.dumps(keys)
         except (KeyError, TypeError, orjson.JSONEncodeError):  # nested keys, and what is no record
             keys = [repr(self._name(element)) for element in elements]

@@ -161,7 +161,7 @@ def test_a_path_that_was_in_no_page_is_an_error(agency: Any, member: str, paging
     agency.default = linked(agency, member)
     with pytest.raises(ProtocolViolation, match=member) as raised:
         read(agency, agency.default, listed(paging), end=declared)
-    assert getattr(paging, "path", "") or getattr(paging, "cursor_path", "") in str(raised.value)
+    assert (getattr(paging, "path", "") or getattr(paging, "cursor_path", "")) in str(raised.value)
 
 
 def test_a_declaration_counts_where_nothing_speaks_against_it(agency: Any) -> None:
@@ -332,7 +332,7 @@ def test_a_token_may_have_to_be_sent_alone(agency: Any) -> None:
 
 
 @pytest.mark.parametrize("form", ["json", "xml"])
-def test_an_error_in_place_of_page_two_is_no_end(agency: Any, form: str) -> None:
+def test_an_error_in_place_of_page_two_is_no_end(agency: Any, form: Any) -> None:
     """A service that refuses the token with a success; before, page one was acknowledged and all was well."""
     first, error = (
         ({"data": ROWS[:10], "next": "t"}, {"data": [], "error": {"code": "badArgument"}})
@@ -352,7 +352,7 @@ def test_an_error_in_place_of_page_two_is_no_end(agency: Any, form: str) -> None
         path="rows",
         format=form,
         records="data",
-        paging=CursorPaging(cursor_path="next"),  # type: ignore[arg-type]
+        paging=CursorPaging(cursor_path="next"),
     )
     ids, end = read(agency, answer, settings, end="vì thế")
     assert (len(ids), by(end)) == (10 if form == "json" else 1, "")
