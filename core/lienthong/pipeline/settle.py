@@ -80,7 +80,11 @@ def settle(bus: Bus, plan: Plan, request: RunRequest) -> Settled:
 
 def _notes(request: RunRequest, found: Pulled) -> dict[str, Any]:
     """Return what settle says beside its figures; where nothing was pulled, for pull as well."""
-    said = {"nothing_new": not found.count, "dry_run": request.dry_run, "replay": request.replay}
+    said: dict[str, Any] = {
+        "nothing_new": not found.count,
+        "dry_run": request.dry_run,
+        "replay": request.replay,
+    }
     if request.since is not None:
         said["explicit_since"] = True
     if found.end:
