@@ -40,6 +40,7 @@ class Ends:
         self, settings: RestSource, request: ReadRequest, where: str, kept: Mapping[str, Any] | None
     ) -> None:
         self._settings, self._where, self._declared = settings, where, bool(request.end)
+        self._total_place = settings.total or settings.paging.total_place
         self._resumed = kept is not None
         kept = kept or {}
         self._most, self._filled = int(kept.get("most", 0)), int(kept.get("filled", 0))
@@ -68,8 +69,9 @@ class Ends:
         if remembered is not None and page.size:
             self.names = None  # its records are not there to be named
         self.more = None if remembered is not None or page.over else self._more(page)
-        if not page.over and self._settings.total and remembered is None:
-            self._total_told = self._total_told or self._total(page).kind != "absent"
+        if not page.over and self._total_place and remembered is None:
+            told = _told(page, self._total_place, self._where)
+            self._total_told = self._total_told or told.kind != "absent"
         return page._replace(most=self._most)
 
     def passed(self, page: Seen, counted: int) -> None:
@@ -81,6 +83,10 @@ class Ends:
     def conclude(self, state: State, page: Seen, read: int, totals: tuple[int | None, int | None]) -> None:
         """Note how the end of a list is known, behind its last page; raise where a path was in no page."""
         totals = (self.counted, self.counted) if totals[1] is None else totals
+        if totals[1] is not None and read < totals[1] and self._known is None and not page.over:
+            ended = self._settings.paging.ends(state, page)
+            if ended.missing and self.more is None:
+                raise never_there(ended, where=self._where)
         found = self._found(state, page, read, totals)
         if found.because is not None:
             self._doubt = self._doubt or found.because
@@ -145,13 +151,10 @@ class Ends:
         """Raise where a total or a word on more pages was agreed, and no page had it."""
         if not read:
             return
-        for path, told in ((self._settings.total, self._total_told), (self._settings.more, self._more_told)):
+        for path, told in ((self._total_place, self._total_told), (self._settings.more, self._more_told)):
             if path and not told:
                 members = tuple(page.value) if isinstance(page.value, Mapping) else ()
                 raise never_there(Ended("", None, path, members), where=self._where)
-
-    def _total(self, page: Seen) -> Picked:
-        return _told(page, self._settings.total, self._where)
 
     def _more(self, page: Seen) -> bool | None:
         """Return what a page says of more pages; a member left out behind a page that had it says no."""

@@ -92,6 +92,11 @@ class Paging:
         return False
 
     @property
+    def total_place(self) -> str:
+        """Where the settings of the paging say that a total is announced, empty for nowhere."""
+        return ""
+
+    @property
     def page_size(self) -> int:
         """How many records a page is asked for with, 0 where that is not known."""
         return 0

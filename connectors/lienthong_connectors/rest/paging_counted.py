@@ -23,6 +23,11 @@ class _Counted(Paging):
     size: int
 
     @property
+    def total_place(self) -> str:
+        """Where a total is announced."""
+        return self.total_path or ""
+
+    @property
     def page_size(self) -> int:
         """How many records a page is asked for with."""
         return self.size

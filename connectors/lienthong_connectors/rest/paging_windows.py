@@ -108,6 +108,11 @@ class TimeWindows(Paging):
         return self.paging.slides
 
     @property
+    def total_place(self) -> str:
+        """Return what the paging inside the window says."""
+        return self.paging.total_place
+
+    @property
     def page_size(self) -> int:
         """Return what the paging inside the window says."""
         return self.paging.page_size

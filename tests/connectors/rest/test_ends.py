@@ -438,6 +438,17 @@ def test_a_total_is_checked_for_every_kind_of_paging(
     assert found or (end is not None and end.because is not None and "137" in end.because.en)
 
 
+def test_a_misspelt_path_is_named_also_where_a_total_is_not_met(agency: Any) -> None:
+    settings = listed(NextLinkPaging("nxt"), total="meta.total")
+    with pytest.raises(ProtocolViolation, match="'nxt'"):
+        read(agency, linked(agency, meta={"total": 37}), settings)
+
+
+def test_a_total_of_counted_pages_that_was_in_no_page_is_an_error(agency: Any) -> None:
+    with pytest.raises(ProtocolViolation, match="'totl'"):
+        read(agency, counted(agency, total=37), listed(PagePaging(size=10, total_path="totl")))
+
+
 def test_a_total_that_was_in_no_page_is_an_error(agency: Any) -> None:
     with pytest.raises(ProtocolViolation, match=r"meta\.totl"):
         read(agency, linked(agency, meta={"total": 37}), listed(NextLinkPaging(), total="meta.totl"))
