@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Final
 
@@ -12,6 +13,14 @@ import orjson
 from lienthong.connector import Malformed
 from lienthong.exchange import Text
 from lienthong.records import Record
+
+_TOTALS: Final = re.compile(
+    r"(?:@?(?:odata\.)?count|total|total_?(?:count|records?|items?|elements|results?|rows?|size)|records?_?total"
+    r"|number_?matched|num_?found|full_?count|tong(?:_?so)?(?:_?ban_?ghi)?)\Z",
+    re.IGNORECASE,
+)
+_DEPTH: Final = 3
+_MEMBERS: Final = 200
 
 UNSTABLE: Final = Text(
     "danh sách thay đổi trong khi đọc nên có thể sót bản ghi",
@@ -108,3 +117,30 @@ def number_of(value: Any) -> int | None:
     """Return a number of records that an answer gives as a number or a text, None for anything else."""
     text = "" if isinstance(value, bool) or not isinstance(value, (int, str)) else str(value).strip()
     return int(text) if text.isascii() and text.isdecimal() else None
+
+
+def seen_text(signs: list[str]) -> Text:
+    """Say what on the last page speaks against its being the last."""
+    names = ", ".join(signs)
+    return Text(f"câu trả lời cho thấy còn nữa: {names}", f"the answer shows that there is more: {names}")
+
+
+def totals_in(value: Any) -> Iterator[tuple[str, int]]:
+    """Yield what around a list looks like its total, with its place."""
+    for path, item in members_of(value, ""):
+        counted = item.get("value") if isinstance(item, Mapping) else item
+        total = number_of(counted) if _TOTALS.match(path.rpartition(".")[2]) else None
+        if total is not None:
+            yield path, total
+
+
+def members_of(value: Any, path: str, depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """Yield the members around a list with their places, not those of its elements."""
+    if not isinstance(value, Mapping) or depth >= _DEPTH:
+        return
+    for number, (name, item) in enumerate(value.items()):
+        if number >= _MEMBERS:
+            return
+        inner = f"{path}.{name}" if path else str(name)
+        yield inner, item
+        yield from members_of(item, inner, depth + 1)

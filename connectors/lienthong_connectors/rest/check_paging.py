@@ -6,11 +6,11 @@ from typing import Any
 
 from lienthong.connector import Finding
 from lienthong.errors import LienThongError, ProtocolViolation
-from lienthong_connectors.ends import is_round
+from lienthong_connectors.ends import is_round, seen_text
 from lienthong_connectors.http.client import Client
 from lienthong_connectors.http.probe import failed
 from lienthong_connectors.http.trouble import SERVICE
-from lienthong_connectors.rest.ending import Ended, never_there, seen_text, signs_of_more, totals_seen
+from lienthong_connectors.rest.ending import Ended, never_there, signs_of_more, totals_seen
 from lienthong_connectors.rest.fetch import Fetched, Fetcher
 from lienthong_connectors.rest.paging import NoPaging, Seen, State
 from lienthong_connectors.rest.settings_source import RestSource

@@ -8,14 +8,13 @@ from typing import Any, Final
 from lienthong.connector import End, ReadRequest
 from lienthong.errors import ProtocolViolation
 from lienthong.exchange import Text
-from lienthong_connectors.ends import MORE, ROUND, UNSTABLE, Names, is_round, number_of, unmet
+from lienthong_connectors.ends import MORE, ROUND, UNSTABLE, Names, is_round, number_of, seen_text, unmet
 from lienthong_connectors.rest.ending import (
     TROUBLE,
     By,
     Ended,
     header_total,
     never_there,
-    seen_text,
     signs_of_more,
     speaks_of_trouble,
     totals_seen,

@@ -8,17 +8,12 @@ from typing import Any, Final, Literal, NamedTuple
 
 from lienthong.errors import ProtocolViolation
 from lienthong.exchange import Text
-from lienthong_connectors.ends import number_of
+from lienthong_connectors.ends import members_of, number_of, totals_in
 from lienthong_connectors.rest.paths import as_text
 from lienthong_connectors.rest.picking import picked
 
 By = Literal["document", "order", "total", "said", "again", "declared", ""]
 
-_TOTALS: Final = re.compile(
-    r"(?:@?(?:odata\.)?count|total|total_?(?:count|records?|items?|elements|results?|rows?|size)|records?_?total"
-    r"|number_?matched|num_?found|full_?count|tong(?:_?so)?(?:_?ban_?ghi)?)\Z",
-    re.IGNORECASE,
-)
 _NEXTS: Final = re.compile(
     r"(?:@?(?:odata\.)?next_?(?:link|page|page_?token|cursor|url|href|token|records_?url)?|resumption_?token)\Z",
     re.IGNORECASE,
@@ -27,8 +22,6 @@ _MORES: Final = re.compile(
     r"(?:has_?(?:more|next)(?:_?page)?|more|exceeded_?transfer_?limit)\Z", re.IGNORECASE
 )
 _TOTAL_HEADERS: Final = ("X-Total-Count", "X-WP-Total", "X-Total", "Total-Count")
-_DEPTH: Final = 3
-_MEMBERS: Final = 200
 
 NO_LINK: Final = Text(
     "không trang nào có liên kết tới trang sau: chỉ có một trang, hay liên kết bị mất trên đường truyền?",
@@ -50,12 +43,6 @@ class Ended(NamedTuple):
     because: Text | None = None
     missing: str = ""
     members: tuple[str, ...] = ()
-
-
-def seen_text(signs: list[str]) -> Text:
-    """Say what on the last page speaks against its being the last."""
-    names = ", ".join(signs)
-    return Text(f"câu trả lời cho thấy còn nữa: {names}", f"the answer shows that there is more: {names}")
 
 
 def never_there(ended: Ended, *, where: str) -> ProtocolViolation:
@@ -80,11 +67,7 @@ def totals_seen(value: Any, headers: Mapping[str, str]) -> Iterator[tuple[str, i
         total = header_total(headers, name)
         if total is not None:
             yield name, total
-    for path, item in _members(value, ""):
-        counted = item.get("value") if isinstance(item, Mapping) else item
-        total = number_of(counted) if _TOTALS.match(path.rpartition(".")[2]) else None
-        if total is not None:
-            yield path, total
+    yield from totals_in(value)
 
 
 def speaks_of_trouble(value: Any) -> bool:
@@ -102,7 +85,7 @@ def signs_of_more(value: Any, headers: Mapping[str, str], read: int) -> list[str
         found.append("Link")
     if headers.get("X-Next-Page", "").strip():
         found.append("X-Next-Page")
-    for path, item in _members(value, ""):
+    for path, item in members_of(value, ""):
         name = path.rpartition(".")[2]
         more = _MORES.match(name) and as_text(item).lower() == "true"
         if more or (_NEXTS.match(name) and _leads(item)):
@@ -133,15 +116,3 @@ def _relations(link: str) -> set[str]:
         return relations(link)
     except ProtocolViolation:
         return {"next"}  # what cannot be read may be one
-
-
-def _members(value: Any, path: str, depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """Yield the members around a list, not those of its elements."""
-    if not isinstance(value, Mapping) or depth >= _DEPTH:
-        return
-    for number, (name, item) in enumerate(value.items()):
-        if number >= _MEMBERS:
-            return
-        inner = f"{path}.{name}" if path else str(name)
-        yield inner, item
-        yield from _members(item, inner, depth + 1)

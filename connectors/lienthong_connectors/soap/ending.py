@@ -9,7 +9,17 @@ from lienthong.connector import End, Malformed, ReadRequest
 from lienthong.errors import ProtocolViolation
 from lienthong.exchange import Text
 from lienthong.records import Record
-from lienthong_connectors.ends import MORE, ROUND, UNSTABLE, Names, is_round, number_of, unmet
+from lienthong_connectors.ends import (
+    MORE,
+    ROUND,
+    UNSTABLE,
+    Names,
+    is_round,
+    number_of,
+    seen_text,
+    totals_in,
+    unmet,
+)
 from lienthong_connectors.soap.settings import SoapSource
 from lienthong_connectors.soap.template import reach
 from lienthong_connectors.xml.shape import TEXT_MEMBER
@@ -84,7 +94,11 @@ class Ends:
         total = number_of(self._member(body, "total")) if self._settings.total else None
         if total is not None:
             return End("total") if self.count >= total else End("", unmet(total, self.count))
-        if is_round(self.count):
+        seen = list(totals_in(body))
+        signs = [f"{name} {number}" for name, number in seen if number > self.count]
+        if signs:
+            return self._doubtful(seen_text(signs))
+        if is_round(self.count) and not any(number == self.count for _, number in seen):
             return self._doubtful(ROUND)
         return End("document")
 

@@ -179,9 +179,16 @@ def test_a_list_that_slides_while_it_is_read_is_noticed(told: Any, tools: Any) -
     assert rest[-1].end is not None and rest[-1].end.by == ""
 
 
-@pytest.mark.parametrize(("count", "by"), [(7, "document"), (20, "")])
-def test_one_answer_is_the_whole_list_unless_it_looks_cut(told: Any, tools: Any, count: int, by: str) -> None:
-    pages_server(told, tools, list(range(count)))
+@pytest.mark.parametrize(
+    ("count", "total", "by"),
+    [(7, "", "document"), (20, "", ""), (20, "20", "document"), (7, "589", "")],
+)
+def test_one_answer_is_the_whole_list_unless_it_looks_cut(
+    told: Any, tools: Any, count: int, total: str, by: str
+) -> None:
+    """A round number, or a larger one that the answer shows, is that of a page."""
+    around = f"<TongSo>{total}</TongSo>" if total else ""
+    pages_server(told, tools, list(range(count)), around=around)
     request = {"page": "1", "size": "100"}
     pages = list(paged(told, paging=None, request=request).read(ReadRequest()))
     assert (len(ids(pages)), pages[-1].end and pages[-1].end.by) == (count, by)
