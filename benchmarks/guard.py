@@ -251,10 +251,11 @@ class Memory:
 
     def read(self, request: Any) -> Iterator[Any]:
         """Yield pages of the records."""
-        from lienthong.connector import Page
+        from lienthong.connector import End, Page
 
         for start in range(request.position or 0, len(self.records), BATCH):
-            yield Page(self.records[start : start + BATCH], position=start + BATCH)
+            end = End("order") if start + BATCH >= len(self.records) else None
+            yield Page(self.records[start : start + BATCH], position=start + BATCH, end=end)
 
     def deliver(self, batch: Any) -> Any:
         """Take everything."""

@@ -43,13 +43,16 @@ class Source:
     begins; None means every run reads everything the source offers. ``overlap`` is how far each run
     reaches back behind it, for records that appear late with an earlier value: a ``timedelta`` where
     the field holds times, an ``int`` or ``Decimal`` where it holds numbers. Records that share the
-    cursor's value are read again without it; what the target has already is not delivered twice.
+    cursor's value are read again without it; what the target has already is not delivered twice. ``end`` is
+    why what looks like the end of the list is its end, where the source cannot confirm that by itself: it
+    stands in the agreement and in the evidence of every run that relies on it.
     """
 
     connection: str
     connector: Any
     cursor: str | None = None
     overlap: timedelta | int | Decimal | None = field(default=None, metadata={"quiet": True})
+    end: str = field(default="", metadata={"quiet": True})
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +147,8 @@ class Exchange:
                 self._require(
                     f"{name}.connection", _CONNECTION_ID.match(end.connection), "an Airflow connection id"
                 )
+        end = self.source.end
+        self._require("source.end", not end or end.strip(), "the reason why the end is believed, or nothing")
         self._check_delivery()
         self._check_lookup()
 

@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from lienthong.ledger import STEPS, Report
 from lienthong.ledger.tally import fates
 from lienthong.ledger.terms import COUNTS, FATES
+from lienthong.pipeline.ended import end_texts
 from lienthong_audit.evidence import RunEvidence
 from lienthong_audit.texts import Texts, language_of
 
@@ -117,5 +118,6 @@ def _environment() -> Environment:
         "pairs": _pairs,
         "listed": _listed,
         "fates": fates,
+        "end_texts": end_texts,
     }
     return environment

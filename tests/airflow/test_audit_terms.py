@@ -72,6 +72,26 @@ def test_run_that_found_nothing_is_shown_whole(bench: Bench, language: str) -> N
     assert list(numbers(page).values()) == [0] * len(COUNTS)
 
 
+@pytest.mark.parametrize(
+    ("language", "sure", "doubtful"),
+    [
+        ("vi", "đọc theo thứ tự ổn định của khóa", "CHƯA xác nhận đã đọc hết danh sách"),
+        ("en", "read in a stable order by key", "end of list not confirmed"),
+    ],
+)
+@pytest.mark.parametrize("offers", [1, 0])
+def test_the_page_says_how_the_end_of_the_list_is_known(
+    bench: Bench, language: str, sure: str, doubtful: str, offers: int
+) -> None:
+    """Also of a run that found nothing."""
+    bench.source.offers = [unit(90 + n) for n in range(offers)]
+    run_exchange(bench.bus, bench.plan(), RunRequest("known"))
+    assert sure in shown(bench, language, "known") and doubtful not in shown(bench, language, "known")
+    bench.source.end = None
+    run_exchange(bench.bus, bench.plan(), RunRequest("unknown"))
+    assert doubtful in shown(bench, language, "unknown")
+
+
 def test_acts_are_shown(bench: Bench) -> None:
     """Who did what, why, when and about what, as it was signed, and nothing of it as markup."""
     page = shown(bench)

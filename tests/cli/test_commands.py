@@ -260,6 +260,30 @@ def test_check_names_file_exchange_and_field(run: Run, tmp_path: Path) -> None:
     assert run("check", "dags")[0] == 0
 
 
+def test_check_warns_where_settings_cannot_confirm_the_end_of_a_list(run: Run, tmp_path: Path) -> None:
+    """A warning, no failure; none where a total does it, or the engineer says why the end is one."""
+    text = Path("dags/dossier_sync.py").read_text(encoding="utf-8")
+    linked = "replace(onestop_list('hoso'), paging=LinkHeaderPaging(){})"
+    imports = "from dataclasses import replace\n\nfrom lienthong_connectors.rest import LinkHeaderPaging\n"
+    for number, (more, end, warned) in enumerate(
+        [
+            ("", "", True),
+            (", total='header:X-Total-Count'", "", False),
+            ("", ", end='chỉ có một trang'", False),
+        ]
+    ):
+        file = tmp_path / f"linked{number}.py"
+        source = text.replace('onestop_list("hoso")', linked.format(more))
+        source = source.replace('cursor="UpdatedAt"', f'cursor="UpdatedAt"{end}')
+        source = source.replace('id="dossier_sync"', f'id="linked{number}"')
+        file.write_text(
+            source.replace("from lienthong import", f"{imports}from lienthong import"), encoding="utf-8"
+        )
+        code, out, _ = run("check", file)
+        assert code == 0, out
+        assert (f"warn linked{number}: end of list not confirmed" in out) == warned
+
+
 def test_codes_of_national_services_are_printed(run: Run) -> None:
     """The list of tables, one table with both languages and its source, and a name that is none."""
     code, out, _ = run("codes")

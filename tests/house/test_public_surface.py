@@ -17,13 +17,13 @@ SURFACE = {
     },
     "lienthong.connector": {
         "Answer", "Attachment", "AttachmentStore", "Batch", "Connection", "ConnectionField",
-        "ConnectorDescriptor", "Context", "EXPIRES", "Expiry", "Finding",
+        "ConnectorDescriptor", "Context", "EXPIRES", "End", "Expiry", "Finding",
         "LookupSettings", "Malformed", "NOT_TAKEN", "Option", "Order", "PLACE", "Page", "Placed", "Question",
         "ReadRequest", "Receipt",
         "RecordLookup", "RecordSource", "RecordTarget", "SERVICE_FIELDS", "STATUS_503", "SourceCapabilities",
-        "SourceSettings", "Spoken", "Stand", "TargetCapabilities", "TargetSettings", "account_expiry",
-        "connector", "connector_kinds", "declares_not_taken", "expiries_of", "in_doubt", "not_taken",
-        "option", "status_error",
+        "SourceSettings", "Spoken", "Stand", "TargetCapabilities", "TargetSettings", "Unsure",
+        "account_expiry", "connector", "connector_kinds", "declares_not_taken", "expiries_of", "in_doubt",
+        "not_taken", "option", "status_error",
     },
     "lienthong.signing": {"KeyRing", "LocalSigner", "Signer", "TrustStore", "Verified"},
     "lienthong.keyindex": {

@@ -11,7 +11,7 @@ import pytest
 from memory_bus import Bench, OpenMemory, unit
 
 from lienthong import Delivery, Source
-from lienthong.connector import Connection, Context, Page, ReadRequest, SourceCapabilities, Stand
+from lienthong.connector import Connection, Context, End, Page, ReadRequest, SourceCapabilities, Stand
 from lienthong.errors import InvalidExchange, Misconfigured, Permanent, Unavailable
 from lienthong.pipeline import RunRequest, pull, run_exchange, settle
 from lienthong.pipeline.cursors import rewind, set_cursor
@@ -74,7 +74,8 @@ def test_what_shares_the_cursor_or_only_looks_older_is_read(bench: Bench, known:
         def read(self, request: ReadRequest) -> Iterator[Page]:
             self.system.asked.append(request)
             since = datetime.fromisoformat(request.since or at(1))
-            yield Page([r for r in self.system.offers if datetime.fromisoformat(r[FIELD]) > since])
+            found = [r for r in self.system.offers if datetime.fromisoformat(r[FIELD]) > since]
+            yield Page(found, end=End("document"))
 
     source = opened_by(Moments, bench)
     run_exchange(bench.bus, bench.plan(delivery=LAX), RunRequest("r2"), source=source)

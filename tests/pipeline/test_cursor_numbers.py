@@ -10,7 +10,7 @@ import pytest
 from memory_bus import SYSTEMS, Bench, OpenMemory, unit
 
 from lienthong import Delivery, Source
-from lienthong.connector import Connection, Context, Page, ReadRequest, SourceCapabilities, Stand
+from lienthong.connector import Connection, Context, End, Page, ReadRequest, SourceCapabilities, Stand
 from lienthong.errors import Unavailable
 from lienthong.pipeline import RunRequest, pull, run_exchange
 
@@ -49,6 +49,7 @@ class Versions:
                     told = None
                     if settings.meanwhile is not None:
                         settings.meanwhile(start)
+                yield Page([], position=len(self.system.offers), end=End("order"))
 
         def key(value: Any) -> Any:
             return int(value) if str(value).isdigit() else str(value)

@@ -10,7 +10,7 @@ import pytest
 from memory_bus import unit
 
 from lienthong import Delivery, Source
-from lienthong.connector import Connection, Context, Page, ReadRequest, SourceCapabilities
+from lienthong.connector import Connection, Context, End, Page, ReadRequest, SourceCapabilities
 from lienthong.errors import LienThongError, Unavailable
 from lienthong.pipeline import RunRequest, run_exchange
 from lienthong.pipeline.replay import repair, replay, replay_items
@@ -44,7 +44,9 @@ class Slow:
         for place in range(request.position or 0, len(self.pages)):
             happens, records = self.pages[place]
             happens()
-            yield Page(records, position=place + 1, read_as=begun if self.ahead else self.before_read())
+            read_as = begun if self.ahead else self.before_read()
+            end = End("document") if place + 1 == len(self.pages) else None
+            yield Page(records, position=place + 1, read_as=read_as, end=end)
 
     def check(self) -> list[Any]:
         """Return nothing."""

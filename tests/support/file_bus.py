@@ -26,6 +26,7 @@ from lienthong.connector import (
     Batch,
     Connection,
     Context,
+    End,
     Finding,
     Page,
     ReadRequest,
@@ -76,7 +77,8 @@ class OpenFile:
         self.capabilities = SourceCapabilities()  # type: ignore[assignment]
         lines = [json.loads(line) for line in self.path.read_text().splitlines()]
         if request.position is None:
-            yield Page([one for one in lines if not request.since or one["NgayCapNhat"] > request.since], 1)
+            some = [one for one in lines if not request.since or one["NgayCapNhat"] > request.since]
+            yield Page(some, 1, end=End("document"))
 
     def deliver(self, batch: Batch) -> Answer:
         """Append a batch in one write, stopping where a test asks for it."""

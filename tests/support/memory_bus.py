@@ -16,6 +16,7 @@ from lienthong.connector import (
     Batch,
     Connection,
     Context,
+    End,
     Finding,
     Page,
     ReadRequest,
@@ -62,6 +63,7 @@ class System:
     jobs: dict[str, list[bytes]] = field(default_factory=dict)
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
     asked_for: list[list[str]] = field(default_factory=list)
+    end: End | None = End("order")
 
 
 SYSTEMS: dict[str, System] = {}
@@ -114,6 +116,8 @@ class OpenMemory:
             yield Page(new[start : start + system.page][: request.limit], position=start + system.page)
             if request.limit is not None:
                 return
+        if system.end is not None:
+            yield Page([], position=max(len(new), request.position or 0), end=system.end)
 
     def deliver(self, batch: Batch) -> Answer:
         """Take a batch, or fail before or after taking it as the test says."""

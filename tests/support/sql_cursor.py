@@ -12,11 +12,13 @@ Run = Callable[[str], Any]
 
 
 def pages(connection: Connection, request: ReadRequest, **options: Any) -> list[Page]:
-    """Return the pages of one read, a row each where nothing else is said."""
+    """Return the pages of one read that have rows, a row each where nothing else is said."""
     options = {"page_size": 1, "cursor": "c"} | options
     opened = SqlSource(options.pop("table", "t"), **options).open_source(connection, Context())
     try:
-        return list(opened.read(request))
+        found = list(opened.read(request))
+        assert found[-1].end is not None or request.limit is not None
+        return [page for page in found if page.records]
     finally:
         opened.close()
 

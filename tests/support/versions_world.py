@@ -24,6 +24,7 @@ from lienthong.connector import (
     Batch,
     Connection,
     Context,
+    End,
     Finding,
     Page,
     ReadRequest,
@@ -232,8 +233,7 @@ class OpenSource:
             rows = [row for row in sorted(world.rows) if self._wanted(row, request, at)]
             some = rows[: min(_PAGE, _PAGE if left is None else left)]
             if not some:
-                if stand is not None:
-                    yield Page([], position=at, stand=stand)
+                yield Page([], position=at, stand=stand, end=End("order"))
                 return
             at = list(some[-1][:2])
             yield Page([world.record(row) for row in some], position=at, stand=stand)

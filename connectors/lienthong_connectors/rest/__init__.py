@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from lienthong_connectors.http.rate import RateLimit
     from lienthong_connectors.http.signature import HttpSignature
     from lienthong_connectors.rest.accepted import Accepted
+    from lienthong_connectors.rest.counting import Count
     from lienthong_connectors.rest.descriptor import DESCRIPTOR
     from lienthong_connectors.rest.envelope import Envelope
     from lienthong_connectors.rest.high_water import HighWater
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DESCRIPTOR",
     "Accepted",
+    "Count",
     "CreateThenUpdate",
     "CursorPaging",
     "Envelope",
@@ -53,6 +55,7 @@ __all__ = [
 _HOMES = {
     "DESCRIPTOR": "rest.descriptor",
     "Accepted": "rest.accepted",
+    "Count": "rest.counting",
     "CreateThenUpdate": "rest.outcome",
     "CursorPaging": "rest.paging_linked",
     "Envelope": "rest.envelope",

@@ -12,6 +12,7 @@ from lienthong_connectors.http.client import Client
 from lienthong_connectors.http.probe import failed, passed, probe
 from lienthong_connectors.http.status import failure
 from lienthong_connectors.http.trouble import SERVICE
+from lienthong_connectors.rest.check_paging import check_paging
 from lienthong_connectors.rest.elements import parted
 from lienthong_connectors.rest.fetch import Fetched, Fetcher
 from lienthong_connectors.rest.high_water import HighWater, ask_highest
@@ -21,13 +22,15 @@ _NOT_THERE = frozenset({404, 410})
 
 
 def check_source(client: Client, fetcher: Fetcher, settings: RestSource) -> list[Finding]:
-    """Reach the service, obtain a credential and read the first page."""
+    """Reach the service, obtain a credential, read the first page and see where it leads."""
     findings = probe(client)
     if all(finding.ok for finding in findings if finding.check != "transport"):
         try:
-            records, malformed = parted([*_first(fetcher, settings).elements])
+            first = _first(fetcher, settings)
+            records, malformed = parted([*first.elements])
             found = f"{len(records)} records, {len(malformed)} malformed in the first page"
             findings += [*passed(client), Finding("path", ok=True, detail=found, hop=SERVICE)]
+            findings += check_paging(client, fetcher, settings, first)
         except LienThongError as error:
             return findings + failed(client, "path", error)
         if settings.high_water is not None:

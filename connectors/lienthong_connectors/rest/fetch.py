@@ -18,6 +18,8 @@ from lienthong_connectors.http.client import Client
 from lienthong_connectors.http.clock import asked_at
 from lienthong_connectors.http.status import failure
 from lienthong_connectors.http.transport import Incoming, Reply
+from lienthong_connectors.rest.concluding import total_of
+from lienthong_connectors.rest.counting import Count
 from lienthong_connectors.rest.decode import check_type, check_utf8, decode_reply
 from lienthong_connectors.rest.elements import Element, ListReader, elements_of, list_in, parted
 from lienthong_connectors.rest.high_water import HighWater
@@ -75,7 +77,7 @@ class Fetcher:
         begun = time.monotonic()
         answered = self._client.call(call)
         reply, clock = answered.reply, asked_at(answered.reply.headers, begun)
-        if (unchanged := self._judged(reply, key, known, answered.signed_by)) is not None:
+        if (unchanged := self._judged(reply, state, key, known, answered.signed_by)) is not None:
             return replace(unchanged, clock=clock)
         if self._settings.format == "json":
             value, elements, mark = self._json(reply)
@@ -117,8 +119,8 @@ class Fetcher:
         begun = time.monotonic()
         with self._client.stream(call) as incoming:
             clock = asked_at(incoming.headers, begun)
-            if incoming.status == 304 or not 200 <= incoming.status < 300:
-                unchanged = self._judged(incoming.whole(), key, known, incoming.signed_by)
+            if incoming.status in (204, 304) or not 200 <= incoming.status < 300:
+                unchanged = self._judged(incoming.whole(), state, key, known, incoming.signed_by)
                 if unchanged is not None:
                     yield replace(unchanged, clock=clock)
                     return
@@ -161,6 +163,28 @@ class Fetcher:
         self._check_envelope(value)
         return value, where
 
+    def counted(self, asked: Count, since: Params) -> tuple[Any, str]:
+        """Return what the answer to a count holds, and what messages call it; raises as a page does."""
+        settings, path = self._settings, asked.path or self._settings.path
+        where = f"{self._client.where}/{path.lstrip('/')}"
+        if asked.path:
+            given = {name: str(value) for name, value in since.items()}
+            call = self._composed("GET", path, {**asked.params, **given}, None, "")
+        else:
+            call = self._listed({**asked.params, **since})
+        reply = self._client.call(call).reply
+        if error := failure(reply, where=where, safe=True):
+            raise error
+        if reply.header("Content-Type").partition(";")[0].strip().lower() == "text/plain":
+            return reply.body.decode("utf-8-sig", "replace"), where
+        if settings.format == "xml":
+            charset = check_type(reply.header("Content-Type"), self._types, "+xml", where=where)
+            value: Any = whole_xml(reply.body, settings.lists, charset)
+        else:
+            value = decode_reply(reply, (*self._types, *JSON_TYPES), where=where).value
+        self._check_envelope(value)
+        return at(value, asked.value), where
+
     def _question(
         self, state: State, since: Params, validators: Mapping[str, Any]
     ) -> tuple[Call, str, Mapping[str, Any] | None]:
@@ -168,14 +192,16 @@ class Fetcher:
         call = self._call(state, since)
         key = _validator_key(call)
         known = validators.get(key) if self._settings.conditional and call.method == "GET" else None
-        if not isinstance(known, Mapping):
+        if not isinstance(known, Mapping) or "end" not in known:  # kept when no end was confirmed
             return call, key, None
         return _conditional(call, known), key, known
 
     def _judged(
-        self, reply: Reply, key: str, known: Mapping[str, Any] | None, signed_by: str
+        self, reply: Reply, state: State, key: str, known: Mapping[str, Any] | None, signed_by: str
     ) -> Fetched | None:
-        """Raise what a status means; return what a 304 stands for, None for a page to be read."""
+        """Raise what a status means; return what a 304 or an end stands for, None for a page to be read."""
+        if self._past_end(reply.status, state):
+            return Fetched(Seen(None, 0, reply.url, reply.headers, over=True), signed_by=signed_by)
         if error := failure(reply, where=self._where, safe=True):
             raise error
         if reply.status != 304:
@@ -184,6 +210,12 @@ class Fetcher:
             raise ProtocolViolation("not modified (304), but no condition was sent", where=self._where)
         seen = Seen(None, int(known.get("count", 0)))
         return Fetched(seen, remembered=known, validator=known, validator_key=key, signed_by=signed_by)
+
+    def _past_end(self, status: int, state: State) -> bool:
+        """Tell whether a status says that a page lies behind the last one, by the settings."""
+        paging, agreed = self._settings.paging, self._settings.end_statuses
+        first = paging.begins(state)
+        return status in paging.past_end(state) or (status in agreed and (status == 204 or not first))
 
     def _page(self, answer: Reply | Incoming, state: State, key: str, fetched: Fetched) -> Fetched:
         """Add to a page what its paging and its validators say."""
@@ -196,7 +228,7 @@ class Fetcher:
             fetched,
             elements=fresh,
             dropped=len(fetched.elements) - len(fresh),
-            total=paging.total(fetched.seen.value),
+            total=total_of(self._settings, fetched.seen),
             validator=_validator(answer) if remember else {},
             validator_key=key,
         )
@@ -242,12 +274,18 @@ class Fetcher:
         address = settings.paging.address(state)
         if address is not None:
             return self._composed("GET", str(address), {}, None, "")
-        return self._listed({**settings.paging.params(state), **since})
+        beside = settings.paging.beside(state)
+        return self._listed({**settings.paging.params(state), **(since if beside is None else {})}, beside)
 
-    def _listed(self, asked: Params) -> Call:
-        """Return the list's request with further parameters, which go where the settings say."""
+    def _listed(self, asked: Params, beside: Sequence[str] | None = None) -> Call:
+        """Return the list's request with further parameters, which go where the settings say.
+
+        ``beside`` names the parameters of the settings that are sent with them, None for all.
+        """
         settings = self._settings
         body, params = self._body, dict(settings.params)
+        if beside is not None:
+            params = {name: text for name, text in params.items() if name in beside}
         if settings.params_in == "query":
             params |= {name: str(value) for name, value in asked.items()}
         elif settings.params_in == "body" or asked:

@@ -22,9 +22,19 @@ def next_link(header: str) -> str | None:
     for target, params in _links(header):
         # the first rel counts, others must be ignored (section 3.3)
         relations = next((quoted or bare for name, quoted, bare in params if name.lower() == "rel"), "")
-        if "next" in relations.lower().split():
+        if "next" in relations.lower().strip("'").split():
             return target
     return None
+
+
+def relations(header: str) -> set[str]:
+    """Return all relation types of a header, in lower case; raises as `next_link`."""
+    found: set[str] = set()
+    for _, params in _links(header):
+        found.update(
+            *(((quoted or bare).lower().split()) for name, quoted, bare in params if name.lower() == "rel")
+        )
+    return found
 
 
 def _links(header: str) -> Iterator[tuple[str, list[tuple[str, str, str]]]]:

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 from lienthong.errors import InvalidExchange
+from lienthong.exchange import Text
 from lienthong.records import Record
+from lienthong_connectors.rest.ending import Ended
 
 State = dict[str, Any]
 Params = Mapping[str, str | int]
@@ -22,7 +24,9 @@ class Seen(NamedTuple):
     """What paging may know of a page.
 
     ``value`` is its JSON (of a streamed answer: with an empty list), ``size`` the elements in it,
-    ``records`` its records (of a streamed answer: the last one), ``headers`` are the answer's.
+    ``records`` its records (of a streamed answer: the last one), ``headers`` are the answer's. ``most``
+    is the size of the largest page before it in the same read. ``over``: the service says by its status
+    that nothing is there any more.
     """
 
     value: Any
@@ -30,6 +34,8 @@ class Seen(NamedTuple):
     url: str = ""
     headers: Mapping[str, str] = {}
     records: Sequence[Record] = ()
+    most: int = 0
+    over: bool = False
 
 
 class Paging:
@@ -71,6 +77,50 @@ class Paging:
     def unchanged(self, state: State, remembered: Any) -> State | None:  # noqa: ARG002 - the link is the same
         """Return the state after a page that did not change; ``remembered`` is what followed it then."""
         return dict(remembered) if isinstance(remembered, Mapping) else None
+
+    def ends(self, state: State, page: Seen) -> Ended:  # noqa: ARG002 - one page
+        """Return how the end of the list is known, once nothing follows a page."""
+        return Ended("document")
+
+    def over(self, state: State) -> State | None:  # noqa: ARG002 - one list
+        """Return what follows a list that the service says is over: in time windows the next list."""
+        return None
+
+    @property
+    def slides(self) -> bool:
+        """Whether a page is named by a number: later records move over its edge if earlier ones go."""
+        return False
+
+    @property
+    def total_place(self) -> str:
+        """Where the settings of the paging say that a total is announced, empty for nowhere."""
+        return ""
+
+    @property
+    def page_size(self) -> int:
+        """How many records a page is asked for with, 0 where that is not known."""
+        return 0
+
+    def begins(self, state: State) -> bool:
+        """Tell whether a page is the first of its list."""
+        return not state or state == self.first(None)
+
+    @property
+    def again(self) -> bool:
+        """Whether such a list is read a second time where nothing else tells that none was passed over."""
+        return False
+
+    def beside(self, state: State) -> Sequence[str] | None:  # noqa: ARG002 - all of them
+        """Return the names of the settings' parameters that are sent with a page's own; None for all."""
+        return None
+
+    def past_end(self, state: State) -> frozenset[int]:  # noqa: ARG002 - no status means that
+        """Return the statuses by which a service may say that a page lies behind the last one."""
+        return frozenset()
+
+    def unsure(self) -> Text | None:
+        """Return what is missing to confirm the end of every list, None where nothing is."""
+        return None
 
     def ahead(self, state: State, total: int | None) -> State | None:  # noqa: ARG002 - nobody can know
         """Return the state that very likely follows, before the page is read (addressable only)."""

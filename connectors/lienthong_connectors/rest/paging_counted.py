@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from lienthong.connector import option
+from lienthong.exchange import Text
+from lienthong_connectors.ends import NO_TOTAL, is_round
+from lienthong_connectors.rest.ending import Ended
 from lienthong_connectors.rest.paging import Paging, Params, Seen, State, check_size
 from lienthong_connectors.rest.paths import text_at
+
+_PAST_END: Final = frozenset({204, 400, 404, 416})
 
 
 class _Counted(Paging):
@@ -15,6 +20,34 @@ class _Counted(Paging):
 
     until: Literal["empty", "short"]
     total_path: str | None
+    size: int
+
+    @property
+    def total_place(self) -> str:
+        """Where a total is announced."""
+        return self.total_path or ""
+
+    @property
+    def page_size(self) -> int:
+        """How many records a page is asked for with."""
+        return self.size
+
+    @property
+    def slides(self) -> bool:
+        """Whether later records move over a page's edge if earlier ones go: they do."""
+        return True
+
+    def ends(self, state: State, page: Seen) -> Ended:  # noqa: ARG002 - an empty page, or a short one
+        """Return that the service said so."""
+        return Ended("said")
+
+    def past_end(self, state: State) -> frozenset[int]:
+        """Return the statuses of the page behind the last one, where a short page may be the last."""
+        return _PAST_END if self.until == "short" and not self.begins(state) else frozenset()
+
+    def unsure(self) -> Text | None:
+        """Return what is missing where neither a total nor a second read tells whether records slid."""
+        return None if self.total_path or self.again else NO_TOTAL
 
     @property
     def addressable(self) -> bool:
@@ -29,13 +62,15 @@ class _Counted(Paging):
     def _ends(self, page: Seen, size: int, read: int) -> bool:
         """Tell whether a page is the last.
 
-        A short page is only believed where the total agrees, or the settings say so: servers that
-        silently give less than was asked for would otherwise lose records.
+        A short page is only believed where the total agrees, or where the settings say so and a full one
+        came before, or its size is not one at which services cap pages: servers that silently give less
+        than was asked for would otherwise lose records.
         """
         if page.size == 0:
             return True
         total = self.total(page.value)
-        return page.size < size and (self.until == "short" or (total is not None and read >= total))
+        short = self.until == "short" and (page.most >= size or not is_round(page.size))
+        return page.size < size and (short or (total is not None and read >= total))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +83,12 @@ class PagePaging(_Counted):
     size: int = option(500, doc="records a page")
     start: int = option(1, doc="number of the first page")
     total_path: str | None = option(None, doc="dotted path of the announced total")
-    until: Literal["empty", "short"] = option("empty", doc="the page that ends the list")
+    until: Literal["empty", "short"] = option(
+        "empty", doc="the page that ends the list; short: a shorter one behind a full one"
+    )
+    again: bool = option(
+        True, doc="where no total tells that all came, read the list's keys a second time", quiet=True
+    )
 
     def __post_init__(self) -> None:
         check_size(self.size)
@@ -82,7 +122,12 @@ class OffsetPaging(_Counted):
     limit_param: str = option("limit", doc="parameter of the page size; empty: none is sent")
     size: int = option(500, doc="records a page")
     total_path: str | None = option(None, doc="dotted path of the announced total")
-    until: Literal["empty", "short"] = option("empty", doc="the page that ends the list")
+    until: Literal["empty", "short"] = option(
+        "empty", doc="the page that ends the list; short: a shorter one behind a full one"
+    )
+    again: bool = option(
+        True, doc="where no total tells that all came, read the list's keys a second time", quiet=True
+    )
 
     def __post_init__(self) -> None:
         check_size(self.size)

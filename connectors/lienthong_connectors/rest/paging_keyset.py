@@ -12,6 +12,7 @@ import orjson
 
 from lienthong.connector import option
 from lienthong.errors import ProtocolViolation
+from lienthong_connectors.rest.ending import Ended
 from lienthong_connectors.rest.paging import Paging, Params, Seen, State, check_size
 from lienthong_connectors.rest.paths import text_at
 
@@ -47,6 +48,10 @@ class KeysetPaging(Paging):
         """Return the key behind which the page begins, and the page size."""
         params: Params = {self.key_param: state["after"]} if "after" in state else {}
         return {**params, **({self.size_param: self.size} if self.size_param else {})}
+
+    def ends(self, state: State, page: Seen) -> Ended:  # noqa: ARG002 - nothing behind the last key
+        """Return that the list was read in the order of its key."""
+        return Ended("order")
 
     def following(self, state: State, page: Seen, read: int) -> State | None:  # noqa: ARG002 - keys decide
         """Return the last key, and what is known of the records that share it."""

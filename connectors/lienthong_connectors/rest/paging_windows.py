@@ -9,6 +9,8 @@ from typing import Any, ClassVar, Literal
 
 from lienthong.connector import option
 from lienthong.errors import InvalidExchange, Misconfigured
+from lienthong.exchange import Text
+from lienthong_connectors.rest.ending import Ended
 from lienthong_connectors.rest.moments import Zone, check_form, floor, moment_of, now, step_of, written
 from lienthong_connectors.rest.paging import NoPaging, Paging, Params, Seen, State
 
@@ -91,6 +93,50 @@ class TimeWindows(Paging):
         """Return the next page of the window, or the first of the next window."""
         inside = self.paging.following(state["page"], page, read)
         return self._next(state) if inside is None else {**state, "page": inside}
+
+    def ends(self, state: State, page: Seen) -> Ended:
+        """Return what the paging inside the window says."""
+        return self.paging.ends(state["page"], page)
+
+    def over(self, state: State) -> State | None:
+        """Return the first page of the next window."""
+        return self._next(state)
+
+    @property
+    def slides(self) -> bool:
+        """Return what the paging inside the window says."""
+        return self.paging.slides
+
+    @property
+    def total_place(self) -> str:
+        """Return what the paging inside the window says."""
+        return self.paging.total_place
+
+    @property
+    def page_size(self) -> int:
+        """Return what the paging inside the window says."""
+        return self.paging.page_size
+
+    def begins(self, state: State) -> bool:
+        """Return what the paging inside the window says."""
+        return self.paging.begins(state["page"])
+
+    @property
+    def again(self) -> bool:
+        """Return what the paging inside the window says."""
+        return self.paging.again
+
+    def beside(self, state: State) -> Sequence[str] | None:
+        """Return what the paging inside the window says."""
+        return self.paging.beside(state["page"])
+
+    def past_end(self, state: State) -> frozenset[int]:
+        """Return what the paging inside the window says."""
+        return self.paging.past_end(state["page"])
+
+    def unsure(self) -> Text | None:
+        """Return what the paging inside the window says."""
+        return self.paging.unsure()
 
     def unchanged(self, state: State, remembered: Any) -> State | None:
         """Return the page that followed in the same window, else this run's next window."""

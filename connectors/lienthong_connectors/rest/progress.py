@@ -12,6 +12,8 @@ import orjson
 
 from lienthong.connector import Malformed, Page, ReadRequest, Stand
 from lienthong.errors import Misconfigured, ProtocolViolation
+from lienthong_connectors.ends import Names
+from lienthong_connectors.rest.concluding import Ends
 from lienthong_connectors.rest.elements import Element, parted
 from lienthong_connectors.rest.fetch import Fetched
 from lienthong_connectors.rest.paging import Seen, State
@@ -35,6 +37,9 @@ class Progress:
         self._settings, self._where = settings, where
         self.left = request.limit
         self._unsaid, self._high = request.position is None, high
+        kept = request.position.get("ends", {}) if isinstance(request.position, Mapping) else None
+        self.ends = Ends(settings, request, where, kept)
+        self.read_as = 0
         self.total: int | None = None
         self._first_total: int | None = None
         self.largest = 0
@@ -46,6 +51,7 @@ class Progress:
             moment = moment_at(request)
             since = request.since if moment is None else moment.isoformat()
             self.state: State | None = settings.paging.first(since)
+            self.start: State | None = self.state
         else:
             self._go_on(request.position)
         self._marks = Visited(*({self._last} - {""}))
@@ -72,12 +78,24 @@ class Progress:
 
     def take(self, fetched: Fetched) -> Page | None:
         """Take a page, or a piece of one, into account; return what the pipeline gets of it."""
-        page = self._taken(fetched)
+        page, self.read_as = self._taken(fetched), fetched.read_as
         if page is None:
             return None
         stand = Stand(fetched.clock, self._high) if self._unsaid else None
         self._unsaid = False
         return replace(page, stand=stand, read_as=fetched.read_as)
+
+    def again(self, request: ReadRequest) -> Progress:
+        """Return a second read of the same list, from its first page on."""
+        second = Progress(self._settings, request, self._where)
+        second.state = self.start if self.start is not None else second.state
+        second.ends.names = Names(request.key, self.ends.count)
+        return second
+
+    def compared(self, second: Progress) -> Page:
+        """Return the page that ends a read, by what the second one of its list tells."""
+        end, self.ends.second = self.ends.compared(second.ends), False
+        return Page([], position=self._position(), end=end, read_as=self.read_as)
 
     def _taken(self, fetched: Fetched) -> Page | None:
         elements = self._without_read(fetched.elements)
@@ -89,6 +107,8 @@ class Progress:
             if repeated and self._skip:
                 self._endless()
             elements = [] if repeated else elements
+        if self.ends.names is not None and not repeated:
+            self.ends.names.add(fetched.elements)
         if self.left is not None and len(elements) > self.left:
             return self._cut(elements[: self.left])
         if self.left is not None:
@@ -99,26 +119,30 @@ class Progress:
 
     def _page(self, fetched: Fetched, seen: Seen, elements: Sequence[Element], *, repeated: bool) -> Page:
         """Take a page's end into account."""
-        paging, state = self._settings.paging, self.state or {}
+        paging, state, ends = self._settings.paging, self.state or {}, self.ends
+        seen = ends.look(seen, fetched.remembered)
         if fetched.total is not None:
             self.total = fetched.total
             self._first_total = fetched.total if self._first_total is None else self._first_total
         counted = self._counted(fetched, repeated=repeated)
         if fetched.remembered is not None:
             following = paging.unchanged(state, fetched.remembered.get("next"))
+        elif seen.over or ends.more is False:
+            following = paging.over(state)
         else:
             following = paging.following(state, seen, self.read + counted)
         if repeated and self.total is not None and self.read >= self.total:
             following = None  # services that give the last page again for every page behind it
         self.read, self._pages = self.read + counted, self._pages + 1
         self.largest = max(self.largest, fetched.size, 1)
-        self._idle = 0 if counted else self._idle + 1
+        self._idle = self._idle + 1 if repeated else 0
+        ends.passed(seen, counted)
         restarts = following is None or paging.restarts(state, following)
         if restarts:
             self._compare_totals()
+            ends.conclude(state, seen, self.read, (self._first_total, self.total))
         if restarts and following is not None:
             self.read, self.total, self._first_total = 0, None, None
-            self._idle = self._idle if repeated else 0
         if following is not None and self._idle >= _PATIENCE:
             self._endless()
         self.state, self._skip, self._at = following, 0, ""
@@ -130,6 +154,7 @@ class Progress:
             malformed=malformed,
             notes=self._notes(fetched, repeated=repeated),
             validators=self._validators(fetched, seen),
+            end=ends.result() if following is None else None,
         )
 
     def _compare_totals(self) -> None:
@@ -171,8 +196,10 @@ class Progress:
     def _position(self) -> dict[str, Any]:
         """Return where reading goes on, JSON-ready."""
         if self.state is None:
-            return {"end": True, "read": self.read}
+            pending = {"ends": self.ends.position(), "start": self.start} if self.ends.second else {}
+            return {"end": True, "read": self.read, **pending}
         position = {"state": self.state, "read": self.read, "last": self._last, "pages": self._pages}
+        position |= {"ends": self.ends.position()} | ({"start": self.start} if self.start is not None else {})
         position |= {"wrong": self._wrong} if self._wrong else {}
         return position | ({"skip": self._skip, "at": self._at} if self._skip else {})
 
@@ -181,6 +208,7 @@ class Progress:
         try:
             self.read = int(given["read"])
             self.state = None if given.get("end") else dict(given["state"])
+            self.start = dict(given["start"]) if given.get("start") is not None else None
             self._last, self._pages = str(given.get("last", "")), int(given.get("pages", 0))
             self._skip, self._at = int(given.get("skip", 0)), str(given.get("at", ""))
             self._wrong = dict(given.get("wrong", {}))
@@ -196,7 +224,9 @@ class Progress:
             return {}
         self._remembered += 1
         kept = {name: fetched.validator[name] for name in ("etag", "modified") if name in fetched.validator}
-        return {fetched.validator_key: {**kept, "count": seen.size, "next": self.state}}
+        end = self.ends.result() if self.state is None else None
+        by = end.by if end is not None else ""
+        return {fetched.validator_key: {**kept, "count": seen.size, "next": self.state, "end": by}}
 
     def _notes(self, fetched: Fetched, *, repeated: bool) -> dict[str, Any]:
         notes: dict[str, Any] = {}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from lienthong.connector import Connection, Context, RecordSource, option
+from lienthong.exchange import Text
 from lienthong_connectors.rest.moments import Zone, check_form
 from lienthong_connectors.rest.paging import NoPaging, Paging
 from lienthong_connectors.rest.paths import references
@@ -15,6 +16,7 @@ from lienthong_connectors.rest.settings_common import MEGABYTE, TYPES, check_tra
 if TYPE_CHECKING:  # 200 DAG files import this: what an author does not use is not loaded
     from lienthong_connectors.http.rate import RateLimit
     from lienthong_connectors.http.signature import HttpSignature
+    from lienthong_connectors.rest.counting import Count
     from lienthong_connectors.rest.envelope import Envelope
     from lienthong_connectors.rest.high_water import HighWater
 
@@ -51,6 +53,18 @@ class RestSource:
     since_zone: Zone = option(
         "Asia/Ho_Chi_Minh", doc="Asia/Ho_Chi_Minh or UTC: whose time since_format writes", quiet=True
     )
+    total: str = option(
+        "", doc="where an answer announces how many there are: a path, or header:X-Total-Count", quiet=True
+    )
+    count: Count | None = option(
+        None, doc="a request of its own that tells how many there are, such as Items/$count", quiet=True
+    )
+    more: str = option(
+        "", doc="where an answer says whether there is more (has_more): a path, or header:NAME", quiet=True
+    )
+    end_statuses: tuple[int, ...] = option(
+        (), doc="statuses by which a page lies behind the last one: 204, 400, 404, 416", quiet=True
+    )
     high_water: HighWater | None = option(
         None, doc="how the largest number of the cursor's field is told before the list is read", quiet=True
     )
@@ -77,6 +91,10 @@ class RestSource:
         require(self.prefetch_bytes >= 1, "prefetch_bytes", "a number of bytes")
         require(self.max_pages >= 1, "max_pages", "a number of pages")
         require(references(self.body) <= {"connection"}, "body", "only $connection.<field> is known here")
+        sound = {204, 400, 404, 410, 416, 422}
+        require(set(self.end_statuses) <= sound, "end_statuses", f"some of {sorted(sound)}")
+        windows = self.count is not None and self.paging.incremental
+        require(not windows, "count", "none: each time window is a list of its own")
         self._check_format()
         largest = 1 << (40 if self.stream else 30)
         check_transport(self.path, self.headers, self.timeout, self.deadline, self.max_answer_bytes, largest)
@@ -95,6 +113,10 @@ class RestSource:
         require(not twice, "since_param", "none: time windows begin at the cursor")
         fits = self.paging.streams or not self.stream
         require(fits, "stream", "False, or keys that are unique and asked after")
+
+    def unsure(self) -> Text | None:
+        """Return what is missing to confirm the end of every list, None where nothing is."""
+        return None if self.total or self.more or self.count else self.paging.unsure()
 
     def open_source(self, connection: Connection, context: Context) -> RecordSource:
         """Open the source; raise `Misconfigured` where connection and settings do not fit."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
@@ -12,6 +12,7 @@ from lienthong_connectors.http.client import Client
 from lienthong_connectors.http.transport import Limits
 from lienthong_connectors.rest.ahead import Ahead
 from lienthong_connectors.rest.check import check_source
+from lienthong_connectors.rest.counting import ask_count
 from lienthong_connectors.rest.fetch import Fetched, Fetcher
 from lienthong_connectors.rest.high_water import ask_highest
 from lienthong_connectors.rest.names import connection_names
@@ -46,9 +47,11 @@ class OpenRestSource:
         if asked is not None and request.position is None:
             high = ask_highest(self._fetcher, asked, request)
         progress = Progress(self._settings, request, self._client.where.strip(), high)
-        yield from (
-            self._stream(progress, request) if self._settings.stream else self._whole(progress, request)
-        )
+        if self._settings.count is not None and request.position is None:
+            progress.ends.counted = ask_count(self._fetcher, self._settings.count, self._since(request))
+        yield from self._pages(progress, request)
+        if progress.ends.second and progress.left != 0:
+            yield self._second(progress, request)
 
     def check(self) -> list[Finding]:
         """Test settings, reachability, credentials and the first page, without side effects."""
@@ -67,7 +70,20 @@ class OpenRestSource:
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._client.close()
 
-    def _whole(self, progress: Progress, request: ReadRequest) -> Iterator[Page]:
+    def _pages(self, progress: Progress, request: ReadRequest) -> Generator[Page]:
+        return self._stream(progress, request) if self._settings.stream else self._whole(progress, request)
+
+    def _second(self, progress: Progress, request: ReadRequest) -> Page:
+        """Read the list once more, for its keys alone; return a page that says whether they are the same."""
+        anew = replace(request, position=None, limit=None, validators={})
+        again = progress.again(anew)
+        with closing(self._pages(again, anew)) as pages:
+            for _ in pages:
+                if again.ends.count >= progress.ends.count:
+                    break
+        return progress.compared(again)
+
+    def _whole(self, progress: Progress, request: ReadRequest) -> Generator[Page]:
         """Yield pages that are held whole, the next ones being under way."""
         since = self._since(request)
 
@@ -85,7 +101,7 @@ class OpenRestSource:
         finally:
             ahead.drop()
 
-    def _stream(self, progress: Progress, request: ReadRequest) -> Iterator[Page]:
+    def _stream(self, progress: Progress, request: ReadRequest) -> Generator[Page]:
         """Yield pieces of pages while they arrive; nothing is fetched ahead."""
         since = self._since(request)
         while not progress.done:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from lienthong.connector import Connection, Context, option
+from lienthong.exchange import Text
 from lienthong_connectors.codes import Coded
 from lienthong_connectors.forms import form_faults
 from lienthong_connectors.soap.attachment_settings import Attachments
@@ -86,11 +87,23 @@ class ResultCodes(Coded):
 
 @dataclass(frozen=True)
 class Paging:
-    """Pages asked for by a counter (``$page``, ``$size`` in the request) until a short one comes."""
+    """Pages asked for by a counter (``$page``, ``$size`` in the request) until the list ends.
+
+    It ends by ``total`` or ``more`` of the source, by a page without records, or by a refusal behind a page
+    that was short.
+    """
 
     size: int = option(500, doc="records of one page, as the request asks for them")
     first: int = option(1, doc="number of the first page")
     most: int = option(100_000, doc="pages after which a service that never ends is given up")
+    until: Literal["empty", "short"] = option(
+        "empty",
+        doc="the page that ends the list; short: the service never gives less than size before",
+        quiet=True,
+    )
+    again: bool = option(
+        True, doc="where no total tells that all came, read the list's keys a second time", quiet=True
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,6 +213,10 @@ class SoapSource(_Service):
         doc="local or Clark name of the repeated element; in JSON that is unpacked: dotted path of the list"
     )
     paging: Paging | None = option(None, doc="page counter; None: everything is in one answer")
+    total: str = option(
+        "", doc="dotted path, inside the Body's first element, of the number of records", quiet=True
+    )
+    more: str = option("", doc="dotted path of what says whether there are more pages", quiet=True)
     since_default: str = option("1970-01-01T00:00:00Z", doc="$since where there is no cursor yet")
     incremental: bool = option(False, doc="the request uses $since, so only newer records come")
     high_water: HighWater | None = option(
@@ -220,10 +237,19 @@ class SoapSource(_Service):
         require(self.chunk >= 1, "chunk", "1 or more")
         if self.paging is not None:
             require(self.paging.size >= 1, "paging.size", "1 or more")
+            require(self.paging.until in ("empty", "short"), "paging.until", "empty or short")
+        require(not self.more or self.paging is not None, "more", "none where there are no pages")
         asked = self.high_water
         require(
             asked is None or bool(asked.operation or asked.request), "high_water.request", "what is asked for"
         )
+
+    def unsure(self) -> Text | None:
+        """Return what is missing to confirm the end of every list, None where nothing is."""
+        from lienthong_connectors.ends import NO_TOTAL
+
+        silent = self.paging is not None and not self.paging.again and not self.total
+        return NO_TOTAL if silent else None
 
     def open_source(self, connection: Connection, context: Context) -> OpenSource:
         """Open the source; the WSDL is read now, the service contacted with the first page."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
@@ -23,9 +23,11 @@ from lienthong.connector import (
 )
 from lienthong.errors import ProtocolViolation, Reason, Refused, RequestRejected
 from lienthong.records import Record, digest, sha256
+from lienthong_connectors.ends import Names
 from lienthong_connectors.highest import highest
 from lienthong_connectors.soap.answering import Answering
 from lienthong_connectors.soap.check import findings
+from lienthong_connectors.soap.ending import Ends
 from lienthong_connectors.soap.faults import fault_error, read_fault
 from lienthong_connectors.soap.results import fail, judge
 from lienthong_connectors.soap.service import Request, Service
@@ -52,7 +54,8 @@ class _State:
     ``seen`` counts the page's records as they come. ``before`` is the page before: its first and
     last record's digests and its count. ``unsaid``: nobody has been told yet where the service stood,
     with ``high`` as the largest value of the cursor. ``read_as``: the place of the page's request among all
-    readings.
+    readings. ``ends`` is what is known of the list's end, ``known`` what was known before this page.
+    ``enough``: so many records are what a second read is about.
     """
 
     until: str
@@ -69,10 +72,19 @@ class _State:
     unsaid: bool = False
     read_as: int = 0
     high: str | int | float | None = None
+    body: Any = None
+    ends: Ends | None = None
+    known: dict[str, int] = field(default_factory=dict)
+    enough: int | None = None
+
+    def read_enough(self) -> bool:
+        """Tell whether a second read went as far as the first one."""
+        return self.enough is not None and self.ends is not None and self.ends.count >= self.enough
 
     def position(self) -> dict[str, Any]:
         """Return where reading goes on."""
-        return {"page": self.page, "done": self.done, "last": self.last, "until": self.until}
+        where = {"page": self.page, "done": self.done, "last": self.last, "until": self.until}
+        return where | ({"ends": self.known} if self.known else {})
 
 
 @dataclass
@@ -116,10 +128,38 @@ class OpenSource:
         )
         if state.unsaid:
             state.high = self._ask_highest(request, state)
+        ends = state.ends = Ends(self._settings, request, self._service.where, at.get("ends", {}))
+        state.known = ends.position() if at else {}
+        yield from self._all(request, state)
+        if state.left is not None and state.left <= 0:
+            return
+        end = ends.compared(self._second(request, state)) if ends.second else ends.end
+        stand = Stand(None, state.high) if state.unsaid else None
+        yield Page([], state.position(), read_as=state.read_as, stand=stand, end=end)
+
+    def _all(self, request: ReadRequest, state: _State) -> Iterator[Page]:
+        """Yield the list's pages, to its end or to the limit."""
         while state.left is None or state.left > 0:
-            yield from self._page(request, state)
-            if not self._turn(state):
+            before = state.seen - state.dropped
+            try:
+                yield from self._page(request, state)
+            except RequestRejected:
+                if state.ends is None or state.seen or not state.ends.refused(before):
+                    raise
                 return
+            if not self._turn(state) or state.read_enough():
+                return
+
+    def _second(self, request: ReadRequest, state: _State) -> Ends:
+        """Read the list once more, for its keys alone."""
+        assert state.ends is not None  # noqa: S101 - it asked for this
+        paging = self._settings.paging
+        again = _State(until=state.until, page=paging.first if paging else 1, enough=state.ends.count)
+        ends = again.ends = Ends(self._settings, request, self._service.where, {})
+        ends.names = Names(request.key, state.ends.count)
+        for _ in self._all(replace(request, position=None, limit=None), again):
+            state.read_as = again.read_as
+        return ends
 
     def check(self) -> list[Finding]:
         """Test parameters and connectivity without reading records."""
@@ -157,6 +197,7 @@ class OpenSource:
                 yield self._hand_on(collected, state, answering)
                 return
         self._conclude(answering, self._settings.result)
+        state.body = answering.body
         if state.seen < skip:
             raise _changed(self._service.where)
         if collected.records or collected.malformed or state.dropped:
@@ -213,6 +254,8 @@ class OpenSource:
                 raise _changed(self._service.where)
             state.dropped = min(count, state.seen)
             skip = max(skip, count)
+        if state.ends is not None:
+            state.ends.add(records[max(0, state.dropped - start) :])
         return records[max(0, skip - start) :] if start < skip else records
 
     def _hand_on(self, collected: _Collected, state: _State, answering: Answering) -> Page:
@@ -279,10 +322,9 @@ class OpenSource:
 
     def _turn(self, state: _State) -> bool:
         """Go to the next page; return False where there is none."""
-        paging = self._settings.paging
-        if paging is None or (state.seen - state.dropped < paging.size and not state.dropped):
-            return False
-        if state.dropped and state.seen == state.dropped:
+        paging, ends = self._settings.paging, state.ends
+        assert ends is not None  # noqa: S101 - every read has them
+        if state.dropped and state.seen == state.dropped and paging is not None:
             if state.again:
                 raise ProtocolViolation(
                     "the service gives the same page again and again",
@@ -291,12 +333,13 @@ class OpenSource:
                 )
             state.again, state.done, state.last = True, 0, ""
             return True
-        if state.seen - state.dropped < paging.size:
+        if ends.ends(state.body, state.seen - state.dropped) or paging is None:
             return False
         if state.page - paging.first + 1 >= paging.most:
             raise ProtocolViolation(f"more than {paging.most} pages", where=self._service.where)
         state.before = (state.first, _name(state.newest), state.seen)
         state.page, state.done, state.last, state.again = state.page + 1, 0, "", False
+        state.known = ends.position()
         return True
 
 

@@ -71,10 +71,19 @@ def check_source(source: OpenSource) -> list[Finding]:
     checks = _Checklist(source.where)
     if checks.run("connection", lambda: _connect(source.engine)):
         checks.run("columns", lambda: ", ".join(source.shape().names))
-        checks.run("key", lambda: ", ".join(source.shape().key) or "none: an interrupted read begins again")
+        checks.run("key", lambda: _source_key(source))
         if source.settings.cursor is not None and all(finding.ok for finding in checks.findings):
             checks.take("cursor", lambda: cursor_finding(source))
     return checks.findings
+
+
+def _source_key(source: OpenSource) -> str:
+    shape = source.shape()
+    if not shape.key:
+        return "none: an interrupted read begins again"
+    names = ", ".join(shape.key)
+    several = "not known to be unique; rows that share one are read together"
+    return names if shape.unique else f"{names}: {several}"
 
 
 def _connect(engine: Engine) -> str:

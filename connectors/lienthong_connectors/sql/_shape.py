@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,13 +21,17 @@ Converter = Callable[[Sequence[Any]], Sequence[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Columns to read (``names``), the record path of each, the key, and what may be null in it."""
+    """Columns to read (``names``), the record path of each, the key, and what may be null in it.
+
+    ``unique``: the database itself sees to it that no two rows share the key.
+    """
 
     names: tuple[str, ...]
     paths: tuple[str, ...]
     key: tuple[str, ...]
     loose: tuple[str, ...] = ()
     converters: Mapping[str, Converter] = field(default_factory=dict)
+    unique: bool = False
 
     def records(self, rows: Sequence[Sequence[Any]]) -> list[Record]:
         """Turn rows into records, converting column by column."""
@@ -67,7 +71,30 @@ def find_shape(engine: Engine, settings: SqlSource, where: str) -> Shape:
     names = [item["name"] for item in found]
     key = settings.key or tuple(primary)
     loose = tuple(item["name"] for item in found if item["name"] in key and item["name"] not in primary)
-    return _make(settings, names, key, loose, _converters(engine, found), where)
+    shape = _make(settings, names, key, loose, _converters(engine, found), where)
+    return replace(shape, unique=_unique(inspector, settings, key, primary))
+
+
+def _unique(inspector: Any, settings: SqlSource, key: Sequence[str], primary: Sequence[str]) -> bool:
+    """Tell whether the primary key, a unique constraint or a whole unique index lies within the key."""
+    if primary and set(primary) <= set(key):
+        return True
+    if not key:
+        return False
+    table, schema = settings.table, settings.schema
+    try:
+        several = [item["column_names"] for item in inspector.get_unique_constraints(table, schema=schema)]
+        indexes = inspector.get_indexes(table, schema=schema)
+    except (NotImplementedError, sa.exc.NoSuchTableError):  # a view, or a database that does not tell
+        return False
+    several += [item["column_names"] for item in indexes if item["unique"] and not _partial(item)]
+    return any(names and set(names) <= set(key) for names in several)
+
+
+def _partial(index: Mapping[str, Any]) -> bool:
+    """Tell whether an index covers some rows only, or expressions."""
+    some = any(name.endswith("_where") for name in index.get("dialect_options", {}))
+    return some or None in index["column_names"]
 
 
 def _of_query(engine: Engine, settings: SqlSource, where: str) -> Shape:

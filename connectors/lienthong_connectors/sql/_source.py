@@ -14,6 +14,7 @@ from sqlalchemy.engine import Engine
 from lienthong.connector import (
     Connection,
     Context,
+    End,
     Expiry,
     Finding,
     Page,
@@ -41,13 +42,17 @@ from lienthong_connectors.sql._window import Window, window
 from lienthong_connectors.sql._written import Written
 from lienthong_connectors.sql.settings import SqlSource, label
 
+#: So many pages of rows that share one key are read together; more of them are refused.
+_MOST_ALIKE = 100
+
 
 class OpenSource:
     """Reads one table or query.
 
     A full read goes in the order of the key, an incremental one in the order of (cursor, key). A
     page's position is the last row's order values, so a read goes on exactly behind it whatever
-    was inserted or deleted meanwhile. Without any key the rows are streamed once, unresumable.
+    was inserted or deleted meanwhile; rows that share a key stand in one page. Without any key the
+    rows are streamed once, unresumable.
     """
 
     def __init__(self, settings: SqlSource, connection: Connection, context: Context) -> None:
@@ -167,18 +172,46 @@ class OpenSource:
             size = size if left is None or wanted.wanted is not None else min(left, size)
             read_as = self._before_page()
             rows = self._page(link, shape, order, wanted, position, size)
+            full = len(rows) == size
+            if full and not shape.unique:
+                rows = self._with_ties(link, shape, order, rows)
             kept = wanted.kept(rows, -len(order))[:left]
-            if kept:
-                # behind the last row that counts, or that was looked at
-                last = kept if len(kept) == left else rows
+            left = None if left is None else left - len(kept)
+            end = End("order") if not full and left != 0 else None
+            if rows:  # behind the last row that counts, or that was looked at
+                last = kept if kept and left == 0 else rows
                 position = [placed(value) for value in last[-1][-len(order) :]]
-                yield _page_of(link, shape, kept, position=position, stand=told, read_as=read_as)
+            if kept or end:
+                yield _page_of(link, shape, kept, position=position, stand=told, read_as=read_as, end=end)
                 told = None
-                left = None if left is None else left - len(kept)
-            elif rows:
-                position = [placed(value) for value in rows[-1][-len(order) :]]
-            if len(rows) < size:
+            if not full:
                 return
+
+    def _with_ties(
+        self, link: Link, shape: Shape, order: Sequence[Ordered], rows: Sequence[Any]
+    ) -> Sequence[Any]:
+        """Return a full page with all rows that share the last one's place: the next page begins behind them.
+
+        What shares a place the database decides: under some collations 'Ho' and 'ho' do.
+        """
+        values = self._values(order, [placed(value) for value in rows[-1][-len(order) :]])
+        same = sa.and_(*(column.by == value for column, value in zip(order, values, strict=True)))
+        most = _MOST_ALIKE * max(self.settings.page_size, 1)
+        alike = rows_of(link, self._select(shape, order).where(same).limit(most + 1))
+        if len(alike) > most:
+            raise Misconfigured(
+                f"more than {most} rows share one key",
+                where=self.where,
+                hint="choose a 'key' that tells rows apart",
+            )
+        if not alike:  # the value is not found again by itself, such as a number that a driver rounds
+            raise Misconfigured(
+                "the key's rows cannot be told apart", where=self.where, hint="choose another 'key'"
+            )
+        first = len(rows)
+        while first and rows[first - 1] in alike:
+            first -= 1
+        return [*rows[:first], *alike]
 
     def _before_page(self) -> int:
         """Return the place of a page's reading; 0 where it shows the database as it was at the beginning."""
@@ -219,21 +252,18 @@ class OpenSource:
         position: Any,
         size: int,
     ) -> Sequence[Any]:
-        columns: list[Any] = [column.by for column in order]
-        select: Any = (
-            sa.select(
-                *map(sa.column, shape.names), *(column.raw.label(f"lt_{column.name}") for column in order)
-            )
-            .select_from(self._from())
-            .order_by(*columns)
-            .limit(size)
-        )
+        select = self._select(shape, order).order_by(*(column.by for column in order)).limit(size)
         if position is not None:
             select = select.where(self._after(order, self._values(order, position)))
         elif wanted.condition is not None:
             select = select.where(wanted.condition)
         rows: Sequence[Any] = rows_of(link, select)
         return rows
+
+    def _select(self, shape: Shape, order: Sequence[Ordered]) -> Any:
+        """Return the columns of the records and what they are ordered by."""
+        places = (column.raw.label(f"lt_{column.name}") for column in order)
+        return sa.select(*map(sa.column, shape.names), *places).select_from(self._from())
 
     def _values(self, order: Sequence[Ordered], position: Any) -> list[Any]:
         if not isinstance(position, (list, tuple)) or len(position) != len(order):
@@ -281,6 +311,7 @@ class OpenSource:
                 left = None if left is None else left - len(kept)
                 if left == 0:
                     return
+        yield Page([], stand=told, end=End("document"))
 
 
 def _page_of(link: Link, shape: Shape, rows: Sequence[Any], **about: Any) -> Page:

@@ -87,7 +87,7 @@ class SqlSource:
         factory=dict,
         doc="record path (dotted) to column, or names of both; empty: every column under its own name",
     )
-    key: tuple[str, ...] = option((), doc="columns that order the rows uniquely; empty: the primary key")
+    key: tuple[str, ...] = option((), doc="columns that order the rows, best unique; empty: the primary key")
     cursor: str | None = option(None, doc="column that grows with every change (time or number)")
     overlap: int = option(0, doc="how far to reach back behind the last run's cursor")
     page_size: int = option(1000, doc="rows of one page")

@@ -19,6 +19,7 @@ from lienthong.airflow.connections import airflow_connections
 from lienthong.airflow.links import EvidenceLink
 from lienthong.airflow.runs import run_request, sign_asked
 from lienthong.pipeline import Bus, Part, Plan, RunRequest, Settled, pull, push, settle, transform, validate
+from lienthong.pipeline.ended import confirmed, end_line
 from lienthong.pipeline.moved import odd_lines
 from lienthong.pipeline.waiting import Waiting
 
@@ -171,6 +172,8 @@ class SettleOperator(StepOperator):
             self.outlets = []  # nothing was delivered: Airflow emits an event for every outlet left
         for line in odd_lines(settled.odd):
             _LOG.warning("exchange %s: %s", self.agreement.exchange.id, line)
+        if settled.end and not confirmed(settled.end):
+            _LOG.warning("exchange %s: %s", self.agreement.exchange.id, end_line(settled.end))
         if settled.nothing_new:
             _LOG.info("exchange %s: nothing new (không có gì mới)", self.agreement.exchange.id)
         return settled.as_dict()

@@ -76,7 +76,19 @@ def _check_exchange(exchange: Exchange, catalogue: Catalogue, consumers: dict[st
         sys.stdout.write(f"FAIL {error}\n")
         return 1
     sys.stdout.write(f"ok   {exchange.id}: {plan.dataset.ref} -> {plan.produces.ref}\n")
+    _warn_of_end(exchange)
     return 0
+
+
+def _warn_of_end(exchange: Exchange) -> None:
+    """Say where settings cannot confirm the end of a list: then the cursor of such a run stays."""
+    from lienthong.connector import Unsure
+
+    settings = exchange.source.connector
+    missing = settings.unsure() if isinstance(settings, Unsure) and not exchange.source.end else None
+    if missing is not None:
+        sys.stdout.write(f"warn {exchange.id}: end of list not confirmed: {missing.en}\n")
+        sys.stdout.write(f"     {missing.vi}\n")
 
 
 def _check_contracts(catalogue: Catalogue) -> int:

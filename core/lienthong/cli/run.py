@@ -173,11 +173,13 @@ def _summary(settled: Settled, seconds: float, *, as_json: bool) -> None:
         run = {"seconds": round(seconds, 3), "run_id": settled.run, "exchange": settled.exchange}
         notices = {"notices": [dict(one) for one in settled.notices]} if settled.notices else {}
         shown = {name: value for name, value in cursor.items() if value is not None}
-        _print_json({**counts, **run, **shown, **notices})
+        end = {"end": dict(settled.end)} if settled.end else {}
+        _print_json({**counts, **run, **shown, **notices, **end})
         return
     from rich.console import Console
     from rich.table import Table
 
+    from lienthong.pipeline.ended import confirmed, end_line
     from lienthong.pipeline.moved import odd_lines
 
     table = Table(title=f"{settled.exchange}, run {settled.run}")
@@ -190,6 +192,9 @@ def _summary(settled: Settled, seconds: float, *, as_json: bool) -> None:
         console.print("Nothing new since the last run.")
     if settled.cursor is not None:
         console.print(f"Cursor: {settled.since or 'none'} → {settled.cursor}", highlight=False)
+    if settled.end:
+        style = "dim" if confirmed(settled.end) else "yellow"
+        console.print(end_line(settled.end), style=style, highlight=False, markup=False)
     for line in odd_lines(settled.odd):
         console.print(f"[yellow]{line}[/yellow]")
     for notice in settled.notices:

@@ -5,7 +5,17 @@ from lienthong.connector.connection import Connection
 from lienthong.connector.descriptor import ConnectionField, ConnectorDescriptor, Option, option
 from lienthong.connector.expiry import EXPIRES, Expiry, account_expiry, expiries_of
 from lienthong.connector.hours import SERVICE_FIELDS
-from lienthong.connector.messages import Answer, Batch, Malformed, Order, Page, ReadRequest, Receipt, Stand
+from lienthong.connector.messages import (
+    Answer,
+    Batch,
+    End,
+    Malformed,
+    Order,
+    Page,
+    ReadRequest,
+    Receipt,
+    Stand,
+)
 from lienthong.connector.place import PLACE, Placed
 from lienthong.connector.protocols import (
     AttachmentStore,
@@ -20,6 +30,7 @@ from lienthong.connector.protocols import (
     SourceSettings,
     TargetCapabilities,
     TargetSettings,
+    Unsure,
 )
 from lienthong.connector.registry import connector, connector_kinds
 from lienthong.connector.spoken import Spoken
@@ -46,6 +57,7 @@ __all__ = [
     "ConnectionField",
     "ConnectorDescriptor",
     "Context",
+    "End",
     "Expiry",
     "Finding",
     "LookupSettings",
@@ -66,6 +78,7 @@ __all__ = [
     "Stand",
     "TargetCapabilities",
     "TargetSettings",
+    "Unsure",
     "account_expiry",
     "connector",
     "connector_kinds",

@@ -12,6 +12,7 @@ import orjson
 
 from lienthong.credentials import hide, hide_in_ours
 from lienthong.errors import Reason
+from lienthong.exchange import Text
 from lienthong.records import Record
 
 
@@ -46,7 +47,9 @@ class ReadRequest:
     a form of their own: an exact number, an aware date-time, a day or a text. ``kind`` is also given
     without a ``since``; it is empty, and ``value`` None, where nobody knows. ``order`` compares values as
     the dataset does, for sources that cannot have theirs compared so: they give more, and leave out what
-    lies before ``since``.
+    lies before ``since``. ``key`` are the dataset's key fields (dotted paths), by which a second read tells
+    records apart. ``end`` is why the engineer says that what looks like the end of the list is the end, empty
+    where nobody says so.
     """
 
     since: str | None = None
@@ -56,6 +59,8 @@ class ReadRequest:
     kind: Literal["", "number", "moment", "day", "text"] = ""
     value: datetime | date | int | Decimal | str | None = None
     order: Order | None = field(default=None, compare=False, repr=False)
+    key: tuple[str, ...] = ()
+    end: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,21 @@ class Stand:
 
 
 @dataclass(frozen=True, slots=True)
+class End:
+    """How a source knows that a list ends behind a page, so that a read is complete.
+
+    ``by`` is one of: ``document``, the whole list in one answer of a service that does not page; ``order``, a
+    stable order by key, behind whose last key nothing comes; ``total``, as many records as the source
+    announced; ``said``, the source said that there is no more; ``again``, a second read had the same keys, or
+    as many; ``declared``, the engineer says so, for the reason in `ReadRequest.end`. Empty: something speaks
+    against the end, and ``because`` says what, for people.
+    """
+
+    by: Literal["document", "order", "total", "said", "again", "declared", ""]
+    because: Text | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """Some records of a source, in its order.
 
@@ -89,7 +109,9 @@ class Page:
     dropped because it repeats the one before; ``validators`` are remembered when the run settles;
     ``stand`` comes with the first page of a read, from sources that can tell. ``read_as`` is what
     `Context.before_read` gave as the request for this page left: the records are not older than that. 0
-    stands for the beginning of the read, as for a database that shows one state of itself throughout.
+    stands for the beginning of the read, as for a database that shows one state of itself throughout. ``end``
+    comes with the last page of a read, which has no records if it must; without it the end of the list is not
+    confirmed, and the cursor stays. A page behind which the request's limit cuts says none.
     """
 
     records: Sequence[Record]
@@ -99,6 +121,7 @@ class Page:
     validators: Mapping[str, Any] = field(default_factory=dict)
     stand: Stand | None = None
     read_as: int = 0
+    end: End | None = None
 
 
 @dataclass(frozen=True, slots=True)

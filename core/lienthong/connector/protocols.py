@@ -17,6 +17,7 @@ from lienthong.attachment import Attachment
 from lienthong.connector.connection import Connection
 from lienthong.connector.messages import Answer, Batch, Page, ReadRequest
 from lienthong.connector.spoken import Spoken
+from lienthong.exchange import Text
 from lienthong.records import Record
 
 if TYPE_CHECKING:
@@ -211,6 +212,15 @@ class SourceSettings(Protocol):
 
     def open_source(self, connection: Connection, context: Context) -> RecordSource:
         """Open the source; raise `Misconfigured` where connection and settings do not fit."""
+        ...
+
+
+@runtime_checkable
+class Unsure(Protocol):
+    """Source settings that know whether the end of their list can be confirmed. Optional."""
+
+    def unsure(self) -> Text | None:
+        """Return what is missing to confirm the end of every list, None where nothing is."""
         ...
 
 

@@ -42,7 +42,7 @@ _ONLY: Final[dict[str, Any]] = {
 _FIRST: Final[dict[str, Any]] = {"run_sequence": 0, "run_previous": "", "supersedes": 0}
 _IN_COLUMNS: Final = ("sequence", "exchange", "run", "recorded")
 _OWN: Final = (*_IN_COLUMNS, *_FIRST, "previous", "started", "ended", "notes")
-_SAID: Final = ("nothing_new", "dry_run", "replay")
+_SAID: Final = ("nothing_new", "dry_run", "replay", "end")
 _DAMAGE: Final = (KeyError, TypeError, ValueError, AttributeError, binascii.Error, LienThongError)
 
 

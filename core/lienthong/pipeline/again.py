@@ -27,6 +27,7 @@ from lienthong.ledger import RunState
 from lienthong.ledger.scopes import Scopes
 from lienthong.merkle import leaf_hashes
 from lienthong.pipeline.bus import Bus
+from lienthong.pipeline.ended import confirmed
 from lienthong.pipeline.parts import RunRequest
 from lienthong.pipeline.places import place_of
 from lienthong.pipeline.plan import Plan
@@ -110,7 +111,10 @@ def read_again(bus: Bus, plan: Plan, request: RunRequest, state: RunState) -> Re
     if request.kind != "run" or request.resend or (name is not None and "." in name):
         return None
     last, hasher = bus.journal.cursor(state.exchange), bus.hasher(plan.dataset.name)
-    window = name is not None and state.since is not None and not state.explicit_since
+    stayed = name is not None and not state.explicit_since and _stayed(bus, state.exchange, last.run)
+    if stayed:
+        name = None  # the last run's list was not read to a confirmed end: all of it comes again
+    window = stayed or (name is not None and state.since is not None and not state.explicit_since)
     if not last.run or (name is not None and last.value is None):
         return None
     since = None if name is None else _typed(plan, str(state.since if window else last.value))
@@ -124,6 +128,14 @@ def read_again(bus: Bus, plan: Plan, request: RunRequest, state: RunState) -> Re
     except LienThongError:
         return None  # an index is gone, or was made under another key: the target's index decides
     return ReadAgain(since, name, hasher, known, leave_out) if known else None
+
+
+def _stayed(bus: Bus, exchange: str, run: str) -> bool:
+    """Tell whether a settled run left the cursor where it was because no end was confirmed."""
+    number, end = 0, None
+    while run and (saved := bus.journal.step(exchange, run, "pull.sealed", number)):
+        end, number = saved["notes"].get("end"), number + 1
+    return end is not None and not confirmed(end)
 
 
 def _typed(plan: Plan, since: str) -> Any:

@@ -80,7 +80,10 @@ class Begun:
         typed = order.typed(self.since) if order is not None and self.since is not None else None
         kind, value = typed or (order.kind if order is not None and not order.guessed else "", None)
         validators = {} if self.notes else dict(state.validators)
-        return ReadRequest(self.since, position, limit, validators, kind, value, order)
+        declared = plan.exchange.source.end
+        return ReadRequest(
+            self.since, position, limit, validators, kind, value, order, plan.dataset.key, declared
+        )
 
 
 def begin(bus: Bus, plan: Plan, state: RunState, *, inclusive: bool) -> Begun:
@@ -161,12 +164,24 @@ def next_begins(plan: Plan, state: RunState, begun: Begun, cursor: str | None) -
     return {"at": begun.seen, "for": cursor if forward else state.since}
 
 
-def _before(bus: Bus, state: RunState, since: str) -> str | None:
-    """Return the place before the cursor at which the last settled run said that this one begins."""
+def begins_as_before(bus: Bus, state: RunState) -> dict[str, Any]:
+    """Return what the last settled run said of where this one begins, for the next one; empty for nothing."""
+    begins = _said_last(bus, state)
+    return begins if begins and begins["for"] == bus.journal.cursor(state.exchange).value else {}
+
+
+def _said_last(bus: Bus, state: RunState) -> dict[str, Any]:
+    """Return where the last settled run said that the next one begins."""
     last, number = bus.journal.cursor(state.exchange).run, 0
     begins: dict[str, Any] = {}
     while last and (saved := bus.journal.step(state.exchange, last, "pull.sealed", number)):
         begins, number = saved.get("begins") or {}, number + 1
+    return begins
+
+
+def _before(bus: Bus, state: RunState, since: str) -> str | None:
+    """Return the place before the cursor at which the last settled run said that this one begins."""
+    begins = _said_last(bus, state)
     if not begins or begins["for"] != since:
         return since
     bus.audit("pull", "the source told no largest value last time: what was read then is read once more")

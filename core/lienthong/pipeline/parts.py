@@ -98,7 +98,8 @@ class Settled:
 
     ``cursor`` is None where the run left it as it was; ``since`` is where it stood before. ``odd``
     counts what was wrong with cursor values (`lienthong.pipeline.moved.ODD`). ``notices`` are what will need
-    somebody's hand soon (`lienthong.pipeline.health.Notice`).
+    somebody's hand soon (`lienthong.pipeline.health.Notice`). ``end`` says how the end of the list is known
+    (`lienthong.pipeline.ended`): ``by`` is empty where it is not confirmed.
     """
 
     exchange: str
@@ -110,6 +111,7 @@ class Settled:
     since: str | None = None
     odd: Mapping[str, int] = field(default_factory=dict)
     notices: Sequence[Mapping[str, str]] = ()
+    end: Mapping[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the result as a JSON-ready object."""
@@ -123,6 +125,7 @@ class Settled:
             "since": self.since,
             "odd": dict(self.odd),
             "notices": [dict(one) for one in self.notices],
+            "end": dict(self.end),
         }
 
 

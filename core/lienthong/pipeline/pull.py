@@ -11,10 +11,11 @@ from lienthong.errors import Permanent, ProtocolViolation
 from lienthong.ledger import RunState
 from lienthong.pipeline.again import ReadAgain, read_again
 from lienthong.pipeline.attest import Work, attest, now
-from lienthong.pipeline.beginning import Begun, begin, next_begins, stand
+from lienthong.pipeline.beginning import Begun, begin, begins_as_before, next_begins, stand
 from lienthong.pipeline.bus import Bus
 from lienthong.pipeline.calm import calm
 from lienthong.pipeline.cutting import SEGMENT_BYTES
+from lienthong.pipeline.ended import concluded, confirmed, end_line, told
 from lienthong.pipeline.gate import Gate
 from lienthong.pipeline.health import check_health, clock_notices, heed
 from lienthong.pipeline.hold import held
@@ -41,6 +42,7 @@ class _Progress:
     begins: dict[str, Any] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
     validators: dict[str, Any] = field(default_factory=dict)
+    end: dict[str, Any] = field(default_factory=dict)
     sealings: int = 0
     complete: bool = False
     again: bool = False
@@ -58,7 +60,8 @@ class _Progress:
         self.position, self.cursor = saved["position"], None if cursor is None else str(cursor)
         self.seen = saved.get("seen")
         self.notes, self.validators = dict(saved["notes"]), dict(saved["validators"])
-        self.complete, self.again = saved["complete"], bool(saved.get("again"))
+        self.end, self.complete = dict(saved.get("end") or {}), saved["complete"]
+        self.again = bool(saved.get("again") or saved.get("begins"))
         self.sealings += 1
 
 
@@ -92,7 +95,8 @@ class Pulled:
     """What a pull step found, as `settle` needs it.
 
     ``cursor`` is the largest value that counts, None where none does. ``again`` tells whether its checkpoint
-    names records that came again, which the next run's pull looks for.
+    names records that came again, or another beginning, which the next run's pull looks for. ``end`` is how
+    the end of the list is known (`lienthong.pipeline.ended`), empty for what was not read from a source.
     """
 
     count: int
@@ -101,6 +105,12 @@ class Pulled:
     validators: Mapping[str, Any]
     notes: Mapping[str, Any]
     again: bool = False
+    end: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def passes(self) -> bool:
+        """Whether the cursor may pass: the list was read to its end."""
+        return confirmed(self.end)
 
 
 @calm
@@ -188,7 +198,7 @@ def _read(
         _take_page(plan, progress, page, buffer)
         if request.kind == "run":
             _move_cursor(plan, progress, page, begun)
-        progress.position = page.position
+        progress.position, progress.end = page.position, told(page.end)
         if buffer.full(batch):
             _seal(bus, plan, request, progress, buffer)
         bus.progress("pull", progress.pulled + len(buffer.records), None)
@@ -196,18 +206,33 @@ def _read(
             gate.check()
     if request.kind == "run":
         heed(progress.notes, clock_notices(bus, plan, "source", opened))
+        _end(bus, plan, request, progress, len(buffer.records) + len(buffer.broken))
     if buffer.again is not None and buffer.again.met:
         progress.notes["read_again"] = len(buffer.again.met)
         bus.audit("pull", f"{len(buffer.again.met)} records came again as the last run had read them")
     if request.advances:
-        _doubt(plan, progress, state, begun)
+        _doubt(bus, plan, progress, state, begun)
     progress.complete = True
     _seal(bus, plan, request, progress, buffer)
 
 
-def _doubt(plan: Plan, progress: _Progress, state: RunState, begun: Begun) -> None:
-    """Let the next run begin before the cursor where nothing told which values there were at first."""
+def _end(bus: Bus, plan: Plan, request: RunRequest, progress: _Progress, held: int) -> None:
+    """Conclude how the end of the list is known; ``held`` records were read and not sealed."""
+    cut = request.limit is not None and progress.pulled + held >= request.limit
+    end = concluded(progress.end, plan.exchange.source.end, cut=cut)
+    progress.notes["end"] = end
+    bus.audit("pull", end_line(end))
+
+
+def _doubt(bus: Bus, plan: Plan, progress: _Progress, state: RunState, begun: Begun) -> None:
+    """Let the next run begin before the cursor where nothing told which values there were at first.
+
+    Where the end of the list is not confirmed it begins where this one began.
+    """
     order = plan.order
+    if not confirmed(progress.notes["end"]):
+        progress.begins = {} if order is None else begins_as_before(bus, state)
+        return
     if order is None or progress.seen is None:
         return
     believed = begun.believed(order, progress.seen)
@@ -289,6 +314,7 @@ def _seal(bus: Bus, plan: Plan, request: RunRequest, progress: _Progress, buffer
         "begins": progress.begins,
         "notes": progress.notes,
         "validators": progress.validators,
+        "end": progress.end,
         "complete": progress.complete,
     }
     bus.checkpoint(plan, request, "pull.sealed", progress.sealings, saved)
@@ -350,5 +376,11 @@ def pulled(bus: Bus, plan: Plan, request: RunRequest) -> Pulled:
         )
     malformed = sum(item.count for item in progress.malformed)
     return Pulled(
-        progress.pulled, malformed, progress.cursor, progress.validators, progress.notes, progress.again
+        progress.pulled,
+        malformed,
+        progress.cursor,
+        progress.validators,
+        progress.notes,
+        progress.again,
+        progress.notes.get("end") or {},
     )

@@ -43,7 +43,7 @@ def settle(bus: Bus, plan: Plan, request: RunRequest) -> Settled:
         bus.journal.check_sending(lease)  # before anything is signed
     found = pulled(bus, plan, request)
     counts = _checked(bus, plan, request, found)
-    moved = moved_cursor(plan, state, found, advances=request.advances)
+    moved = moved_cursor(plan, state, found, advances=request.advances and found.passes)
     if not found.count:  # its only statement tells when the source was asked
         started = begun_at(bus, state) or started
     documents, notes = _documents(bus, plan, request), _notes(request, found) | moved.noted(plan)
@@ -53,7 +53,7 @@ def settle(bus: Bus, plan: Plan, request: RunRequest) -> Settled:
         plan.exchange.id,
         request.run,
         cursor=moved.to,
-        validators={**state.validators, **found.validators},
+        validators={**state.validators, **(found.validators if found.passes else {})},
         counts=counts,
         advance=request.advances,
         lease=lease,
@@ -74,14 +74,21 @@ def settle(bus: Bus, plan: Plan, request: RunRequest) -> Settled:
         moved.since,
         moved.odd,
         found.notes.get("notices", ()),
+        found.end,
     )
 
 
 def _notes(request: RunRequest, found: Pulled) -> dict[str, Any]:
     """Return what settle says beside its figures; where nothing was pulled, for pull as well."""
-    said = {"nothing_new": not found.count, "dry_run": request.dry_run, "replay": request.replay}
+    said: dict[str, Any] = {
+        "nothing_new": not found.count,
+        "dry_run": request.dry_run,
+        "replay": request.replay,
+    }
     if request.since is not None:
         said["explicit_since"] = True
+    if found.end:
+        said["end"] = dict(found.end)
     return said if found.count else {**found.notes, **said}
 
 
@@ -95,7 +102,8 @@ def _settled_before(bus: Bus, state: RunState) -> Settled:
             hint="keep the database for investigation; see: lienthong evidence check-ledger",
         )
     evidence = {"sequence": entry.sequence, "hash": entry.hash}
-    return Settled(state.exchange, state.run, state.counts, evidence, None, True, state.since)
+    end = entry.payload["notes"].get("end") or {}
+    return Settled(state.exchange, state.run, state.counts, evidence, None, True, state.since, end=end)
 
 
 def _checked(bus: Bus, plan: Plan, request: RunRequest, found: Pulled) -> dict[str, int]:

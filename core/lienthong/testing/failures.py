@@ -28,7 +28,7 @@ A *target* is what takes deliveries. Asking a target what became of a delivery e
 | an error's name | see `lienthong.errors` | behind the arrow, by the error's class |
 | exact | every record arrives as it is; a delivery is acknowledged | goes on |
 | steady | what was there all the time comes once and in order | goes on |
-| noted | the same, or the page's notes in the evidence say that something may be missing | goes on |
+| doubted | all comes, or no end is confirmed; or `ProtocolViolation` | goes on, cursor stays; or fails |
 | set aside | this record has no exact JSON; the others are exact | quarantines the record |
 | refused | the agency's refusal is told as such | quarantines the record, or fails where all is refused |
 | one refused | one record is refused with a reason, the others are acknowledged | quarantines the record |

@@ -33,6 +33,8 @@ class SourceConformance(Conformance):
     since_inclusive: ClassVar[bool] = False
     #: True where every page is asked for apart, so that the source says of each when that was.
     asks_each_page: ClassVar[bool] = False
+    #: Why no end of a list can be confirmed, where the system gives nothing by which it could be known.
+    unconfirmed: ClassVar[str] = ""
 
     @pytest.fixture
     def expected(self) -> list[Record]:
@@ -194,6 +196,47 @@ class SourceConformance(Conformance):
             values = [self.cursor_of(record) for record in expected]
             must(stand.high in values, "the highest value is that of no record")
 
+    # --- the end of the list
+
+    def test_the_end_is_said_with_the_last_page(self, pages: list[Page]) -> None:
+        """The last page, and no other one, says how the end of the list is known."""
+        must(not any(page.end for page in pages[:-1]), "a page says that it is the last, and another follows")
+        if self.unconfirmed:
+            pytest.skip(self.unconfirmed)
+        must(_confirms(pages), "the last page does not say how the end is known: no cursor would ever move")
+
+    def test_the_end_is_said_after_an_interruption(
+        self, settings: Any, connection: Connection, lent: Context, pages: list[Page]
+    ) -> None:
+        """A read that goes on at the position of any page but the last says at its end that it is one."""
+        self._resumable(settings, connection, lent)
+        if self.unconfirmed:
+            pytest.skip(self.unconfirmed)
+        for number, page in enumerate(pages[:-1], 1):
+            request = ReadRequest(position=_through_json(page.position))
+            rest = self._read(settings, connection, lent, request)
+            must(_confirms(rest), f"resumed after page {number}, the read does not say how the end is known")
+
+    def test_the_end_is_said_where_nothing_is_new(
+        self, settings: Any, connection: Connection, lent: Context, expected: list[Record]
+    ) -> None:
+        """A read from the newest record on says that it is complete, by a page without records if it must."""
+        self._incremental(settings, connection, lent)
+        if self.unconfirmed:
+            pytest.skip(self.unconfirmed)
+        newest = str(max(self.cursor_of(record) for record in expected))
+        rest = self._read(settings, connection, lent, ReadRequest(since=newest))
+        must(_confirms(rest), "a read that finds nothing does not say how the end is known")
+
+    def test_a_limit_is_no_end(
+        self, settings: Any, connection: Connection, lent: Context, expected: list[Record]
+    ) -> None:
+        """A read that the limit cuts says no end: what lies behind it was not read."""
+        must(expected, "'expected' is empty: nothing can be proved")
+        for limit in (1, len(expected) // 2):
+            got = self._read(settings, connection, lent, ReadRequest(limit=limit))
+            must(not any(page.end for page in got), f"limit {limit}: a page says that the list ends there")
+
     # --- asking for less
 
     def test_limit_is_respected(
@@ -230,6 +273,12 @@ class SourceConformance(Conformance):
 
     def _private(self, records: list[Any]) -> set[tuple[str, str]]:
         return {item for item in super()._private(records) if item[0] != self.cursor}
+
+
+def _confirms(pages: list[Page]) -> bool:
+    """Tell whether the last page says how the end is known."""
+    end = pages[-1].end if pages else None
+    return end is not None and end.by != ""
 
 
 def _records(pages: Iterable[Page]) -> list[Record]:

@@ -26,6 +26,7 @@ from lienthong.connector import (
     Batch,
     Connection,
     Context,
+    End,
     Page,
     ReadRequest,
     SourceCapabilities,
@@ -79,8 +80,7 @@ class OpenCrate:
         """Yield the records that are newer than ``since``."""
         records = json.loads(self.file("source.json").read_text())
         news = [item for item in records if request.since is None or item["GhiChu"] > request.since]
-        if news:
-            yield Page(news)
+        yield Page(news, end=End("document"))
 
     def deliver(self, batch: Batch) -> Answer:
         """Take the records, each with one line in the file of effects."""

@@ -16,6 +16,7 @@ from lienthong.connector import (
     Batch,
     Connection,
     Context,
+    End,
     Page,
     ReadRequest,
     Receipt,
@@ -51,8 +52,8 @@ class OpenShelf:
 
     def read(self, request: ReadRequest) -> Iterator[Page]:
         """Yield all records, or none where the run before has seen them."""
-        if request.since is None and self.shelf.rows:
-            yield Page([self.record(number) for number in range(self.shelf.rows)])
+        rows = self.shelf.rows if request.since is None else 0
+        yield Page([self.record(number) for number in range(rows)], end=End("document"))
 
     def record(self, number: int) -> dict[str, Any]:
         """Return a record; the first ones break the contract."""

@@ -21,6 +21,8 @@ def person(number: int) -> dict[str, Any]:
 
 
 class People(HttpService):
+    habits = frozenset({"capped-pages", "lost-link", "unmet-total"})
+
     def __init__(self) -> None:
         super().__init__([person(number) for number in range(13)])
 
@@ -31,9 +33,12 @@ class People(HttpService):
         return b'{"access_token": "granted"}' if asked.path == "/token" else None
 
     def answer(self, asked: Asked) -> bytes:
-        start = int(asked.query.get("offset", 0))
-        rows = self.records[start : start + http.SIZE]
-        return json.dumps({"total": len(self.records), "rows": rows}, ensure_ascii=False).encode()
+        lost = self.habit == "lost-link"
+        start = 0 if lost else int(asked.query.get("offset", 0))
+        rows = self.records[start : start + (2 if self.habit == "capped-pages" else http.SIZE)]
+        total = len(self.records) + (self.habit == "unmet-total")
+        more = start + http.SIZE < total and not lost
+        return json.dumps({"total": total, "rows": rows, "more": more}, ensure_ascii=False).encode()
 
     def failure(self, asked: Asked) -> bytes:
         return b'{"error": "E9"}'

@@ -22,6 +22,7 @@ from lienthong.connector import (
     Batch,
     Connection,
     Context,
+    End,
     Malformed,
     Page,
     Question,
@@ -225,6 +226,7 @@ class OpenSource(Open):
 
     def read(self, request: ReadRequest) -> Iterator[Page]:
         read, last, totals = 0, None, set()
+        seen: list[str] = []
         for _ in range(self.most_pages):
             value = self.call("GET", f"/people?offset={read}")
             rows = value["rows"]
@@ -236,7 +238,9 @@ class OpenSource(Open):
             records = [row for row in rows if isinstance(row, dict)]
             malformed = [row for row in rows if not isinstance(row, dict)]
             notes = self.notes(totals, read) if done else {}
-            yield Page(records, position=read, malformed=malformed, notes=notes)
+            seen += [row["id"] for row in records]
+            end = self.end(notes, seen) if done else None
+            yield Page(records, position=read, malformed=malformed, notes=notes, end=end)
             if done:
                 return
         raise ProtocolViolation("there is no last page")
@@ -262,6 +266,10 @@ class OpenSource(Open):
             return super().decode(text)
         except ProtocolViolation:
             return Malformed(text.encode("utf-8", "backslashreplace"), Reason("", "row", "Lỗi", "Broken"))
+
+    def end(self, notes: dict[str, Any], seen: list[str]) -> End | None:
+        """Believe a total that is met by records of different keys."""
+        return None if notes or len(set(seen)) < len(seen) else End("total")
 
     def notes(self, totals: set[int], read: int) -> dict[str, Any]:
         return {"total": {"read": read}} if totals != {read} else {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from lienthong.connector import (
@@ -11,6 +11,7 @@ from lienthong.connector import (
     Batch,
     Connection,
     Context,
+    End,
     Finding,
     Page,
     Question,
@@ -75,7 +76,10 @@ class OpenSource(Open):
         for start in range(begin, end, size):
             stop = min(start + size, end)
             self.context.log(f"read {stop - start} records")
-            yield self.page(rows[start:stop], stop)
+            page = self.page(rows[start:stop], stop)
+            yield replace(page, end=End("order")) if stop == len(rows) else page
+        if begin >= end and end == len(rows):
+            yield Page([], position=begin, end=End("order"))
 
     def rows(self, request: ReadRequest) -> list[dict[str, Any]]:
         rows = list(system_of(self.connection).rows.values())

@@ -16,7 +16,7 @@ import pytest
 import table_connector as table
 from lxml import etree
 
-from lienthong.connector import Answer, Batch, Page, Question, ReadRequest
+from lienthong.connector import Answer, Batch, End, Page, Question, ReadRequest
 from lienthong.errors import (
     Forbidden,
     OutcomeUnknown,
@@ -385,6 +385,39 @@ class TestNotesNothing(SourceMutant):
     class _Open(http.OpenSource):
         def notes(self, totals: set[int], read: int) -> dict[str, Any]:
             return {}
+
+
+class TestBelievesEveryTotalThatIsMet(SourceMutant):
+    caught_by = "test_a_hostile_counterpart_ends_as_the_matrix_says[reordering-list]"
+
+    class _Open(http.OpenSource):
+        def end(self, notes: dict[str, Any], seen: list[str]) -> End | None:
+            return None if notes else End("total")
+
+
+class TestBelievesAShortPage(SourceMutant):
+    caught_by = "test_a_hostile_counterpart_ends_as_the_matrix_says[capped-pages]"
+
+    class _Open(http.OpenSource):
+        def end(self, notes: dict[str, Any], seen: list[str]) -> End | None:
+            return End("said")
+
+
+class TestForgetsTheTotal(SourceMutant):
+    caught_by = "test_a_hostile_counterpart_ends_as_the_matrix_says[unmet-total]"
+    _Open = TestBelievesAShortPage._Open
+
+
+class TestTakesASilentPageForTheLast(SourceMutant):
+    caught_by = "test_a_hostile_counterpart_ends_as_the_matrix_says[lost-link]"
+
+    class _Open(http.OpenSource):
+        def read(self, request: ReadRequest) -> Iterator[Page]:
+            read, more = 0, True
+            while more:
+                value = self.call("GET", f"/people?offset={read}")
+                read, more = read + len(value["rows"]), value["more"]
+                yield Page(value["rows"], position=read, end=None if more else End("said"))
 
 
 class TestRepeatsAfterACut(TargetMutant):

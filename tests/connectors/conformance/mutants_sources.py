@@ -13,7 +13,7 @@ import memory_connector as memory
 import memory_suite as suite
 import pytest
 
-from lienthong.connector import Connection, Context, Page, ReadRequest, Stand
+from lienthong.connector import Connection, Context, End, Page, ReadRequest, Stand
 from lienthong.errors import TimedOut, Unavailable
 
 
@@ -39,6 +39,62 @@ class TestSaysWhereItStoodAgainAndAgain(SourceMutant):
         def read(self, request: ReadRequest) -> Iterator[Page]:
             for page in super().read(request):
                 yield replace(page, stand=Stand(datetime.now(UTC)))
+
+
+class TestNeverSaysTheEnd(SourceMutant):
+    """No cursor would ever move."""
+
+    caught_by = "test_the_end_is_said_with_the_last_page"
+
+    class _Open(memory.OpenSource):
+        def read(self, request: ReadRequest) -> Iterator[Page]:
+            for page in super().read(request):
+                yield replace(page, end=None)
+
+
+class TestSaysTheEndOfEveryPage(SourceMutant):
+    """A read that stops at any page would pass for complete."""
+
+    caught_by = "test_the_end_is_said_with_the_last_page"
+
+    class _Open(memory.OpenSource):
+        def read(self, request: ReadRequest) -> Iterator[Page]:
+            for page in super().read(request):
+                yield replace(page, end=End("said"))
+
+
+class TestForgetsTheEndOnResume(SourceMutant):
+    caught_by = "test_the_end_is_said_after_an_interruption"
+
+    class _Open(memory.OpenSource):
+        def read(self, request: ReadRequest) -> Iterator[Page]:
+            for page in super().read(request):
+                yield replace(page, end=None) if request.position else page
+
+
+class TestTakesALimitForTheEnd(SourceMutant):
+    """What lies behind the limit would never be read."""
+
+    caught_by = "test_a_limit_is_no_end"
+
+    class _Open(memory.OpenSource):
+        def read(self, request: ReadRequest) -> Iterator[Page]:
+            left = request.limit or 0
+            for page in super().read(request):
+                left -= len(page.records)
+                yield replace(page, end=End("order")) if left == 0 and request.limit else page
+
+
+class TestHasNothingToSayOfTheEndWhereNothingIsNew(SourceMutant):
+    """Runs that find nothing would be doubtful for ever."""
+
+    caught_by = "test_the_end_is_said_where_nothing_is_new"
+
+    class _Open(memory.OpenSource):
+        def read(self, request: ReadRequest) -> Iterator[Page]:
+            for page in super().read(request):
+                if page.records:
+                    yield page
 
 
 class TestLosesAPageOnResume(SourceMutant):

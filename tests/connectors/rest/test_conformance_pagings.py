@@ -197,7 +197,7 @@ def short() -> Iterator[Register]:
 
 @pytest.fixture(scope="module")
 def long() -> Iterator[Register]:
-    register = Register([record(n, times=400) for n in range(80)])
+    register = Register([record(n, times=400) for n in range(83)])
     yield register
     register.close()
 

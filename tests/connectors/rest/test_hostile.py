@@ -61,17 +61,26 @@ class Gateway(HttpService):
 class OffsetList(Gateway):
     """A list by offset and limit that announces its total."""
 
+    habits = frozenset({"capped-pages", "unmet-total"})
+
     def __init__(self) -> None:
         super().__init__(people())
 
     def answer(self, asked: Asked) -> bytes:
+        rows, total = self.page(asked)
+        return orjson.dumps({"error_code": 0, "message": "được", "total": total, "data": rows})
+
+    def page(self, asked: Asked) -> tuple[list[Any], int]:
+        """Return the records of a page, and the total that is announced."""
         start = int(asked.query.get("offset", 0))
-        rows = self.records[start : start + SIZE]
-        return orjson.dumps({"error_code": 0, "message": "được", "total": len(self.records), "data": rows})
+        size = 2 if self.habit == "capped-pages" else SIZE
+        return self.records[start : start + size], len(self.records) + (self.habit == "unmet-total")
 
 
 class CursorList(Gateway):
     """A list by cursor, which names the last record that was given: nothing slides."""
+
+    habits = frozenset({"capped-pages", "lost-link"})
 
     def __init__(self) -> None:
         super().__init__(people())
@@ -79,9 +88,10 @@ class CursorList(Gateway):
     def answer(self, asked: Asked) -> bytes:
         after = asked.query.get("after", "")
         rest = [record for record in self.records if record["id"] > after]
-        rows, more = rest[:SIZE], len(rest) > SIZE
-        cursor = rows[-1]["id"] if more else None
-        return orjson.dumps({"error_code": 0, "message": "được", "next": cursor, "data": rows})
+        size = 2 if self.habit == "capped-pages" else SIZE
+        rows, more = rest[:size], len(rest) > size
+        next_one = {"next": rows[-1]["id"] if more else None} if self.habit != "lost-link" else {}
+        return orjson.dumps({"error_code": 0, "message": "được", **next_one, "data": rows})
 
 
 def source(paging: Any, patience: float, **more: Any) -> RestSource:
@@ -146,10 +156,9 @@ class XmlList(OffsetList):
     media = "application/xml"
 
     def answer(self, asked: Asked) -> bytes:
-        start = int(asked.query.get("offset", 0))
-        rows = self.records[start : start + SIZE]
+        rows, total = self.page(asked)
         items = ("".join(f"<{name}>{text}</{name}>" for name, text in row.items()) for row in rows)
-        around = f"<error_code>0</error_code><total>{len(self.records)}</total><message>được</message>"
+        around = f"<error_code>0</error_code><total>{total}</total><message>được</message>"
         return f"<got>{around}{''.join(f'<item>{item}</item>' for item in items)}</got>".encode()
 
     def failure(self, asked: Asked) -> bytes:

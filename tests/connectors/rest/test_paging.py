@@ -27,6 +27,7 @@ from lienthong_connectors.rest.visited import Visited
 
 ROWS = [{"id": n} for n in range(10)]
 BY_PAGE = RestSource(path="rows", records="data", paging=PagePaging(size=3, total_path="total"))
+WITHOUT_TOTAL = RestSource(path="rows", records="data", paging=PagePaging(size=3))
 
 
 class Crowd:
@@ -76,12 +77,13 @@ def test_page_paging_stops_at_the_announced_total_without_one_request_too_many(a
 def test_without_a_total_only_an_empty_page_ends_the_list(agency: Any) -> None:
     """A service that silently gives less than was asked for loses no record."""
     paged(agency, cap=2)
-    assert agency.ids(agency.read(BY_PAGE)) == list(range(10))
+    assert agency.ids(agency.read(WITHOUT_TOTAL)) == list(range(10))
 
 
 def test_a_short_page_ends_the_list_where_the_settings_say_so(agency: Any) -> None:
     paged(agency)
-    settings = RestSource(path="rows", records="data", paging=PagePaging(size=3, until="short"), prefetch=1)
+    paging = PagePaging(size=3, until="short", again=False)
+    settings = RestSource(path="rows", records="data", paging=paging, prefetch=1)
     assert agency.ids(agency.read(settings)) == list(range(10))
     assert len(agency.asked) == 4
 
@@ -245,7 +247,7 @@ def test_a_limit_is_kept_and_its_position_goes_on_in_the_middle_of_a_page(agency
 def test_a_page_that_repeats_an_earlier_one_is_dropped_and_noted(agency: Any) -> None:
     """What surrounds the list (a trace number) does not hide the repetition."""
     paged(agency, [*ROWS[:3], *ROWS[:3], *ROWS[3:]])
-    pages = agency.read(BY_PAGE)
+    pages = agency.read(WITHOUT_TOTAL)
     assert agency.ids(pages) == list(range(10))
     assert [page.notes.get("repeated", False) for page in pages][:3] == [False, True, False]
 

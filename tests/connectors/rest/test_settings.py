@@ -50,6 +50,9 @@ from lienthong_connectors.rest import (
         (lambda: RestSource(path="x", timeout=0), "timeout"),
         (lambda: RestSource(path="x", max_answer_bytes=1), "max_answer_bytes"),
         (lambda: RestSource(path="x", headers={"authorization": "x"}), "headers"),
+        (lambda: RestSource(path="x", end_statuses=(401,)), "end_statuses"),
+        (rest.Count, "count.path"),
+        (lambda: rest.Count(path="x?y"), "count.path"),
         (lambda: RestTarget(path="x", method="GET"), "method"),  # type: ignore[arg-type]
         (lambda: RestTarget(path="x", mode="stream"), "mode"),  # type: ignore[arg-type]
         (lambda: RestTarget(path="x", wrap={"a": 1}), "wrap"),

@@ -404,7 +404,7 @@ target = SoapTarget(operation="put", namespace="urn:t", request={"photo": "$reco
     result=ResultCodes(path="status", acknowledged=("OK",)), attachments=Attachments(members=("photo",)),
     ).open_target(connection, context)
 before = peak()
-(page,) = source.read(ReadRequest())
+page, _ = source.read(ReadRequest())
 received = peak()
 answer = target.deliver(Batch("0" * 64, [orjson.dumps(page.records[0])], ("id",)))
 print(json.dumps({"before": before, "received": received, "sent": peak(), "taken": answer.acknowledged,

@@ -74,12 +74,15 @@ class Gateway(HttpService):
 class PagedList(Gateway):
     """A list in numbered pages."""
 
+    habits = frozenset({"capped-pages"})
+
     def __init__(self) -> None:
         super().__init__(people())
 
     def answer(self, asked: Asked) -> bytes:
         page = int(asked.body.partition(b"<page>")[2].partition(b"<")[0])
-        rows = self.records[(page - 1) * SIZE : page * SIZE]
+        size = 2 if self.habit == "capped-pages" else SIZE
+        rows = self.records[(page - 1) * size : page * size]
         return envelope(f"<got>{''.join(map(element, rows))}<text>được</text></got>")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lienthong.connector import Batch, Context, Page, Question, ReadRequest
+from lienthong.connector import Batch, Context, End, Page, Question, ReadRequest
 from lienthong.errors import (
     LienThongError,
     Misconfigured,
@@ -55,8 +55,22 @@ def fault12(code: str, texts: str, sub: str = "", detail: str = "") -> str:
     )
 
 
-def pages_server(told: Any, tools: Any, rows: list[int], *, repeat: set[int] = frozenset()) -> None:  # type: ignore[assignment]
-    """Answer page requests from rows; pages in ``repeat`` give the page before once more instead."""
+def pages_server(
+    told: Any,
+    tools: Any,
+    rows: list[int],
+    *,
+    repeat: set[int] = frozenset(),  # type: ignore[assignment]
+    cap: int = 10**6,
+    around: str = "",
+    more: bool = False,
+    fault: bool = False,
+) -> None:
+    """Answer page requests from rows; pages in ``repeat`` give the page before once more instead.
+
+    ``cap`` is the most that a page holds, ``around`` stands beside the records, ``more`` says whether there
+    are more pages, ``fault`` answers behind the last one.
+    """
     asked: list[int] = []
 
     def act(handler: Any) -> None:
@@ -64,8 +78,14 @@ def pages_server(told: Any, tools: Any, rows: list[int], *, repeat: set[int] = f
         number, size = (int(re.findall(f"{name}>(\\d+)<", body)[0]) for name in ("page", "size"))
         given = number - 1 if number in repeat and number not in asked else number
         asked.append(number)
+        size = min(size, cap)
         chosen = rows[(given - 1) * size : given * size]
-        answer = tools.envelope("<got>" + "".join(f"<item><id>{n}</id></item>" for n in chosen) + "</got>")
+        said = around + (f"<con>{str(given * size < len(rows)).lower()}</con>" if more else "")
+        items = "".join(f"<item><id>{n}</id></item>" for n in chosen)
+        past = fault and not chosen
+        answer = tools.envelope(
+            fault11("s:Client", "Hết", "<m>HET</m>") if past else f"<got>{items}{said}</got>"
+        )
         handler.send_response(200)
         handler.send_header("Content-Type", "text/xml")
         handler.send_header("Content-Length", str(len(answer)))
@@ -86,11 +106,92 @@ def ids(pages: list[Page]) -> list[int]:
 
 
 @pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 20, 35])
-def test_pages_are_asked_for_until_a_short_one(told: Any, tools: Any, count: int) -> None:
-    """Every record comes once and in order, whatever the last page's length."""
+def test_pages_are_asked_for_until_an_empty_one(told: Any, tools: Any, count: int) -> None:
+    """Every record comes once and in order, whatever the last page's length; then the keys are read again."""
     pages_server(told, tools, list(range(count)))
-    assert ids(list(paged(told).read(ReadRequest()))) == list(range(count))
+    pages = list(paged(told).read(ReadRequest()))
+    assert ids(pages) == list(range(count))
+    filled = -(-count // 10)
+    assert pages[-1].end == End("said" if count < 10 else "again")
+    assert len(told.requests) == filled + 1 + (filled if count >= 10 else 0)
+
+
+@pytest.mark.parametrize("count", [0, 1, 9, 11, 35])
+def test_a_short_page_is_the_last_where_the_settings_say_so(told: Any, tools: Any, count: int) -> None:
+    pages_server(told, tools, list(range(count)))
+    paging = Paging(size=10, until="short", again=False)
+    pages = list(paged(told, paging=paging).read(ReadRequest(end="chỉ ghi thêm")))
+    assert ids(pages) == list(range(count))
+    assert pages[-1].end == End("said" if count < 10 else "declared")
     assert len(told.requests) == count // 10 + 1
+
+
+@pytest.mark.parametrize("until", ["empty", "short"])
+@pytest.mark.parametrize("cap", [10, 20, 25, 30])
+def test_a_service_that_caps_its_pages_loses_nothing(told: Any, tools: Any, until: Any, cap: int) -> None:
+    """Before, 250 of 589 came where 500 were asked for, and the run was green."""
+    pages_server(told, tools, list(range(89)), cap=cap)
+    pages = list(paged(told, paging=Paging(size=50, until=until)).read(ReadRequest()))
+    assert ids(pages) == list(range(89))
+    assert pages[-1].end == End("again")
+
+
+@pytest.mark.parametrize(("total", "by"), [(35, "total"), (137, "")])
+def test_a_total_is_checked(told: Any, tools: Any, total: int, by: str) -> None:
+    """An unmet one is no end, whatever anybody declares."""
+    pages_server(told, tools, list(range(35)), around=f"<n><tong>{total}</tong></n>")
+    pages = list(paged(told, total="n.tong").read(ReadRequest(end="vì thế")))
+    assert (ids(pages), pages[-1].end and pages[-1].end.by) == (list(range(35)), by)
+    assert len(told.requests) == (4 if by else 5)
+
+
+def test_a_word_on_more_pages_ends_the_list(told: Any, tools: Any) -> None:
+    pages_server(told, tools, list(range(20)), more=True)
+    pages = list(paged(told, more="con", paging=Paging(size=10, again=False)).read(ReadRequest()))
+    assert ids(pages) == list(range(20))
+    assert len(told.requests) == 2
+    for name in ("total", "more"):
+        with pytest.raises(ProtocolViolation, match="nothere"):
+            list(paged(told, **{name: "nothere"}).read(ReadRequest()))
+
+
+@pytest.mark.parametrize(("count", "fails"), [(7, False), (17, False), (20, True)])
+def test_a_refusal_behind_a_short_page_is_the_end(told: Any, tools: Any, count: int, fails: bool) -> None:
+    """Services that know no empty page say so by a fault; behind a full page it is one."""
+    pages_server(told, tools, list(range(count)), fault=True)
+    source = paged(told, faults=FaultTable(refused=("HET",)))
+    if fails:
+        with pytest.raises(RequestRejected):
+            list(source.read(ReadRequest()))
+        return
+    pages = list(source.read(ReadRequest()))
+    assert (ids(pages), bool(pages[-1].end and pages[-1].end.by)) == (list(range(count)), True)
+
+
+def test_a_list_that_slides_while_it_is_read_is_noticed(told: Any, tools: Any) -> None:
+    rows = list(range(35))
+    pages_server(told, tools, rows)
+    source = paged(told).read(ReadRequest())
+    first = [next(source) for _ in range(3)]
+    rows.remove(3)
+    rest = list(source)
+    assert 10 not in ids([*first, *rest])
+    assert rest[-1].end is not None and rest[-1].end.by == ""
+
+
+@pytest.mark.parametrize(
+    ("count", "total", "by"),
+    [(7, "", "document"), (20, "", ""), (20, "20", "document"), (7, "589", "")],
+)
+def test_one_answer_is_the_whole_list_unless_it_looks_cut(
+    told: Any, tools: Any, count: int, total: str, by: str
+) -> None:
+    """A round number, or a larger one that the answer shows, is that of a page."""
+    around = f"<TongSo>{total}</TongSo>" if total else ""
+    pages_server(told, tools, list(range(count)), around=around)
+    request = {"page": "1", "size": "100"}
+    pages = list(paged(told, paging=None, request=request).read(ReadRequest()))
+    assert (len(ids(pages)), pages[-1].end and pages[-1].end.by) == (count, by)
 
 
 @pytest.mark.parametrize("limit", [1, 4, 5, 10, 17, 99])
@@ -144,7 +245,8 @@ def test_embedded_json_becomes_the_record(told: Any) -> None:
         "<item><id>2</id><Body>{not json</Body></item><item><id>3</id></item></got>"
     )
     source = SoapSource(operation="get", namespace="urn:t", record_element="item", embedded="Body")
-    (page,) = source.open_source(told.connection(), Context()).read(ReadRequest())
+    page, last = source.open_source(told.connection(), Context()).read(ReadRequest())
+    assert (last.records, last.end) == ([], End("document"))
     assert page.records == [{"id": "1", "a": {"b": 2}}]
     assert [bad.data for bad in page.malformed] == [b"{not json", b""]
     assert page.malformed[0].reason.rule == "source.embedded-json"

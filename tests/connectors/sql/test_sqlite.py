@@ -195,3 +195,79 @@ def test_a_position_of_another_order_is_refused(connection: Connection) -> None:
     with pytest.raises(Misconfigured, match="position"):
         list(opened.read(ReadRequest(position=["a", "b", "c"])))
     opened.close()
+
+
+def read(connection: Connection, request: ReadRequest | None = None, **options: Any) -> list[Any]:
+    opened = SqlSource(**options).open_source(connection, Context())
+    try:
+        return list(opened.read(request or ReadRequest()))
+    finally:
+        opened.close()
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 100])
+@pytest.mark.parametrize("source", [{"table": "names"}, {"query": "SELECT * FROM names"}])
+def test_rows_that_share_a_key_are_not_lost_at_a_pages_edge(
+    connection: Connection, file: Path, size: int, source: dict[str, str]
+) -> None:
+    """A view has no key of its own, and what is given by hand may not be unique: 2 of 3 rows came before."""
+    with sqlite3.connect(file) as database:
+        database.execute("CREATE VIEW names AS SELECT v AS name, id AS number, home_ward FROM t")
+        rows = [(n, f"tên {n // 3}" if n < 9 else "tên 9", "x") for n in range(14)]
+        database.executemany("INSERT INTO t VALUES (?, ?, ?)", rows)
+    database.close()
+    pages = read(connection, **source, key=("name",), page_size=size)
+    assert sorted(record["number"] for page in pages for record in page.records) == list(range(14))
+    assert [page.end.by for page in pages if page.end] == ["order"] and pages[-1].end
+    for number, page in enumerate(pages[:-1], 1):
+        rest = read(connection, ReadRequest(position=page.position), **source, key=("name",), page_size=size)
+        came = [record["number"] for one in (*pages[:number], *rest) for record in one.records]
+        assert sorted(came) == list(range(14))
+
+
+def test_equal_keys_are_what_the_database_takes_for_equal(connection: Connection, file: Path) -> None:
+    """A collation that knows no capitals puts them in one place."""
+    with sqlite3.connect(file) as database:
+        database.execute("CREATE TABLE n (name text COLLATE NOCASE, number integer)")
+        database.executemany("INSERT INTO n VALUES (?, ?)", [("an", 1), ("An", 2), ("AN", 3), ("Ba", 4)])
+    database.close()
+    for size in (1, 2, 3):
+        pages = read(connection, table="n", key=("name",), page_size=size)
+        assert sorted(record["number"] for page in pages for record in page.records) == [1, 2, 3, 4]
+
+
+def test_too_many_rows_of_one_key_are_refused(
+    connection: Connection, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with sqlite3.connect(file) as database:
+        database.executemany("INSERT INTO t VALUES (?, 'a', 'x')", [(n,) for n in range(9)])
+    database.close()
+    monkeypatch.setattr("lienthong_connectors.sql._source._MOST_ALIKE", 2)
+    with pytest.raises(Misconfigured, match="share one key"):
+        read(connection, table="t", key=("v",), page_size=2)
+    assert len(read(connection, table="t", key=("v", "id"), page_size=2)) == 5
+
+
+def test_a_key_is_known_to_be_unique_where_the_database_says_so(connection: Connection, file: Path) -> None:
+    """A unique index over some rows only says nothing of the others."""
+    with sqlite3.connect(file) as database:
+        database.execute("CREATE TABLE u (a integer UNIQUE NOT NULL, b integer NOT NULL, c integer)")
+        database.execute("CREATE UNIQUE INDEX some ON u (b) WHERE c = 1")
+    database.close()
+    found = {}
+    for key in ("a", "b"):
+        opened: Any = SqlSource(table="u", key=(key,)).open_source(connection, Context())
+        found[key] = (opened.shape().unique, next(f.detail for f in opened.check() if f.check == "key"))
+        opened.close()
+    assert found["a"] == (True, "a")
+    assert found["b"][0] is False and "not known to be unique" in found["b"][1]
+
+
+def test_rows_without_a_key_are_one_document(connection: Connection, file: Path) -> None:
+    with sqlite3.connect(file) as database:
+        database.execute("CREATE VIEW w AS SELECT v FROM t")
+        database.executemany("INSERT INTO t VALUES (?, 'a', 'x')", [(n,) for n in range(3)])
+    database.close()
+    pages = read(connection, table="w")
+    assert [page.end.by if page.end else "" for page in pages] == ["", "document"]
+    assert not any(page.end for page in read(connection, ReadRequest(limit=2), table="w"))

@@ -11,7 +11,7 @@ from email.utils import format_datetime
 import orjson
 
 from lienthong.testing.hostile.server import Act, Asked, Reply, reset, send
-from lienthong.testing.hostile.service import HttpService
+from lienthong.testing.hostile.service import HABITS, HttpService
 
 #: Headers in which credentials travel.
 CREDENTIALS = frozenset(
@@ -45,6 +45,8 @@ def acts(name: str, service: HttpService, stranger: str) -> list[Act]:
         return [_moving(place, stranger) for place in _MOVED[name]]
     if name in _LISTS:
         return [_LISTS[name](service)]
+    if name in HABITS:
+        return [_habit(service, name)] if name in service.habits else []
     return {
         "slow-drip": lambda: [_dripping(service, head=True), _dripping(service, head=False)],
         "skewed-clock": lambda: [_skewed(service, days) for days in (-1, 1)],
@@ -274,9 +276,28 @@ def _sliding(service: HttpService) -> Act:
     return _changing(service, slide)
 
 
+def _reordering(service: HttpService) -> Act:
+    def move(number: int) -> None:
+        if number == 0:
+            service.records.append(service.records.pop(0))
+
+    return _changing(service, move)
+
+
+def _habit(service: HttpService, name: str) -> Act:
+    """Answer as a service with a habit; see `HttpService.habits`."""
+
+    def reply(asked: Asked) -> Reply:
+        service.habit = name
+        return Reply(service.answer(asked), service.media)
+
+    return _answering(reply)
+
+
 _LISTS: Mapping[str, Callable[[HttpService], Act]] = {
     "endless-pages": _endless,
     "growing-list": _growing,
     "shrinking-list": _shrinking,
     "sliding-list": _sliding,
+    "reordering-list": _reordering,
 }

@@ -28,7 +28,7 @@ def judge_records(
         return
     judges: Mapping[str, Callable[[str, Scene, list[Record], Sequence[Page]], None]] = {
         "steady": _steady,
-        "noted": _noted,
+        "doubted": _doubted,
         "set aside": _set_aside,
     }
     if outcome.name in judges:
@@ -50,11 +50,13 @@ def _steady(row: str, scene: Scene, got: list[Record], _: Sequence[Page]) -> Non
     must(set(came) <= {*there, *_texts(scene.expected)}, f"{row}: records came that never were there")
 
 
-def _noted(row: str, scene: Scene, got: list[Record], pages: Sequence[Page]) -> None:
+def _doubted(row: str, scene: Scene, got: list[Record], pages: Sequence[Page]) -> None:
+    """What was there before and after comes, or no page says that the list was read to its end."""
     there = _texts(scene.left())
     missing = [text for text in _texts(scene.expected) if text in there and text not in _texts(got)]
-    noted = any("total" in page.notes for page in pages)
-    must(not missing or noted, f"{row}: {len(missing)} records are missing and no page notes it")
+    sure = any(page.end is not None and page.end.by for page in pages)
+    must(not missing or not sure, f"{row}: {len(missing)} records are missing and the end is confirmed")
+    must(row != "unmet-total" or not sure, f"{row}: fewer records came than announced; the end is confirmed")
 
 
 def _set_aside(row: str, scene: Scene, got: list[Record], pages: Sequence[Page]) -> None:

@@ -55,7 +55,7 @@ _ACTIONS = ((OutcomeUnknown, "ask"), (Transient, "retry"), (Refused, "quarantine
 _ORDINARY = {
     "exact": "go on",
     "steady": "go on",
-    "noted": "go on",
+    "doubted": "go on",
     "set aside": "quarantine",
     "refused": "quarantine or fail",
     "one refused": "quarantine",
@@ -65,8 +65,8 @@ _ORDINARY = {
 EXACT = Outcome("exact")
 #: What was there all the time comes once and in order.
 STEADY = Outcome("steady")
-#: The same, or a page's notes say that something is missing.
-NOTED = Outcome("noted")
+#: Everything comes, or the end of the list is not confirmed, or it is an answer that breaks the agreed form.
+DOUBTED = Outcome("doubted")
 #: The one record is set aside with a reason, the others are exact.
 SET_ASIDE = Outcome("set aside")
 #: The agency's refusal is told as such: of the record, or of the whole request.

@@ -13,8 +13,8 @@ from lienthong.errors import (
     Unauthenticated,
 )
 from lienthong.testing.hostile.matrix import (
+    DOUBTED,
     EXACT,
-    NOTED,
     STEADY,
     Outcome,
     Row,
@@ -122,6 +122,15 @@ PAGES: tuple[Row, ...] = (
     _pages("shrinking-list", "danh sách ngắn đi khi đang đọc", "lets the list shrink meanwhile",
            STEADY, {}),
     _pages("sliding-list", "bản ghi đã đọc biến mất, phần sau trượt lên",
-           "removes records that were read, so that later ones slide over a page's edge", NOTED,
-           {"xml": "the services known to us announce no total, so nothing would show it"}),
+           "removes records that were read, so that later ones slide over a page's edge", DOUBTED, {}),
+    _pages("reordering-list", "bản ghi đã đọc bị chuyển xuống cuối danh sách",
+           "moves a record that was read to the end, so that later ones slide over a page's edge", DOUBTED,
+           _KEYSET),
+    _pages("capped-pages", "trả mỗi trang ít bản ghi hơn yêu cầu mà không báo",
+           "gives fewer records a page than it was asked for, without a word", DOUBTED, _KEYSET),
+    _pages("lost-link", "cổng trung gian làm mất thông tin dẫn tới trang sau",
+           "is behind a gateway that takes out what leads to the next page", DOUBTED, _KEYSET),
+    _pages("unmet-total", "báo nhiều bản ghi hơn số thực trả",
+           "announces more records than it gives", DOUBTED,
+           _KEYSET),
 )  # fmt: skip

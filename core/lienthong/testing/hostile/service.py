@@ -14,6 +14,12 @@ from lienthong.testing.hostile.server import Asked
 MARKER = "MARKER-7f3a1c"
 
 
+#: Habits of services that give pages. ``capped-pages``: two records a page at most, whatever was asked
+#: for; ``lost-link``: the first page, without what leads to the next one; ``unmet-total``: a total that is
+#: larger by one than the list.
+HABITS = ("capped-pages", "lost-link", "unmet-total")
+
+
 class HttpService(ABC):
     """An ordinary service: what it would answer to each request, and how to connect to it.
 
@@ -29,11 +35,14 @@ class HttpService(ABC):
     media: ClassVar[str] = "application/json"
     #: Member of a record that names it, a text.
     key: ClassVar[str] = "id"
+    #: Those of `HABITS` that `answer` knows, where `habit` says so.
+    habits: ClassVar[frozenset[str]] = frozenset()
     #: Bytes of an answer, or of a field, that the connector's settings let through.
     largest: ClassVar[int] = 1 << 20
 
     def __init__(self, records: list[Record] | None = None) -> None:
         self.records: list[Record] = records or []
+        self.habit = ""
 
     @abstractmethod
     def connection(self, url: str, ca_file: str) -> Connection:

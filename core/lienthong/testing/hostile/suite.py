@@ -12,14 +12,14 @@ from typing import Any, ClassVar
 import pytest
 
 from lienthong.connector import Answer, Batch, Context, Page, Question, ReadRequest
-from lienthong.errors import LienThongError, OutcomeUnknown, RequestRejected
+from lienthong.errors import LienThongError, OutcomeUnknown, ProtocolViolation, RequestRejected
 from lienthong.records import Record, canonical, sha256
 from lienthong.testing.base import Suite, must
 from lienthong.testing.hostile.certificates import Authority
 from lienthong.testing.hostile.judge import judge_records
 from lienthong.testing.hostile.matrix import Outcome
 from lienthong.testing.hostile.rows import ROWS, rows_for
-from lienthong.testing.hostile.service import MARKER, HttpService
+from lienthong.testing.hostile.service import HABITS, MARKER, HttpService
 from lienthong.testing.hostile.stage import Hostile, Scene, hostile_http
 
 #: Uses of one open connector during a storm of refusals, and the credentials that it may fetch.
@@ -76,6 +76,8 @@ class HostileSuite(Suite):
             pytest.skip(f"{row} does not apply: {self.not_applicable[row]}")
         outcome = ROWS[row].outcome(self.family, role)
         assert isinstance(outcome, Outcome)  # noqa: S101 - the rows are those that apply
+        if row in HABITS and not hostile.get(row):
+            pytest.skip(f"{row} is no habit of this service: see HttpService.habits")
         must(hostile.get(row), f"give the scenes of {row!r}, or say in 'not_applicable' why there are none")
         for opening in hostile[row]:
             with opening() as scene:
@@ -142,6 +144,8 @@ class HostileSource(HostileSuite):
     """The matrix for a source; ``service`` holds a dozen records or more."""
 
     role = "source"
+    #: The dataset's key fields, as the pipeline would lend them.
+    key: ClassVar[tuple[str, ...]] = ("id",)
 
     def open(self, settings: Any, connection: Any, context: Context) -> Any:
         """Open the source."""
@@ -157,13 +161,14 @@ class HostileSource(HostileSuite):
             error = None
             with self._opened(settings, scene.connection, lent) as source:
                 try:
-                    pages.extend(source.read(ReadRequest()))
+                    pages.extend(source.read(ReadRequest(key=self.key)))
                 except LienThongError as raised:
                     error = raised
                 if row == "unauthorized-storm":
                     self._storm(scene, lambda: list(source.read(ReadRequest())))
             judge_records(row, scene, outcome, pages, error)
-            return None if outcome.name == "refused" else error
+            doubted = outcome.name == "doubted" and isinstance(error, ProtocolViolation)
+            return None if doubted or outcome.name == "refused" else error
 
         self._each(row, "source", hostile, act)
 
