@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lienthong.paths import Each, below
+
 #: Classes whose values are shown; every other field shows `MASK`.
 VISIBLE = frozenset({"open", "internal"})
 MASK = "•••"
@@ -40,9 +42,9 @@ def _leaves(value: Any, shown: str, named: str) -> Iterator[tuple[str, str, Any]
     """Yield (path with indices, path as classified, value)."""
     if isinstance(value, dict) and value:
         for key, item in value.items():
-            yield from _leaves(item, f"{shown}.{key}" if shown else key, f"{named}.{key}" if named else key)
+            yield from _leaves(item, below(shown, key), below(named, key))
     elif isinstance(value, list) and value:
         for index, item in enumerate(value):
-            yield from _leaves(item, f"{shown}[{index}]", f"{named}[]")
+            yield from _leaves(item, f"{shown}[{index}]", below(named, Each.ITEM))
     else:
         yield shown, named, value

@@ -21,6 +21,7 @@ from typing import Any, Final, NoReturn
 import orjson
 
 from lienthong.errors import ProtocolViolation
+from lienthong.paths import names
 from lienthong_connectors.rest.decode import decode
 from lienthong_connectors.rest.elements import Element, elements_of, list_in
 from lienthong_connectors.rest.paths import MISSING, at
@@ -242,8 +243,7 @@ class JsonList:
 
 def _start(head: bytes, path: str) -> tuple[int, int] | None:
     """Return the place behind the bracket that opens the list at a path, and how deep it lies."""
-    names = path.removeprefix("$.").removeprefix("$")
-    wanted = names.split(".") if names else []
+    wanted = names(path)
     place, depth, matched = len(_BOM) if head.startswith(_BOM) else 0, 0, 0
     while found := _BRACKET.match(head, place):
         sign, place = head[found.end() - 1], found.end()
@@ -254,7 +254,7 @@ def _start(head: bytes, path: str) -> tuple[int, int] | None:
         if depth == (matched + 1 if wanted else 0):
             name = _key(found.group()) if wanted else None
             whole = not wanted or (name == wanted[matched] and matched + 1 == len(wanted))
-            if sign == ord("[") and (whole or (depth == 1 and name == names)):
+            if sign == ord("[") and (whole or (depth == 1 and name == path)):
                 return place, depth
             if sign == ord("{") and wanted and name == wanted[matched] and matched + 1 < len(wanted):
                 matched += 1

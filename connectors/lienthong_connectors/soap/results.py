@@ -7,6 +7,7 @@ from typing import Any, Final, NoReturn
 
 from lienthong.connector.codes import Code
 from lienthong.errors import ProtocolViolation, RequestRejected, Transient
+from lienthong.paths import names
 from lienthong_connectors.codes import error_kind, told
 from lienthong_connectors.http.privacy import spoken
 from lienthong_connectors.soap.faults import refusal
@@ -71,7 +72,7 @@ def fail(verdict: Verdict, *, where: str, record: Any = None, delivery: bool = F
 
 
 def _text(body: Any, path: str) -> str:
-    value = reach(body, path.split("."))
+    value = reach(body, names(path))
     if isinstance(value, dict):
         value = value.get(TEXT_MEMBER)
     if isinstance(value, bool):

@@ -24,6 +24,7 @@ _MOST_SHAPES = 2048
 class Column:
     """One column that takes a member: its record path, how the path nests, its kind of type.
 
+    ``path`` is what stands between separators, ``said`` the path as the settings write it.
     ``optional``: the column keeps its default where no member of that name is in the record.
     """
 
@@ -33,6 +34,7 @@ class Column:
     kind: Kind
     required: bool = False
     optional: bool = False
+    said: str = ""
 
 
 class Rows:

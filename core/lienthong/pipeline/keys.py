@@ -12,6 +12,7 @@ from lienthong.errors import SegmentTampered
 from lienthong.exchange import Delivery
 from lienthong.keyindex import KEY, KeyHasher, Sidecar, build
 from lienthong.merkle import leaf_hashes
+from lienthong.paths import plain
 from lienthong.pipeline.bus import Bus
 from lienthong.pipeline.cutting import cut
 from lienthong.records import Record, key_of, parse
@@ -24,7 +25,7 @@ _MOST_TRIED: Final = 1_000
 def key_texts(records: Sequence[Record], dataset: Dataset) -> list[str]:
     """Return the keys of decoded records as text: what `key_of` says of each, column by column."""
     fields = dataset.key
-    if any("." in name for name in fields) or set(map(type, records)) - {dict}:
+    if not all(map(plain, fields)) or set(map(type, records)) - {dict}:
         return [key_of(record, fields) if isinstance(record, dict) else "" for record in records]
     # not `get`: this is done for every record, and a call costs more than all the rest
     columns: list[list[Any]] = [
