@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from lienthong_connectors.http.rate import RateLimit
     from lienthong_connectors.http.signature import HttpSignature
     from lienthong_connectors.rest.accepted import Accepted
+    from lienthong_connectors.rest.attachment_settings import Attachments
     from lienthong_connectors.rest.descriptor import DESCRIPTOR
+    from lienthong_connectors.rest.detail import Detail
     from lienthong_connectors.rest.envelope import Envelope
     from lienthong_connectors.rest.high_water import HighWater
     from lienthong_connectors.rest.outcome import CreateThenUpdate, Results, StatusLookup
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from lienthong_connectors.rest.paging_keyset import KeysetPaging
     from lienthong_connectors.rest.paging_linked import CursorPaging, LinkHeaderPaging, NextLinkPaging
     from lienthong_connectors.rest.paging_windows import TimeWindows
+    from lienthong_connectors.rest.records import Records
     from lienthong_connectors.rest.settings_lookup import RestLookup
     from lienthong_connectors.rest.settings_source import RestSource
     from lienthong_connectors.rest.settings_target import RestTarget
@@ -28,8 +31,10 @@ if TYPE_CHECKING:
 __all__ = [
     "DESCRIPTOR",
     "Accepted",
+    "Attachments",
     "CreateThenUpdate",
     "CursorPaging",
+    "Detail",
     "Envelope",
     "HighWater",
     "HttpSignature",
@@ -40,6 +45,7 @@ __all__ = [
     "OffsetPaging",
     "PagePaging",
     "RateLimit",
+    "Records",
     "RestLookup",
     "RestSource",
     "RestTarget",
@@ -51,8 +57,10 @@ __all__ = [
 _HOMES = {
     "DESCRIPTOR": "rest.descriptor",
     "Accepted": "rest.accepted",
+    "Attachments": "rest.attachment_settings",
     "CreateThenUpdate": "rest.outcome",
     "CursorPaging": "rest.paging_linked",
+    "Detail": "rest.detail",
     "Envelope": "rest.envelope",
     "HighWater": "rest.high_water",
     "HttpSignature": "http.signature",
@@ -63,6 +71,7 @@ _HOMES = {
     "OffsetPaging": "rest.paging_counted",
     "PagePaging": "rest.paging_counted",
     "RateLimit": "http.rate",
+    "Records": "rest.records",
     "RestLookup": "rest.settings_lookup",
     "RestSource": "rest.settings_source",
     "RestTarget": "rest.settings_target",

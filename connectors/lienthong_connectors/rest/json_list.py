@@ -43,13 +43,21 @@ class JsonList:
     """Takes bytes, gives the elements of the list at ``path`` (dotted; empty: the answer is the list).
 
     ``element_bytes``: the most bytes without a whole element. ``judge`` looks at an answer without
-    a list before that is found fault with: it may say why there is none.
+    a list before that is found fault with: it may say why there is none. ``without`` returns the list of
+    an answer that has none where it should be, or raises.
     """
 
     def __init__(
-        self, path: str, element_bytes: int, *, where: str, judge: Callable[[Any], None] | None = None
+        self,
+        path: str,
+        element_bytes: int,
+        *,
+        where: str,
+        judge: Callable[[Any], None] | None = None,
+        without: Callable[[Any], list[Any]] | None = None,
     ) -> None:
         self._path, self._most, self._where, self._judge = path, element_bytes, where, judge
+        self._without = without or (lambda frame: list_in(frame, path, where=where))
         self._buffer = b""
         self._wanted = 1
         self._before = self._after = b""
@@ -86,12 +94,16 @@ class JsonList:
             elements += found
             if not found:
                 break
+        if not self._begun and not self._buffer.strip():
+            raise ProtocolViolation(
+                "the answer is empty", where=self._where, hint="check path, method and what an end looks like"
+            )
         if not self._begun:
             self._before, self._buffer = self._buffer, b""
             frame = self.frame()
             if self._judge is not None:
                 self._judge(frame)
-            values = list_in(frame, self._path, where=self._where)
+            values = self._without(frame)
             self._hash.update(orjson.dumps(len(values)))
             elements = elements_of(values)
         elif not self._ended:

@@ -15,7 +15,7 @@ from lienthong.errors import InvalidExchange
 from lienthong.records import Record
 
 State = dict[str, Any]
-Params = Mapping[str, str | int]
+Params = Mapping[str, Any]
 
 
 class Seen(NamedTuple):

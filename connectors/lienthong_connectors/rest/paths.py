@@ -39,6 +39,18 @@ def text_at(value: Any, path: str) -> str:
     return as_text(at(value, path)) if path else ""
 
 
+def cursor_at(value: Any, path: str) -> Any:
+    """Return what asks for the next page: a text, a number or a list of them, typed; else empty."""
+    found = at(value, path)
+    if isinstance(found, list) and found and all(item is None or _scalar(item) for item in found):
+        return found
+    return found if isinstance(found, int) and not isinstance(found, bool) else as_text(found)
+
+
+def _scalar(value: Any) -> bool:
+    return isinstance(value, (str, int, float))
+
+
 def as_text(value: Any) -> str:
     """Return a JSON scalar as text; anything else, null included, is empty."""
     if isinstance(value, bool):

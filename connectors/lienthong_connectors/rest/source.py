@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 
 from lienthong.connector import Connection, Context, Expiry, Finding, Page, ReadRequest, SourceCapabilities
+from lienthong.errors import Misconfigured
 from lienthong_connectors.http.client import Client
 from lienthong_connectors.http.transport import Limits
 from lienthong_connectors.rest.ahead import Ahead
+from lienthong_connectors.rest.attachments_in import Keeper
 from lienthong_connectors.rest.check import check_source
 from lienthong_connectors.rest.fetch import Fetched, Fetcher
+from lienthong_connectors.rest.finishing import Finisher
 from lienthong_connectors.rest.high_water import ask_highest
 from lienthong_connectors.rest.names import connection_names
-from lienthong_connectors.rest.paging import Params, State
+from lienthong_connectors.rest.paging import State
 from lienthong_connectors.rest.paths import fill
 from lienthong_connectors.rest.progress import Progress
 from lienthong_connectors.rest.settings_source import RestSource
-from lienthong_connectors.rest.since import beginning
+from lienthong_connectors.rest.since import asked_since
 
 
 class OpenRestSource:
@@ -29,14 +32,19 @@ class OpenRestSource:
         limits = Limits(
             idle=settings.timeout, total=settings.deadline, answer_bytes=settings.max_answer_bytes
         )
-        incremental = settings.since_param is not None or settings.paging.incremental
-        self.capabilities = SourceCapabilities(incremental=incremental, resumable=True)
+        asks = settings.since_param is not None or bool(settings.since) or settings.paging.incremental
+        self.capabilities = SourceCapabilities(
+            incremental=asks or bool(settings.since_field),
+            resumable=True,
+            inclusive=bool(settings.since_field) and not asks,
+        )
         self._settings, self._before_read = settings, context.before_read
         self._client = Client(
             connection, context, limits, settings.signature, pool=settings.prefetch + 1, rates=settings.rates
         )
+        self._keeper = _keeper(settings, self._client, context)
         body = fill(settings.body, connection_names(connection)) if settings.body is not None else None
-        self._fetcher = Fetcher(settings, self._client, body)
+        self._fetcher = Fetcher(settings, self._client, body, self._keeper)
         workers = settings.prefetch if settings.paging.addressable else 1
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="rest-source")
 
@@ -46,9 +54,10 @@ class OpenRestSource:
         if asked is not None and request.position is None:
             high = ask_highest(self._fetcher, asked, request)
         progress = Progress(self._settings, request, self._client.where.strip(), high)
-        yield from (
-            self._stream(progress, request) if self._settings.stream else self._whole(progress, request)
-        )
+        read = self._stream if self._settings.stream else self._whole
+        finisher = Finisher(self._settings, self._client, request, self._keeper)
+        with closing(read(progress, request)) as pages:
+            yield from finisher.pages(pages)
 
     def check(self) -> list[Finding]:
         """Test settings, reachability, credentials and the first page, without side effects."""
@@ -67,9 +76,9 @@ class OpenRestSource:
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._client.close()
 
-    def _whole(self, progress: Progress, request: ReadRequest) -> Iterator[Page]:
+    def _whole(self, progress: Progress, request: ReadRequest) -> Generator[Page]:
         """Yield pages that are held whole, the next ones being under way."""
-        since = self._since(request)
+        since = asked_since(self._settings, request)
 
         def fetch(state: State, read_as: int) -> Fetched:
             return replace(self._fetcher.page(state, since, request.validators), read_as=read_as)
@@ -85,9 +94,9 @@ class OpenRestSource:
         finally:
             ahead.drop()
 
-    def _stream(self, progress: Progress, request: ReadRequest) -> Iterator[Page]:
+    def _stream(self, progress: Progress, request: ReadRequest) -> Generator[Page]:
         """Yield pieces of pages while they arrive; nothing is fetched ahead."""
-        since = self._since(request)
+        since = asked_since(self._settings, request)
         while not progress.done:
             read_as = self._before_read()
             with closing(self._fetcher.stream(progress.begin(), since, request.validators)) as pieces:
@@ -98,8 +107,13 @@ class OpenRestSource:
                     if progress.left == 0:
                         break
 
-    def _since(self, request: ReadRequest) -> Params:
-        name = self._settings.since_param
-        if request.since is None or name is None:
-            return {}
-        return {name: beginning(request, self._settings.since_format, self._settings.since_zone)}
+
+def _keeper(settings: RestSource, client: Client, context: Context) -> Keeper | None:
+    """Return what keeps attachments; raise `Misconfigured` where there is no store for them."""
+    if settings.attachments is None:
+        return None
+    if context.attachments is None:
+        raise Misconfigured(
+            "there is no store for attachments", where=client.where.strip(), hint="run inside the bus"
+        )
+    return Keeper(settings.attachments, context.attachments, client, settings.path, settings.headers)

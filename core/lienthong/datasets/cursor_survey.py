@@ -12,7 +12,7 @@ from lienthong.datasets.binding import bind
 from lienthong.datasets.checks import Surroundings
 from lienthong.datasets.cursor import Comparable, CursorOrder
 from lienthong.datasets.dataset import Dataset
-from lienthong.paths import names, reach
+from lienthong.paths import names
 from lienthong.records import Record
 
 if TYPE_CHECKING:
@@ -125,7 +125,10 @@ class CursorSurvey:
             yield value if sound else _UNSOUND
 
     def _at(self, record: Record) -> Any:
-        return reach(record, self._parts)
+        value: Any = record
+        for part in self._parts:
+            value = value.get(part) if isinstance(value, dict) else None
+        return value
 
     def _counts(self, value: Any) -> bool:
         """Tell whether a value is one at all: an optional field may hold none, or the word for none."""

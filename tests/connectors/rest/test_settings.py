@@ -21,14 +21,17 @@ from lienthong_connectors.http.privacy import spoken
 from lienthong_connectors.rest import (
     DESCRIPTOR,
     Accepted,
+    Attachments,
     CreateThenUpdate,
     CursorPaging,
+    Detail,
     Envelope,
     HighWater,
     HttpSignature,
     KeysetPaging,
     OffsetPaging,
     PagePaging,
+    Records,
     RestSource,
     RestTarget,
     Results,
@@ -81,7 +84,7 @@ def test_settings_that_contradict_themselves_name_the_field(make: Callable[[], A
 
 
 def test_the_public_surface_is_what_is_listed() -> None:
-    assert len(rest.__all__) == 20
+    assert len(rest.__all__) == 23
     for name in rest.__all__:
         assert getattr(rest, name).__doc__
     with pytest.raises(AttributeError):
@@ -121,8 +124,11 @@ def test_the_documentation_names_every_option_and_connection_field() -> None:
     pagings = (PagePaging, OffsetPaging, CursorPaging, KeysetPaging, TimeWindows)
     for kind in (
         Accepted,
+        Attachments,
+        Detail,
         Envelope,
         HighWater,
+        Records,
         Results,
         CreateThenUpdate,
         StatusLookup,
