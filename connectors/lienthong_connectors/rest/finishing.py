@@ -64,11 +64,20 @@ class Finisher:
         self._settings, self._client, self._request = settings, client, request
         self._keeper = keeper
         self._since = self._floor(request)
-        self._left_out = self._vanished = 0
+        self._left_out = self._vanished = self._listed = self._dated = 0
         self._path = names(settings.since_field) if settings.since_field else ()
 
     def pages(self, pages: Iterable[Page]) -> Iterator[Page]:
         """Yield pages with their records as they are handed on."""
+        yield from self._finished(pages)
+        if self._listed and not self._dated:
+            raise ProtocolViolation(
+                f"no record has anything at {self._settings.since_field!r}",
+                where=self._client.where.strip(),
+                hint="check since_field: a path in the listed records",
+            )
+
+    def _finished(self, pages: Iterable[Page]) -> Iterator[Page]:
         detail = self._settings.detail
         if detail is None and self._keeper is None:
             yield from map(self._without_old, pages)
@@ -97,7 +106,11 @@ class Finisher:
     def _without_old(self, page: Page) -> Page:
         """Leave out the records before the cursor; one whose value has no place in the order stays."""
         order, since = self._request.order, self._since
-        if order is None or since is None or not page.records:
+        if not self._path or not page.records:
+            return page
+        self._listed += len(page.records)
+        self._dated += sum(reach(record, self._path) is not None for record in page.records)
+        if order is None or since is None:
             return page
         kept = []
         for record in page.records:

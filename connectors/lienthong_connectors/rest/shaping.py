@@ -10,7 +10,7 @@ import orjson
 
 from lienthong.connector import Malformed
 from lienthong.errors import ProtocolViolation, Reason, RequestRejected
-from lienthong.paths import below, joined, last, names
+from lienthong.paths import below, holder, joined, last, names
 from lienthong_connectors.http.status import outcome_issue
 from lienthong_connectors.rest.decode import decode
 from lienthong_connectors.rest.elements import NOT_A_RECORD, Element, elements_of, list_in
@@ -18,6 +18,7 @@ from lienthong_connectors.rest.paths import MISSING, as_text, at
 from lienthong_connectors.rest.records import Records
 
 _HINT: Final = "check the records of the settings, and the envelope for errors inside a success"
+_DEPTH: Final = 6
 NO_RECORD: Final = Reason(
     path="",
     rule="page.no-record",
@@ -102,29 +103,48 @@ def _empty(value: Any, records: Records, total: int | None, where: str) -> bool:
         )
     if not said:
         return False
-    other = next((path for path in _lists(value) if path not in records.others), None)
+    what = "an object" if records.form in ("keyed", "single") else "a list"
+    other = next((path for path in _alike(value, records) if path not in records.others), None)
     if other is not None:
         raise ProtocolViolation(
-            f"there is nothing at {records.list!r}, but a list of objects at {other!r}",
+            f"there is nothing at {records.list!r}, but {what} at {other!r}",
             where=where,
             hint="is that where the records are? Else name it in others of the records",
         )
     return True
 
 
-def _lists(value: Any, path: str = "", depth: int = 0) -> Iterator[str]:
-    """Yield the paths of lists of objects in an answer, those of links left out."""
-    if not isinstance(value, Mapping) or depth > 4:
-        if isinstance(value, list) and any(isinstance(item, Mapping) and not _link(item) for item in value):
+def _alike(value: Any, records: Records) -> Iterator[str]:
+    """Yield the paths of what could be the records, in their form, where nothing stands at their path."""
+    if records.form in ("list", "rows", "one-or-many"):
+        yield from _lists(value, list if records.form == "rows" else Mapping)
+    if records.form in ("keyed", "single", "one-or-many"):
+        outer = holder(records.list)
+        around = at(value, outer)
+        for name, item in around.items() if isinstance(around, Mapping) else ():
+            if isinstance(item, Mapping) and item and not _links(item):
+                yield below(outer, str(name))
+
+
+def _lists(value: Any, kind: type, path: str = "", depth: int = 0) -> Iterator[str]:
+    """Yield the paths of lists whose items are of a kind; lists of links are left out."""
+    if isinstance(value, list):
+        if any(isinstance(item, kind) and not _link(item) for item in value):
             yield path
-        return
-    for name, item in value.items():
-        yield from _lists(item, below(path, str(name)), depth + 1)
+    elif isinstance(value, Mapping) and depth <= _DEPTH:
+        for name, item in value.items():
+            yield from _lists(item, kind, below(path, str(name)), depth + 1)
 
 
-def _link(item: Mapping[str, Any]) -> bool:
-    """Tell whether an object is a link to another page: an address and what it leads to."""
-    return bool({"url", "href"} & item.keys()) and bool({"rel", "relation"} & item.keys())
+def _links(value: Mapping[str, Any]) -> bool:
+    """Tell whether an object holds nothing but links, by their relations (HAL, JSON:API)."""
+    return all(isinstance(item, Mapping) and "href" in item for item in value.values())
+
+
+def _link(item: Any) -> bool:
+    """Tell whether a value is a link to another page: an address and what it leads to."""
+    named = item.keys() if isinstance(item, Mapping) else ()
+    return bool({"url", "href"}.intersection(named)) and bool({"rel", "relation"}.intersection(named))
 
 
 def _object(found: Any, path: str, where: str) -> dict[str, Any]:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lienthong.connector import ReadRequest
 from lienthong.errors import InvalidExchange, LienThongError, ProtocolViolation, RequestRejected
+from lienthong.paths import joined
 from lienthong_connectors.rest import Envelope, KeysetPaging, OffsetPaging, PagePaging, Records, RestSource
+from lienthong_connectors.rest.json_list import JsonList
+from lienthong_connectors.rest.paths import at, fill
 
 ROWS = [{"id": 1, "name": "một"}, {"id": 2, "name": "hai"}]
 BUNDLE = {"resourceType": "Bundle", "type": "searchset", "link": [{"relation": "self", "url": "http://x/"}]}
@@ -102,7 +107,7 @@ def test_a_quiet_run_is_green_and_a_wrong_path_is_said(agency: Any) -> None:
     """FHIR leaves an empty ``entry`` out (R4): every quiet run failed. A typo must still be seen."""
     assert read(agency, BUNDLE, records=FHIR) == []
     wrong = Records(path="entri[*].resource", absent={"resourceType": ("Bundle",)})
-    with pytest.raises(ProtocolViolation, match="nothing at 'entri', but a list of objects at 'entry'"):
+    with pytest.raises(ProtocolViolation, match="nothing at 'entri', but a list at 'entry'"):
         read(agency, {**BUNDLE, "entry": [{"resource": ROWS[0]}]}, records=wrong)
     issue = {"severity": "error", "code": "processing", "diagnostics": "tham số không hợp lệ"}
     with pytest.raises(RequestRejected, match="OperationOutcome 'processing': tham số không hợp lệ"):
@@ -120,6 +125,7 @@ ABSENT: list[tuple[dict[str, tuple[str, ...]], tuple[str, ...], Any, bool]] = [
     ({"code": ("0",)}, ("warnings",), {"code": 0, "warnings": [{"text": "x"}]}, True),
     ({"code": ("0",)}, (), {"code": 0, "links": [{"rel": "self", "href": "/"}]}, True),
     ({"code": ("0",)}, (), {"code": 0, "response": {"rows": ROWS}}, False),
+    ({"code": ("0",)}, (), {"code": 0, "bbox": [[1, 2], [3, 4]], "names": ["a"]}, True),
     ({}, (), ["x"], False),
 ]
 
@@ -139,13 +145,49 @@ def test_an_answer_without_its_list_is_empty_only_as_agreed(
             agency.read(source)
 
 
+ELSEWHERE: list[tuple[dict[str, Any], Any]] = [
+    ({"form": "rows", "names": ("a",)}, {"code": 0, "row": [[1]]}),
+    ({"form": "keyed", "id": "id"}, {"code": 0, "datum": {"1": {"n": 1}}}),
+    ({"form": "single"}, {"code": 0, "datum": {"n": 1}}),
+    ({"form": "one-or-many"}, {"code": 0, "datum": [{"n": 1}]}),
+    ({}, {"code": 0, "a": {"b": {"c": {"d": [{"n": 1}]}}}}),
+]
+
+
+@pytest.mark.parametrize(("form", "answer"), ELSEWHERE)
+def test_records_of_any_form_under_another_name_are_found(agency: Any, form: Any, answer: Any) -> None:
+    """A mistyped path never makes a run of nothing where there is something."""
+    records = Records(path="data", absent={"code": ("0",)}, **form)
+    with pytest.raises(ProtocolViolation, match="nothing at 'data', but"):
+        read(agency, answer, records=records)
+    assert read(agency, {"code": 0, "_links": {"self": {"href": "/"}}}, records=records) == []
+
+
+ODD = st.text(st.sampled_from([*"ab.[]'\"\\$@*0", "ạ"]), max_size=5)
+
+
+@given(st.lists(ODD, min_size=1, max_size=3), st.integers(1, 40))
+def test_any_names_lead_to_the_list_whole_or_in_pieces(parts: list[str], size: int) -> None:
+    """However the members around a list are called, the path that names them finds it, streamed too."""
+    path, answer = joined(parts), cast("Any", ROWS)
+    for part in reversed(parts):
+        answer = {"x": [1], part: answer} if part != "x" else {part: answer}
+    assert at(answer, path) == ROWS
+    data = json.dumps(answer, ensure_ascii=False).encode()
+    reader = JsonList(path, 1 << 16, where="x")
+    found = [one for start in range(0, len(data), size) for one in reader.feed(data[start : start + size])]
+    assert [*found, *reader.close()] == ROWS
+    template = {"k": "$" + joined(["record", *parts])}
+    assert fill(template, {"record": answer}) == {"k": ROWS}
+
+
 def test_a_total_of_none_explains_that_the_list_is_not_there(agency: Any) -> None:
     """Without any setting: a service that says total 0 and leaves the list out has no records."""
     paging = PagePaging(size=50, total_path="total")
     assert read(agency, {"total": 0}, records="data", paging=paging) == []
     with pytest.raises(ProtocolViolation, match="nothing at 'data'"):
         read(agency, {"total": 3}, records="data", paging=paging)
-    with pytest.raises(ProtocolViolation, match="but a list of objects at 'items'"):
+    with pytest.raises(ProtocolViolation, match="but a list at 'items'"):
         read(agency, {"total": 0, "items": ROWS}, records="data", paging=paging)
 
 

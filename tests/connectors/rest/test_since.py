@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lienthong.connector import ReadRequest
-from lienthong.errors import InvalidExchange
+from lienthong.errors import InvalidExchange, ProtocolViolation
 from lienthong_connectors.rest import RestSource, TimeWindows
 
 MOMENT = datetime(2026, 1, 31, 18, 30, 5, 250_000, tzinfo=UTC)
@@ -144,3 +144,12 @@ def test_what_lies_before_the_cursor_is_left_out_where_the_service_has_no_filter
     (page,) = opened.read(ReadRequest())
     assert len(page.records) == 8
     assert "before_cursor" not in page.notes
+
+
+def test_a_wrong_path_of_the_cursor_is_said(agency: Any) -> None:
+    """It would leave nothing out, run after run; at the first run, too."""
+    agency.default = agency.response({"rows": [{"id": 1, "at": 5}]})
+    with pytest.raises(ProtocolViolation, match="anything at 'att'"):
+        agency.read(RestSource(path="x", records="rows", since_field="att"))
+    agency.default = agency.response({"rows": []})
+    agency.read(RestSource(path="x", records="rows", since_field="att"))
