@@ -71,10 +71,8 @@ class Packer:
         return Streamed(written, size), media
 
     def _placed(self, value: Any, beside: Any, found: list[Attachment]) -> Any:
-        if value is None or value == "":
-            return value
         if not isinstance(value, Mapping):
-            raise self._unfit("what should be an attachment is no reference")
+            return value  # base64 text, a link that others know: it travels as it is
         try:
             reference = Attachment.from_dict(value)
         except (ValueError, KeyError):

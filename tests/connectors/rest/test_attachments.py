@@ -407,7 +407,6 @@ def test_a_file_that_cannot_be_put_leaves_the_record_untaken(agency: Any, store:
 @pytest.mark.parametrize(
     ("settings", "value"),
     [
-        ({}, "text"),
         ({}, {"digest": "x"}),
         ({"count": 1}, None),
         ({"each_bytes": 10}, None),
@@ -426,6 +425,14 @@ def test_a_record_whose_attachments_cannot_leave_is_refused_alone(
     assert {line: reason.rule for line, reason in answer.refused.items()} == {0: "target.attachment"}
     assert answer.acknowledged == 1
     assert len(agency.asked) == 1
+
+
+def test_a_text_in_the_place_of_an_attachment_travels_as_it_is(agency: Any, store: Pieces) -> None:
+    """Base64 that a record holds itself, as SOAP does it."""
+    agency.default = agency.response({"ok": True})
+    settings = Attachments(by="base64", members=("scan",))
+    assert target(agency, store, settings).deliver(agency.batch({"id": 1, "scan": "QUJD"})).acknowledged == 1
+    assert agency.asked[0].json() == {"id": 1, "scan": "QUJD"}
 
 
 def test_a_store_that_was_changed_stops_the_delivery(agency: Any, store: Pieces) -> None:
