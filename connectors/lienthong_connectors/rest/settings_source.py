@@ -11,7 +11,7 @@ from lienthong.paths import names
 from lienthong_connectors.rest.moments import Zone, check_form
 from lienthong_connectors.rest.paging import NoPaging, Paging
 from lienthong_connectors.rest.paths import references
-from lienthong_connectors.rest.settings_common import MEGABYTE, TYPES, check_transport, require
+from lienthong_connectors.rest.settings_common import MEGABYTE, TYPES, check_paths, check_transport, require
 
 if TYPE_CHECKING:  # 200 DAG files import this: what an author does not use is not loaded
     from lienthong_connectors.http.rate import RateLimit
@@ -103,6 +103,7 @@ class RestSource:
         require(self.max_pages >= 1, "max_pages", "a number of pages")
         require(references(self.body) <= {"connection"}, "body", "only $connection.<field> is known here")
         self._check_format()
+        check_paths(self)
         largest = 1 << (40 if self.stream else 30)
         check_transport(self.path, self.headers, self.timeout, self.deadline, self.max_answer_bytes, largest)
 

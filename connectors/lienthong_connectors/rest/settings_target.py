@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from lienthong.connector import Connection, Context, RecordTarget, option
 from lienthong_connectors.rest.paths import references
-from lienthong_connectors.rest.settings_common import JSON_TYPES, MEGABYTE, check_transport, require
+from lienthong_connectors.rest.settings_common import (
+    JSON_TYPES,
+    MEGABYTE,
+    check_paths,
+    check_transport,
+    require,
+)
 
 if TYPE_CHECKING:  # 200 DAG files import this: what an author does not use is not loaded
     from lienthong_connectors.http.rate import RateLimit
@@ -92,6 +98,7 @@ class RestTarget:
         singly = self.accepted is not None and self.mode == "single"
         require(not singly or self.status, "accepted", "a status beside it where records travel one by one")
         self._check_status()
+        check_paths(self)
         check_transport(self.path, self.headers, self.timeout, self.deadline, self.max_answer_bytes)
 
     def _check_wrap(self) -> None:

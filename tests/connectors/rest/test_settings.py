@@ -73,6 +73,10 @@ from lienthong_connectors.rest import (
             "status",
         ),
         (lambda: StatusLookup(path="s", per="page"), "status.per"),  # type: ignore[arg-type]
+        (lambda: RestSource(path="x", envelope=Envelope(code_path="a..b")), "envelope.code_path"),
+        (lambda: RestSource(path="x", high_water=HighWater(value="data.")), "high_water.value"),
+        (lambda: RestTarget(path="x", reference="['a'"), "reference"),
+        (lambda: RestTarget(path="x", status=StatusLookup(path="s/{key}", found="a]")), "status.found"),
         (lambda: StatusLookup(path="s", parallel=0), "status.parallel"),
         (lambda: Results(match="name"), "results.match"),  # type: ignore[arg-type]
         (lambda: Results(only_refused=True), "results.only_refused"),
