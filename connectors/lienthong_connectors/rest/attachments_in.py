@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import binascii
+import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote, urljoin
@@ -130,6 +131,22 @@ class Keeper:
         """Raise `Unfit` for a media type that is not taken."""
         if self.settings.types and kind not in self.settings.types:
             raise Unfit("type")
+
+
+class Unkept:
+    """A store that keeps nothing: for checks, which leave no trace."""
+
+    def write(self, chunks: Iterable[bytes], *, media_type: str) -> Attachment:
+        """Return the reference that an attachment would have."""
+        state, size = hashlib.sha256(), 0
+        for chunk in chunks:
+            state.update(chunk)
+            size += len(chunk)
+        return Attachment(state.hexdigest(), size, media_type)
+
+    def open(self, reference: Attachment) -> Iterator[bytes]:  # noqa: ARG002 - it is not there
+        """Yield nothing."""
+        return iter(())
 
 
 class _Download:

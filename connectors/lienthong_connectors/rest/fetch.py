@@ -18,7 +18,7 @@ from lienthong_connectors.http.client import Client
 from lienthong_connectors.http.clock import asked_at
 from lienthong_connectors.http.status import failure
 from lienthong_connectors.http.transport import Incoming, Reply
-from lienthong_connectors.rest.attachments_in import Keeper
+from lienthong_connectors.rest.attachments_in import Keeper, Unkept
 from lienthong_connectors.rest.decode import check_type, check_utf8, decode_reply
 from lienthong_connectors.rest.elements import Element, ListReader, parted
 from lienthong_connectors.rest.high_water import HighWater
@@ -69,6 +69,11 @@ class Fetcher:
         self._where = f"{client.where}/{settings.path.lstrip('/')}"
         self._records = settings.layout
         self._unwraps = settings.format == "json" and bool(self._records.record)
+
+    def unkept(self) -> Fetcher:
+        """Return this fetcher for a check: attachments that come with a page are read and not kept."""
+        keeper = None if self._keeper is None else replace(self._keeper, store=Unkept())
+        return Fetcher(self._settings, self._client, self._body, keeper)
 
     @property
     def xml(self) -> bool:

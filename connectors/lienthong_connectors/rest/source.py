@@ -61,7 +61,7 @@ class OpenRestSource:
 
     def check(self) -> list[Finding]:
         """Test settings, reachability, credentials and the first page, without side effects."""
-        return check_source(self._client, self._fetcher, self._settings)
+        return check_source(self._client, self._fetcher.unkept(), self._settings)
 
     def expiries(self) -> list[Expiry]:
         """Return what of the connection ends on a day."""

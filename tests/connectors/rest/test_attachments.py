@@ -261,6 +261,19 @@ def test_parts_of_an_answer_become_references(
     assert store.written == 1
 
 
+def test_a_check_keeps_nothing(agency: Any, store: Pieces) -> None:
+    """It reads the first page, and leaves no file behind."""
+    rows = json.dumps({"rows": [{"id": 1, "scan": "one"}]}).encode()
+    answer = agency.response(**package((JSON, rows), (NAMED[2][1], FILE)))
+    agency.default = lambda asked: answer if asked.method == "GET" else agency.response({})
+    source = RestSource(path="list", records="rows", attachments=FORM)
+    opened = source.open_source(agency.connection(), context(agency, store))
+    agency.opened.append(opened)
+    findings = opened.check()
+    assert all(finding.ok for finding in findings), findings
+    assert store.written == 0
+
+
 def test_parts_of_a_detail_become_references(agency: Any, store: Pieces) -> None:
     """A list that names its items, and each comes as one package."""
     item = package((JSON, b'{"id": 1, "scan": "one"}'), (NAMED[2][1], FILE), kind="form-data")
