@@ -8,7 +8,6 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
 
 import orjson
 
@@ -26,8 +25,8 @@ from lienthong_connectors.rest.json_list import JsonList
 from lienthong_connectors.rest.ndjson import NdjsonLines
 from lienthong_connectors.rest.packages import received
 from lienthong_connectors.rest.paging import Params, Seen, State
-from lienthong_connectors.rest.paths import MISSING, as_text, at
-from lienthong_connectors.rest.placing import as_parameter, placed, shared
+from lienthong_connectors.rest.paths import MISSING, at
+from lienthong_connectors.rest.placing import as_parameter, placed, shared, written
 from lienthong_connectors.rest.settings_common import JSON_TYPES, TYPES
 from lienthong_connectors.rest.settings_source import RestSource
 from lienthong_connectors.rest.shaping import shaped, unpacked, unwrapped
@@ -298,7 +297,7 @@ class Fetcher:
             body = {**(body or {}), **places["form"]} if asked or body is not None else None
         elif settings.params_in == "body" or places["body"]:
             body = placed(body or {}, places["body"])
-        call = self._composed(settings.method, settings.path, params, *_written(body, settings.params_in))
+        call = self._composed(settings.method, settings.path, params, *written(body, settings.params_in))
         if not places["header"]:
             return call
         headers = {name: as_parameter(value) for name, value in places["header"].items()}
@@ -311,20 +310,6 @@ class Fetcher:
         headers = {"Accept": ", ".join(self._types), **self._settings.headers}
         headers |= {"Content-Type": media} if data is not None else {}
         return Call(method, path, params, data, headers, label)
-
-
-def _written(body: Any, place: str) -> tuple[bytes | None, str]:
-    """Return a body's bytes and type."""
-    if body is None:
-        return None, ""
-    if place != "form":
-        return orjson.dumps(body), "application/json"
-    data = urlencode({name: _in_form(value) for name, value in body.items()}).encode()
-    return data, "application/x-www-form-urlencoded"
-
-
-def _in_form(value: Any) -> str:
-    return as_parameter(value) if isinstance(value, (dict, list)) else as_text(value)
 
 
 def _mark(elements: list[Any], data: bytes) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, cast
+from urllib.parse import urlencode
 
 import orjson
 
 from lienthong.errors import Misconfigured
 from lienthong.paths import names
+from lienthong_connectors.rest.paths import as_text
 
 Place = Literal["query", "body", "form", "header"]
 _PLACES: Final = ("query", "body", "header")
@@ -43,6 +45,18 @@ def placed(body: Any, asked: Mapping[str, Any]) -> Any:
     for path, value in asked.items():
         body = _put(body, names(path), value, path)
     return body
+
+
+def written(body: Any, place: Place) -> tuple[bytes | None, str]:
+    """Return a body's bytes and its type, a form or JSON; None where there is no body."""
+    if body is None:
+        return None, ""
+    if place != "form":
+        return orjson.dumps(body), "application/json"
+    texts = {
+        name: as_parameter(it) if isinstance(it, (dict, list)) else as_text(it) for name, it in body.items()
+    }
+    return urlencode(texts).encode(), "application/x-www-form-urlencoded"
 
 
 def _put(holder: Any, parts: Sequence[str], value: Any, path: str) -> Any:
