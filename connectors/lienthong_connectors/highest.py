@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from lienthong.connector import ReadRequest
 from lienthong.errors import ProtocolViolation
+from lienthong.paths import names
 
 _EXACT: Final = 2**53
 NO_RECORD: Final = "nothing comes: the service seems to have no record yet"
@@ -25,7 +26,7 @@ def highest(
     is no text and no number, where it has no place in the dataset's order, or where a fraction is too large
     to be exact.
     """
-    value, parts = answer, [part for part in path.removeprefix("$.").split(".") if part]
+    value, parts = answer, names(path)
     nothing: tuple[Any, ...] = (None, [], {}, "") if xml else (None, [])
     for part, below in zip(parts, [*parts[1:], ""], strict=True):
         if value in nothing or (xml and below == "0" and isinstance(value, dict) and part not in value):

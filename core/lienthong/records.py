@@ -15,6 +15,7 @@ import orjson
 import rfc8785
 
 from lienthong.errors import ProtocolViolation
+from lienthong.paths import names, reach
 
 Record: TypeAlias = dict[str, Any]
 
@@ -104,8 +105,9 @@ def key_of(record: Mapping[str, Any], fields: Iterable[str]) -> str:
     """Return a record's key as text: its key fields' values joined by ``|``.
 
     If there are several, each bar or backslash in a value has a backslash before it. A whole number has one
-    text however it is written, as in canonical bytes: 1.0 is 1. A field is a dotted path. A missing part is
-    empty text, which validation refuses, so that even a broken record has a name in the quarantine.
+    text however it is written, as in canonical bytes: 1.0 is 1. A field is a path (`lienthong.paths`). A
+    missing part is empty text, which validation refuses, so that even a broken record has a name in the
+    quarantine.
     """
     values = [_at(record, field) for field in fields]
     texts = [str(int(it) if isinstance(it, float) and it.is_integer() else it) for it in values]
@@ -115,12 +117,10 @@ def key_of(record: Mapping[str, Any], fields: Iterable[str]) -> str:
 
 
 def _at(record: Mapping[str, Any], path: str) -> Any:
-    if path in record:
+    if "." not in path and "[" not in path and path in record:  # most keys; a call costs more than this
         value: Any = record[path]
     else:
-        value = record
-        for part in path.split("."):
-            value = value.get(part) if isinstance(value, Mapping) else None
+        value = reach(record, names(path))
     return "" if value is None else value
 
 

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 
 from lienthong.datasets.discretion import VISIBLE, Discretion
+from lienthong.paths import Each, below
 
 #: Leaf fields of a record that a page shows at most.
 MOST_CELLS = 500
@@ -49,9 +50,9 @@ def _leaves(value: Any, shown: str, named: str) -> Iterator[tuple[str, str, Any]
     """Yield (path with indices, path as classified, value)."""
     if isinstance(value, dict) and value:
         for key, item in value.items():
-            yield from _leaves(item, f"{shown}.{key}" if shown else key, f"{named}.{key}" if named else key)
+            yield from _leaves(item, below(shown, key), below(named, key))
     elif isinstance(value, list) and value:
         for index, item in enumerate(value):
-            yield from _leaves(item, f"{shown}[{index}]", f"{named}[]")
+            yield from _leaves(item, f"{shown}[{index}]", below(named, Each.ITEM))
     else:
         yield shown, named, value

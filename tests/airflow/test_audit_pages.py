@@ -45,6 +45,14 @@ def test_records_of_an_unexpected_shape_are_hidden(record: object) -> None:
     assert all(cell.hidden for cell in masked(record, CLASSES))
 
 
+def test_a_name_with_a_dot_is_not_taken_for_a_member_below() -> None:
+    """What nobody classified showed where its name spelled the path of an open field."""
+    classes = {"papers[].no": "open", "['a.b']": "open", "home.ward": "open"}
+    record = {"papers[].no": "x", "a.b": "1", "home.ward": "x", "a": {"b": "x"}}
+    cells = {cell.path: cell.text for cell in masked(record, classes)}
+    assert cells == {"['papers[].no']": MASK, "['a.b']": "1", "['home.ward']": MASK, "a.b": MASK}
+
+
 def test_long_values_are_cut() -> None:
     (cell,) = masked({"id": "x" * 1000}, CLASSES)
     assert len(cell.text) < 200

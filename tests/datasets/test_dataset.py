@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from lienthong.datasets import Catalogue
+from lienthong.datasets.cursor import CursorOrder
 from lienthong.errors import Misconfigured
-from lienthong.records import digest
+from lienthong.records import digest, key_of
 
 
 def test_a_dataset_knows_its_fields_classes_and_digest(catalogue: Catalogue) -> None:
@@ -49,7 +50,6 @@ BROKEN: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({}, {"note": {"colour": "red"}}, "colour"),
     ({}, {"note": {"class": ""}}, "'id' has no class"),
     ({"a": {"x-lienthong": {"class": "secret"}}}, {}, "'a' has no class"),
-    ({"a.b": {}}, {}, "'a.b'"),
     ({"a": {"$ref": "#/$defs/none"}}, {}, "'a'"),
     ({"a": {"$ref": "https://example.com/x"}}, {}, "'a'"),
     ({"a": {"type": "object", "patternProperties": {".": {}}}}, {}, "'patternProperties'"),
@@ -92,3 +92,58 @@ def test_a_geometry_with_a_crs_is_taken(make_dataset: Any) -> None:
     """The CRS stands at the dataset, because one province lives in several zones."""
     dataset = make_dataset({"shape": {"type": "string", "format": "wkt"}}, note={"crs": "EPSG:9210"})
     assert dataset.crs == "EPSG:9210"
+
+
+DOTTED = {
+    "@iot.id": {"type": "integer"},
+    "@odata.etag": {"type": "string", "x-lienthong": {"class": "personal"}},
+    "a.b": {"type": "object", "required": ["c[d]"], "properties": {"c[d]": {"type": "string"}}},
+    "rows": {"type": "array", "items": {"type": "object", "properties": {"x.y": {"type": "integer"}}}},
+}
+
+
+def test_names_with_dots_and_brackets_are_fields(make_dataset: Any, catalogue: Catalogue) -> None:
+    """They were refused: what OData and SensorThings key their entities by could be no field."""
+    dataset = make_dataset(
+        DOTTED, required=["id", "@iot.id"], note={"key": ["@iot.id", "id"], "valid_at": "@odata.etag"}
+    )
+    odd = {"['@iot.id']", "['@odata.etag']", "['a.b']", "['a.b']['c[d]']", "rows[]['x.y']"}
+    assert set(dataset.fields()) == {"id", "rows", "rows[]"} | odd
+    assert dataset.key == ("['@iot.id']", "id")
+    assert dataset.valid_at == "['@odata.etag']"
+    assert dataset.personal_paths == ("['@odata.etag']",)
+    record = {"@iot.id": 7, "id": "1", "@iot": {"id": 8}}
+    assert key_of(record, dataset.key) == "7|1"
+    assert CursorOrder.of(dataset, "@iot.id").path == "['@iot.id']"
+    reasons = dataset.validator(catalogue).reasons({**record, "a.b": {"c[d]": 1}, "rows": [{"x.y": "-"}]})
+    assert [reason.path for reason in reasons] == ["/a.b/c[d]", "/rows/0/x.y"]
+
+
+def test_a_dotted_path_is_what_the_contract_says_and_not_what_a_record_holds(make_dataset: Any) -> None:
+    """``a.b`` is ``b`` of ``a`` where that is a field, whatever else a record brings along."""
+    dataset = make_dataset(
+        {"a": {"type": "object", "required": ["b"], "properties": {"b": {"type": "string"}}}, "a.b": {}},
+        required=["id", "a", "a.b"],
+        note={"key": ["a.b"]},
+    )
+    assert dataset.key == ("a.b",)
+    assert key_of({"a": {"b": "inner"}, "a.b": "outer"}, dataset.key) == "inner"
+
+
+def test_checks_are_bound_to_dotted_names(make_dataset: Any, catalogue: Catalogue) -> None:
+    """A check of a field inside such an object, and inside a list, finds its values."""
+    check = {"type": "string", "x-lienthong": {"check": "dossier-code"}}
+    dataset = make_dataset(
+        {
+            "x.y": check,
+            "p.q": {"type": "object", "properties": {"r.s": check}},
+            "l.m": {"type": "array", "items": {"type": "object", "properties": {"n.o": check}}},
+        }
+    )
+    record = {"id": "1", "x.y": "?", "p.q": {"r.s": "?"}, "l.m": [{"n.o": "?"}]}
+    reasons = dataset.validator(catalogue).reasons(record)
+    assert [(reason.path, reason.rule) for reason in reasons] == [
+        ("/l.m/0/n.o", "check.dossier-code"),
+        ("/p.q/r.s", "check.dossier-code"),
+        ("/x.y", "check.dossier-code"),
+    ]

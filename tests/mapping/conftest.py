@@ -30,6 +30,12 @@ SOURCE = {
             "type": "object",
             "properties": {"ward": TEXT, "deep": {"type": "object", "properties": {"x": TEXT}}},
         },
+        "@iot.id": {"type": "integer"},
+        "odd[0].home": {"type": "object", "properties": {"w.d": TEXT}},
+        "odd.list": {
+            "type": "array",
+            "items": {"type": "object", "required": ["t.t"], "properties": {"t.t": TEXT}},
+        },
         "papers": {
             "type": "array",
             "items": {"type": "object", "properties": {"title": TEXT, "count": {"type": "integer"}}},
@@ -43,6 +49,11 @@ TARGET = {
     "properties": {
         "ma": TEXT,
         "ten": TEXT,
+        "t.en": {"type": "object", "properties": {"v.i": TEXT}},
+        "g.iay": {
+            "type": "array",
+            "items": {"type": "object", "required": ["t.en"], "properties": {"t.en": TEXT}},
+        },
         "so": {"type": "integer"},
         "gia": {"type": "number"},
         "xong": {"type": "boolean"},

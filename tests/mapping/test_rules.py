@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lienthong.errors import Refused
+from lienthong.errors import InvalidExchange, Refused
 from lienthong.mapping import CompiledMapping
 
 Build = Callable[..., CompiledMapping]
@@ -295,3 +295,33 @@ def test_numbers_beyond_json_are_refused(build: Build) -> None:
         [b'{"id":"1","name":"9007199254740993"}']
     )
     assert [reasons[0].rule for _, reasons in refused] == ["mapping.value"]
+
+
+def test_names_with_dots_and_brackets_are_read_and_written(build: Build) -> None:
+    """On both sides, below objects, inside lists and in conditions."""
+    mapping = build(
+        {"to": "so", "from": "['@iot.id']"},
+        {
+            "to": "['t.en']['v.i']",
+            "from": "['odd[0].home']['w.d']",
+            "when": {"field": "['@iot.id']", "is": 7},
+        },
+        {
+            "to": "['g.iay']",
+            "from": "['odd.list']",
+            "each": [{"to": "['t.en']", "join": ["['t.t']", "$['odd[0].home']['w.d']"]}],
+        },
+    )
+    record = {"@iot.id": 7, "odd[0].home": {"w.d": "w"}, "odd.list": [{"t.t": "x"}]}
+    assert made(mapping, **record) == {"so": 7, "t.en": {"v.i": "w"}, "g.iay": [{"t.en": "x w"}]}
+    with pytest.raises(Refused) as refused:
+        mapping.apply({"id": "1", "name": "n", "odd.list": [{}]})
+    assert [(reason.rule, reason.path) for reason in refused.value.reasons] == [
+        ("mapping.required", "/odd.list/0")
+    ]
+
+
+def test_a_name_with_a_dot_that_is_not_quoted_is_named_with_its_quotes(build: Build) -> None:
+    """The error says how the name is written."""
+    with pytest.raises(InvalidExchange, match=r"write \['@iot.id'\]"):
+        build({"to": "so", "from": "@iot.id"})

@@ -16,7 +16,8 @@ class Call:
 
     ``path`` is under the connection's host, or an absolute URL of the same origin; ``label`` is
     what messages and logs call it. ``safe``: repeating it has no effect. ``answer_bytes``: bound of
-    the answer, 0 for the client's own.
+    the answer, 0 for the client's own. ``elsewhere``: the URL may be of a host that the connection lists in
+    ``redirects``; that one gets no credentials.
     """
 
     method: str
@@ -28,3 +29,4 @@ class Call:
     safe: bool = True
     correlation: str = ""
     answer_bytes: int = 0
+    elsewhere: bool = False

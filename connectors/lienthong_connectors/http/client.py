@@ -44,6 +44,8 @@ if TYPE_CHECKING:  # cryptography is loaded where messages are signed only
 _AGENT = "lienthong"
 #: Credentials renewed within a minute; afterwards a refusal is final.
 _RENEWALS = 5
+#: Seconds that are waited at least where the other side says to ask again at once: 429 is no invitation.
+_LEAST = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +209,7 @@ class Client:
             if final or (incoming.status == 503 and not call.safe):
                 return incoming, request
             stack.close()
-            self._closed.wait(asked)
+            self._closed.wait(max(asked or 0.0, _LEAST * (3 - tries)))
 
     def _refused(self, incoming: Incoming) -> Dialect | None:
         """Return the credential that was not accepted: ours at the gateway, or at the service."""
@@ -219,21 +221,36 @@ class Client:
 
     def _send(self, call: Call, stack: ExitStack) -> tuple[Incoming, requests.PreparedRequest]:
         call = self.route.outgoing(replace(call, correlation=call.correlation or uuid4().hex))
-        incoming, request = self._once(call, self.url(call.path), call.params, stack)
+        first, url = self._reached(call)
+        incoming, request = first._once(call, url, call.params, stack)
         for _ in range(MOST):
-            url = self._redirected(call, incoming)
-            if url is None:
+            onward = self._redirected(call, incoming)
+            if onward is None:
                 break
             stack.close()
-            client = self if origin(url) == origin(self.base) else self._stranger()
-            incoming, request = client._once(call, url, {}, stack)
+            client = self if origin(onward) == origin(self.base) else self._stranger()
+            incoming, request = client._once(call, onward, {}, stack)
         return incoming, request
+
+    def _reached(self, call: Call) -> tuple[Client, str]:
+        """Return who sends a call, and where: another host that the connection lists learns nothing of us."""
+        host = origin(call.path)[1] if call.elsewhere and call.method == "GET" else ""
+        if not host or origin(call.path) == origin(self.base) or host not in self._redirects.hosts:
+            return self, self.url(call.path)
+        where = self.where.strip()
+        return self._stranger(), self._redirects.target(self.base, self.base, call.path, where=where)
 
     def _redirected(self, call: Call, incoming: Incoming) -> str | None:
         """Return where a call goes on; None where it ends here, also at a redirect not to be followed."""
         if incoming.status not in CODES or call.method not in {"GET", "HEAD"} or not self._redirects.followed:
             return None
         location = incoming.header("Location")
+        if not location:
+            raise ProtocolViolation(
+                f"the other side redirects ({incoming.status}) without saying where",
+                where=f"{self.where}{call.label or call.path}",
+                hint="tell the agency: the header Location is missing",
+            )
         return self._redirects.target(self.base, incoming.url, location, where=self.where.strip())
 
     def _stranger(self) -> Client:

@@ -71,6 +71,8 @@ class Redirects:
             return target
         scheme, host, _ = origin(target)
         hint = "give the host as a connection of its own, or list it in the connection's redirects"
+        if host == origin(base)[1] and host not in self.hosts:
+            raise _of_own_host(scheme, origin(base)[0], where)
         if host not in self.hosts:
             raise ProtocolViolation("the other side redirects to another host", where=where, hint=hint)
         if scheme != "https" and origin(base)[0] == "https":
@@ -96,6 +98,20 @@ def origin(url: str) -> tuple[str, str, int | None]:
         return parts.scheme, (parts.hostname or "").lower(), parts.port or usual
     except ValueError:
         return "", "", None
+
+
+def _of_own_host(scheme: str, own: str, where: str) -> ProtocolViolation:
+    """Return what a redirect to the connection's own name means, under another scheme or port."""
+    if scheme == own:
+        said, hint = "to another port of its own host", "give that port in the connection's host"
+    elif scheme == "https":
+        said, hint = "to https of its own host", "give https:// in the connection's host"
+    else:
+        said, hint = (
+            "away from TLS",
+            "tell the agency: nothing is sent without TLS where the connection has it",
+        )
+    return ProtocolViolation(f"the other side redirects {said}", where=where, hint=hint)
 
 
 def _resolved(url: str, location: str, where: str) -> str:

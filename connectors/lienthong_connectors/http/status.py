@@ -45,14 +45,15 @@ _JSON = frozenset({"application/json", "text/json"})
 def retry_after(reply: Reply) -> float | None:
     """Return the seconds of ``Retry-After`` (RFC 9110 section 10.2.3: seconds or an HTTP date).
 
-    At most a year; None where the header is absent or unreadable, 0 for a moment in the past. A
-    date is counted from the answer's own ``Date``, so that a clock that is off does no harm.
+    At most a year; None where the header is absent or unreadable, or names no time to wait: our own
+    schedule decides then. A date is counted from the answer's own ``Date``, so that a clock that is off
+    does no harm.
     """
-    return seconds_of(reply.header("Retry-After"), reply.header("Date"))
+    return seconds_of(reply.header("Retry-After"), reply.header("Date")) or None
 
 
 def seconds_of(value: str, date: str = "") -> float | None:
-    """Return the seconds of a ``Retry-After`` in an answer with this ``Date``; see `retry_after`."""
+    """Return the seconds of a ``Retry-After`` in an answer with this ``Date``, 0 for a moment in the past."""
     value = value.strip()
     if value.isascii() and value.isdigit():
         return min(float(value), _LONGEST)
@@ -150,7 +151,20 @@ def agency_words(body: bytes) -> tuple[str, str]:
         answer = answer["fault"]
     if not isinstance(answer, dict):
         return "", ""
+    if issue := outcome_issue(answer):
+        return issue
     return _first(answer, _CODES), _first(answer, _TEXTS)
+
+
+def outcome_issue(answer: Any) -> tuple[str, str] | None:
+    """Return code and text of a FHIR OperationOutcome (R4), None for anything else."""
+    if not isinstance(answer, dict) or answer.get("resourceType") != "OperationOutcome":
+        return None
+    issues = answer.get("issue")
+    issue = issues[0] if isinstance(issues, list) and issues and isinstance(issues[0], dict) else {}
+    details = issue.get("details")
+    text = issue.get("diagnostics") or (details.get("text") if isinstance(details, dict) else "")
+    return spoken(str(issue.get("code") or "")), spoken(str(text or ""))
 
 
 def _first(answer: dict[str, Any], names: tuple[str, ...]) -> str:

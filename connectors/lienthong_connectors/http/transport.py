@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.client import HTTPException
+from http.client import HTTPException, LineTooLong
 from typing import NoReturn
 
 import requests
@@ -30,6 +30,8 @@ from lienthong_connectors.http.wire import Deadline, WatchedAdapter
 
 _CHUNK = 1 << 16
 _SLICE = 1 << 13
+_LARGE_HEAD = "the answer has a header over 64 KiB, or more than 100 headers"
+_TELL = "tell the agency, or whoever runs the gateway in between: no client reads such an answer"
 _MOST_KEPT = 64 << 20
 _CUTS = (OSError, EOFError, HTTPException, HTTPError, requests.RequestException, ValueError)
 _NOT_SENT = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
@@ -135,6 +137,10 @@ class Incoming:
     def header(self, name: str) -> str:
         """Return a header's value, empty where it is absent."""
         return self.headers.get(name, "")
+
+    def allow(self, most: int) -> None:
+        """Bound the body otherwise: for answers that are not kept in memory."""
+        self._limit = most
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the decoded body piece by piece; raises as `Transport.open` says."""
@@ -306,6 +312,8 @@ class Transport:
                 where=place,
                 hint="check the address, the client certificate's files and the proxy",
             ) from None
+        if isinstance(cause, LineTooLong) or type(cause) is HTTPException:  # more than 100 headers
+            _unreadable(prepared, ProtocolViolation(_LARGE_HEAD, where=place, hint=_TELL))
         if isinstance(error, ProtocolViolation):
             _unreadable(prepared, error)
         timed_out = (

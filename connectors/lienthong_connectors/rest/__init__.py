@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from lienthong_connectors.http.rate import RateLimit
     from lienthong_connectors.http.signature import HttpSignature
     from lienthong_connectors.rest.accepted import Accepted
+    from lienthong_connectors.rest.attachment_settings import Attachments
     from lienthong_connectors.rest.counting import Count
     from lienthong_connectors.rest.descriptor import DESCRIPTOR
+    from lienthong_connectors.rest.detail import Detail
     from lienthong_connectors.rest.envelope import Envelope
     from lienthong_connectors.rest.high_water import HighWater
     from lienthong_connectors.rest.outcome import CreateThenUpdate, Results, StatusLookup
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from lienthong_connectors.rest.paging_keyset import KeysetPaging
     from lienthong_connectors.rest.paging_linked import CursorPaging, LinkHeaderPaging, NextLinkPaging
     from lienthong_connectors.rest.paging_windows import TimeWindows
+    from lienthong_connectors.rest.records import Records
     from lienthong_connectors.rest.settings_lookup import RestLookup
     from lienthong_connectors.rest.settings_source import RestSource
     from lienthong_connectors.rest.settings_target import RestTarget
@@ -30,9 +33,11 @@ if TYPE_CHECKING:
 __all__ = [
     "DESCRIPTOR",
     "Accepted",
+    "Attachments",
     "Count",
     "CreateThenUpdate",
     "CursorPaging",
+    "Detail",
     "Envelope",
     "HighWater",
     "HttpSignature",
@@ -43,6 +48,7 @@ __all__ = [
     "OffsetPaging",
     "PagePaging",
     "RateLimit",
+    "Records",
     "RestLookup",
     "RestSource",
     "RestTarget",
@@ -55,9 +61,11 @@ __all__ = [
 _HOMES = {
     "DESCRIPTOR": "rest.descriptor",
     "Accepted": "rest.accepted",
+    "Attachments": "rest.attachment_settings",
     "Count": "rest.counting",
     "CreateThenUpdate": "rest.outcome",
     "CursorPaging": "rest.paging_linked",
+    "Detail": "rest.detail",
     "Envelope": "rest.envelope",
     "HighWater": "rest.high_water",
     "HttpSignature": "http.signature",
@@ -68,6 +76,7 @@ _HOMES = {
     "OffsetPaging": "rest.paging_counted",
     "PagePaging": "rest.paging_counted",
     "RateLimit": "http.rate",
+    "Records": "rest.records",
     "RestLookup": "rest.settings_lookup",
     "RestSource": "rest.settings_source",
     "RestTarget": "rest.settings_target",

@@ -37,6 +37,12 @@ def decode_reply(reply: Reply, content_types: tuple[str, ...], *, where: str) ->
     not plain ASCII, or the body is not JSON.
     """
     declared = reply.header("Content-Type")
+    if not reply.body.strip():
+        raise ProtocolViolation(
+            f"the answer is empty ({reply.status}), where JSON was expected",
+            where=where,
+            hint="check path and method, and what the service says where it has nothing",
+        )
     charset = check_type(declared, content_types, "+json", where=where)
     if charset and not reply.body.isascii():
         check_utf8(charset, where=where)

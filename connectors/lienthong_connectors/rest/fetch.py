@@ -8,7 +8,6 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
 
 import orjson
 
@@ -18,17 +17,21 @@ from lienthong_connectors.http.client import Client
 from lienthong_connectors.http.clock import asked_at
 from lienthong_connectors.http.status import failure
 from lienthong_connectors.http.transport import Incoming, Reply
+from lienthong_connectors.rest.attachments_in import Keeper, Unkept
 from lienthong_connectors.rest.concluding import total_of
 from lienthong_connectors.rest.counting import Count
 from lienthong_connectors.rest.decode import check_type, check_utf8, decode_reply
-from lienthong_connectors.rest.elements import Element, ListReader, elements_of, list_in, parted
+from lienthong_connectors.rest.elements import Element, ListReader, parted
 from lienthong_connectors.rest.high_water import HighWater
 from lienthong_connectors.rest.json_list import JsonList
 from lienthong_connectors.rest.ndjson import NdjsonLines
+from lienthong_connectors.rest.packages import received
 from lienthong_connectors.rest.paging import Params, Seen, State
-from lienthong_connectors.rest.paths import MISSING, as_text, at
+from lienthong_connectors.rest.paths import MISSING, at
+from lienthong_connectors.rest.placing import as_parameter, placed, shared, written
 from lienthong_connectors.rest.settings_common import JSON_TYPES, TYPES
 from lienthong_connectors.rest.settings_source import RestSource
+from lienthong_connectors.rest.shaping import shaped, unpacked, unwrapped
 from lienthong_connectors.rest.xml_list import XmlRecords, whole_xml
 
 _SUFFIXES = {"json": "+json", "ndjson": "+ndjson", "xml": "+xml"}
@@ -61,10 +64,17 @@ class Fetched:
 class Fetcher:
     """Asks for pages of one source. Safe among threads."""
 
-    def __init__(self, settings: RestSource, client: Client, body: Any) -> None:
-        self._settings, self._client, self._body = settings, client, body
+    def __init__(self, settings: RestSource, client: Client, body: Any, keeper: Keeper | None = None) -> None:
+        self._settings, self._client, self._body, self._keeper = settings, client, body, keeper
         self._types = settings.content_types or TYPES[settings.format]
         self._where = f"{client.where}/{settings.path.lstrip('/')}"
+        self._records = settings.layout
+        self._unwraps = settings.format == "json" and bool(self._records.record)
+
+    def unkept(self) -> Fetcher:
+        """Return this fetcher for a check: attachments that come with a page are read and not kept."""
+        keeper = None if self._keeper is None else replace(self._keeper, store=Unkept())
+        return Fetcher(self._settings, self._client, self._body, keeper)
 
     @property
     def xml(self) -> bool:
@@ -75,7 +85,9 @@ class Fetcher:
         """Ask for a page; raise from `lienthong.errors` where it does not come as agreed."""
         call, key, known = self._question(state, since, validators)
         begun = time.monotonic()
-        answered = self._client.call(call)
+        most = self._settings.max_answer_bytes
+        package = received(self._client, call, self._keeper, most, where=self._where)
+        answered = package.answered
         reply, clock = answered.reply, asked_at(answered.reply.headers, begun)
         if (unchanged := self._judged(reply, state, key, known, answered.signed_by)) is not None:
             return replace(unchanged, clock=clock)
@@ -86,7 +98,10 @@ class Fetcher:
         seen = Seen(value, len(elements), reply.url, reply.headers, parted(elements)[0])
         size = len(reply.body)
         fetched = Fetched(seen, elements, mark=mark, signed_by=answered.signed_by, size=size, clock=clock)
-        return self._page(reply, state, key, fetched)
+        page = self._page(reply, state, key, fetched)
+        if self._keeper is None or not package.files:
+            return page
+        return replace(page, elements=[self._keeper.placed(one, package.files) for one in page.elements])
 
     def _json(self, reply: Reply) -> tuple[Any, list[Element], str]:
         """Return a whole answer, its elements and its mark."""
@@ -97,14 +112,26 @@ class Fetcher:
             if not reply.body.isascii():
                 check_utf8(charset, where=self._where)
             try:  # the fault may be inside one element only
-                reader = JsonList(self._settings.records, len(reply.body) + 1, where=self._where)
-                return self._pieces(reader, reply)
+                if self._records.streams:
+                    reader = JsonList(self._records.list, len(reply.body) + 1, where=self._where)
+                    return self._pieces(reader, reply)
             except ProtocolViolation:
                 pass
             raise
+        if self._records.texts:
+            value = self._unpacked(value)
         self._check_envelope(value)
-        values = list_in(value, self._settings.records, where=self._where)
-        return value, elements_of(values), _mark(values, data)
+        total = self._settings.paging.total(value)
+        values, elements = shaped(value, self._records, total, where=self._where)
+        return value, elements, _mark(values, data)
+
+    def _unpacked(self, value: Any) -> Any:
+        """Return an answer with its texts read; where one cannot be, the envelope may say why."""
+        try:
+            return unpacked(value, self._records, where=self._where)
+        except ProtocolViolation:
+            self._check_envelope(value)
+            raise
 
     def _pieces(self, reader: ListReader, reply: Reply) -> tuple[Any, list[Element], str]:
         """Return what a reader makes of a whole answer."""
@@ -133,7 +160,8 @@ class Fetcher:
                 if elements:
                     count += len(elements)
                     last = elements[-1:]
-                    yield Fetched(None, elements, signed_by=incoming.signed_by, clock=clock)
+                    opened_up = self._unwrapped(elements)
+                    yield Fetched(None, opened_up, signed_by=incoming.signed_by, clock=clock)
             elements = reader.close()
             value = reader.frame()
             self._check_envelope(value)
@@ -226,12 +254,20 @@ class Fetcher:
         remember = self._settings.conditional and self._settings.method == "GET"
         return replace(
             fetched,
-            elements=fresh,
+            elements=self._unwrapped(fresh),
             dropped=len(fetched.elements) - len(fresh),
             total=total_of(self._settings, fetched.seen),
             validator=_validator(answer) if remember else {},
             validator_key=key,
         )
+
+    def _absent(self, frame: Any) -> list[Any]:
+        """Return the list of an answer that has none where it should be; raise where that is no empty one."""
+        return shaped(frame, self._records, self._settings.paging.total(frame), where=self._where)[0]
+
+    def _unwrapped(self, elements: Sequence[Element]) -> Sequence[Element]:
+        """Return the records inside elements; paging has seen the elements as they came."""
+        return unwrapped(elements, self._records) if self._unwraps else elements
 
     def _reader(self, answer: Reply | Incoming) -> ListReader:
         """Return a reader for an answer's format; raise where the answer is not in that format."""
@@ -240,12 +276,17 @@ class Fetcher:
         charset = check_type(declared, self._types, _SUFFIXES[settings.format], where=where)
         if settings.format == "xml":
             return XmlRecords(
-                settings.records, settings.lists, settings.max_record_bytes, charset, where=where
+                str(settings.records), settings.lists, settings.max_record_bytes, charset, where=where
             )
         check_utf8(charset, where=where)
         if settings.format == "json":
-            judge = self._check_envelope
-            return JsonList(settings.records, settings.max_record_bytes, where=where, judge=judge)
+            return JsonList(
+                self._records.list,
+                settings.max_record_bytes,
+                where=where,
+                judge=self._check_envelope,
+                without=self._absent,
+            )
         if not answer.header("Content-Length") and not answer.header("Transfer-Encoding"):
             raise ProtocolViolation(
                 "lines whose number of bytes is not announced cannot be told from cut ones",
@@ -283,21 +324,21 @@ class Fetcher:
         ``beside`` names the parameters of the settings that are sent with them, None for all.
         """
         settings = self._settings
-        body, params = self._body, dict(settings.params)
+        places = shared(asked, settings.params_in)
+        params = dict(settings.params)
         if beside is not None:
             params = {name: text for name, text in params.items() if name in beside}
-        if settings.params_in == "query":
-            params |= {name: str(value) for name, value in asked.items()}
-        elif settings.params_in == "body" or asked:
-            body = {**(body or {}), **asked}
-        if body is None:
-            return self._composed(settings.method, settings.path, params, None, "")
+        params |= {name: as_parameter(value) for name, value in places["query"].items()}
+        body: Any = self._body
         if settings.params_in == "form":
-            data = urlencode({name: as_text(value) for name, value in body.items()}).encode()
-            return self._composed(
-                settings.method, settings.path, params, data, "application/x-www-form-urlencoded"
-            )
-        return self._composed(settings.method, settings.path, params, orjson.dumps(body), "application/json")
+            body = {**(body or {}), **places["form"]} if asked or body is not None else None
+        elif settings.params_in == "body" or places["body"]:
+            body = placed(body or {}, places["body"])
+        call = self._composed(settings.method, settings.path, params, *written(body, settings.params_in))
+        if not places["header"]:
+            return call
+        headers = {name: as_parameter(value) for name, value in places["header"].items()}
+        return replace(call, headers={**call.headers, **headers})
 
     def _composed(
         self, method: str, path: str, params: Mapping[str, str], data: bytes | None, media: str

@@ -21,6 +21,7 @@ from typing import Any, Final, NoReturn
 import orjson
 
 from lienthong.errors import ProtocolViolation
+from lienthong.paths import names
 from lienthong_connectors.rest.decode import decode
 from lienthong_connectors.rest.elements import Element, elements_of, list_in
 from lienthong_connectors.rest.paths import MISSING, at
@@ -42,13 +43,21 @@ class JsonList:
     """Takes bytes, gives the elements of the list at ``path`` (dotted; empty: the answer is the list).
 
     ``element_bytes``: the most bytes without a whole element. ``judge`` looks at an answer without
-    a list before that is found fault with: it may say why there is none.
+    a list before that is found fault with: it may say why there is none. ``without`` returns the list of
+    an answer that has none where it should be, or raises.
     """
 
     def __init__(
-        self, path: str, element_bytes: int, *, where: str, judge: Callable[[Any], None] | None = None
+        self,
+        path: str,
+        element_bytes: int,
+        *,
+        where: str,
+        judge: Callable[[Any], None] | None = None,
+        without: Callable[[Any], list[Any]] | None = None,
     ) -> None:
         self._path, self._most, self._where, self._judge = path, element_bytes, where, judge
+        self._without = without or (lambda frame: list_in(frame, path, where=where))
         self._buffer = b""
         self._wanted = 1
         self._before = self._after = b""
@@ -85,12 +94,16 @@ class JsonList:
             elements += found
             if not found:
                 break
+        if not self._begun and not self._buffer.strip():
+            raise ProtocolViolation(
+                "the answer is empty", where=self._where, hint="check path, method and what an end looks like"
+            )
         if not self._begun:
             self._before, self._buffer = self._buffer, b""
             frame = self.frame()
             if self._judge is not None:
                 self._judge(frame)
-            values = list_in(frame, self._path, where=self._where)
+            values = self._without(frame)
             self._hash.update(orjson.dumps(len(values)))
             elements = elements_of(values)
         elif not self._ended:
@@ -242,8 +255,7 @@ class JsonList:
 
 def _start(head: bytes, path: str) -> tuple[int, int] | None:
     """Return the place behind the bracket that opens the list at a path, and how deep it lies."""
-    names = path.removeprefix("$.").removeprefix("$")
-    wanted = names.split(".") if names else []
+    wanted = names(path)
     place, depth, matched = len(_BOM) if head.startswith(_BOM) else 0, 0, 0
     while found := _BRACKET.match(head, place):
         sign, place = head[found.end() - 1], found.end()
@@ -254,7 +266,7 @@ def _start(head: bytes, path: str) -> tuple[int, int] | None:
         if depth == (matched + 1 if wanted else 0):
             name = _key(found.group()) if wanted else None
             whole = not wanted or (name == wanted[matched] and matched + 1 == len(wanted))
-            if sign == ord("[") and (whole or (depth == 1 and name == names)):
+            if sign == ord("[") and (whole or (depth == 1 and name == path)):
                 return place, depth
             if sign == ord("{") and wanted and name == wanted[matched] and matched + 1 < len(wanted):
                 matched += 1

@@ -11,6 +11,7 @@ import orjson
 
 from lienthong.connector import Answer, Batch, Receipt
 from lienthong.errors import Misconfigured
+from lienthong.paths import below
 from lienthong.records import Record, key_of
 from lienthong_connectors.http.call import Call
 from lienthong_connectors.http.client import Answered, Client
@@ -125,7 +126,8 @@ def _holds(found: Any, ours: Record, status: StatusLookup) -> bool:
 def _equals(theirs: Record, ours: Record, status: StatusLookup) -> bool:
     if status.version:
         return _order(text_at(theirs, status.version)) >= _order(text_at(ours, status.version))
-    fields = tuple(ours) if status.compare == EVERY_FIELD else status.compare
+    every = status.compare == EVERY_FIELD
+    fields = tuple(below("", name) for name in ours) if every else status.compare
     return all(_plain(at(theirs, name)) == _plain(at(ours, name)) for name in fields)
 
 

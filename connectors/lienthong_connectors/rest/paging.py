@@ -17,7 +17,7 @@ from lienthong.records import Record
 from lienthong_connectors.rest.ending import Ended
 
 State = dict[str, Any]
-Params = Mapping[str, str | int]
+Params = Mapping[str, Any]
 
 
 class Seen(NamedTuple):

@@ -14,7 +14,7 @@ from lienthong.connector import option
 from lienthong.errors import ProtocolViolation
 from lienthong_connectors.rest.ending import Ended
 from lienthong_connectors.rest.paging import Paging, Params, Seen, State, check_size
-from lienthong_connectors.rest.paths import text_at
+from lienthong_connectors.rest.paths import cursor_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +79,16 @@ class KeysetPaging(Paging):
             return elements
         kept = []
         for element in elements:
-            name = _name(element) if known and text_at(element, self.key) == state["tied"] else ""
+            name = _name(element) if known and cursor_at(element, self.key) == state["tied"] else ""
             if name in known:
                 known.remove(name)
             else:
                 kept.append(element)
         return kept
 
-    def _key(self, record: Any) -> str:
-        key = text_at(record, self.key)
-        if not key:
+    def _key(self, record: Any) -> Any:
+        key = cursor_at(record, self.key)
+        if key == "":
             raise ProtocolViolation(
                 f"a record has no {self.key!r}, by which the next page is asked for",
                 hint="check the paging of the settings",
@@ -96,7 +96,7 @@ class KeysetPaging(Paging):
         return key
 
     @staticmethod
-    def _state(last: str, alike: Sequence[Any], *, asked: str) -> State:
+    def _state(last: Any, alike: Sequence[Any], *, asked: Any) -> State:
         return {"after": asked, "tied": last, "ties": [_name(record) for record in alike]}
 
 

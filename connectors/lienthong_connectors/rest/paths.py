@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from lienthong.errors import Misconfigured
+from lienthong.paths import names
 
 _BRACED = re.compile(r"\{([^{}]+)\}")
 
@@ -18,15 +19,12 @@ MISSING: Any = object()
 def at(value: Any, path: str) -> Any:
     """Return what lies at a dotted path, `MISSING` where nothing does.
 
-    ``""`` is the value itself; a number selects an element of a list; a leading ``$.`` (JSONPath)
-    is allowed. A name that holds dots itself is found first.
+    Paths are those of `lienthong.paths`: ``""`` is the value itself, a number selects an element of a
+    list. A name at the top may hold dots and stand unquoted (``@odata.nextLink``): it is found first.
     """
-    path = path.removeprefix("$.").removeprefix("$")
-    if not path:
-        return value
-    if isinstance(value, Mapping) and path in value:
+    if path and isinstance(value, Mapping) and path in value:
         return value[path]
-    for part in path.split("."):
+    for part in names(path):
         if isinstance(value, Mapping):
             value = value.get(part, MISSING)
         elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
@@ -39,6 +37,18 @@ def at(value: Any, path: str) -> Any:
 def text_at(value: Any, path: str) -> str:
     """Return a scalar at a path as text (``true`` and ``false`` as JSON writes them), else empty."""
     return as_text(at(value, path)) if path else ""
+
+
+def cursor_at(value: Any, path: str) -> Any:
+    """Return what asks for the next page: a text, a number or a list of them, typed; else empty."""
+    found = at(value, path)
+    if isinstance(found, list) and found and all(item is None or _scalar(item) for item in found):
+        return found
+    return found if isinstance(found, int) and not isinstance(found, bool) else as_text(found)
+
+
+def _scalar(value: Any) -> bool:
+    return isinstance(value, (str, int, float))
 
 
 def as_text(value: Any) -> str:
@@ -67,7 +77,7 @@ def references(template: Any) -> set[str]:
     """Return the names that a template refers to, without their sub-paths."""
     if isinstance(template, str):
         plain = not template.startswith("$") or template.startswith("$$")
-        return set() if plain else {template[1:].split(".")[0]}
+        return set() if plain else {_first(template[1:])}
     items: Any = ()
     if isinstance(template, Mapping):
         items = template.values()
@@ -78,7 +88,7 @@ def references(template: Any) -> set[str]:
 
 def placeholders(path: str) -> set[str]:
     """Return the names that a path holds in braces, without their sub-paths."""
-    return {name.partition(".")[0] for name in _BRACED.findall(path)}
+    return {_first(name) for name in _BRACED.findall(path)}
 
 
 def fill_path(path: str, names: Mapping[str, Any]) -> str:
@@ -96,13 +106,19 @@ def fill_path(path: str, names: Mapping[str, Any]) -> str:
     return _BRACED.sub(put, path)
 
 
-def _named(path: str, names: Mapping[str, Any]) -> Any:
-    name, _, rest = path.partition(".")
-    found = at(names[name], rest) if name in names else MISSING
+def _first(path: str) -> str:
+    """Return the name that a template's path begins with, empty where it is no path."""
+    first = re.match(r"[^.\[\]]*", path)
+    return first.group() if first else ""
+
+
+def _named(path: str, known: Mapping[str, Any]) -> Any:
+    name = _first(path)
+    found = at(known[name], path[len(name) :].removeprefix(".")) if name in known else MISSING
     if found is MISSING:
         raise Misconfigured(
             f"the template refers to ${path}, which is not there",
-            hint=f"known here: {', '.join('$' + known for known in sorted(names))}",
+            hint=f"known here: {', '.join('$' + one for one in sorted(known))}",
             name=path,
         )
     return found

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
 
 from lienthong.errors import InvalidExchange
+from lienthong.paths import steps
 
 JSON_TYPES = ("application/json", "text/json")
 """Content types taken for JSON where the settings say nothing else."""
@@ -25,6 +28,39 @@ def require(holds: object, name: str, wanted: str) -> None:
         raise InvalidExchange(
             f"field {name!r} is missing or malformed", where="rest settings", hint=f"give {wanted}"
         )
+
+
+_PATHS = frozenset(
+    {
+        "answer",
+        "code_path",
+        "found",
+        "message_path",
+        "record_key",
+        "reference",
+        "state_path",
+        "value",
+        "version",
+    }
+)
+
+
+def check_paths(settings: Any, name: str = "") -> None:
+    """Raise `InvalidExchange`, naming the field, for a path into answers or records that is none.
+
+    Settings inside settings are looked at, too; those of paging know forms of their own.
+    """
+    for item in fields(settings):
+        value, place = getattr(settings, item.name), f"{name}{item.name}"
+        if is_dataclass(value) and item.name != "paging":
+            check_paths(value, f"{place}.")
+        elif item.name in _PATHS and isinstance(value, str):
+            try:
+                steps(value)
+            except InvalidExchange as error:
+                raise InvalidExchange(
+                    f"field {place!r} is malformed: {error.message}", where="rest settings", hint=error.hint
+                ) from None
 
 
 def check_transport(

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from lienthong.connector import Connection, Context, RecordLookup, option
 from lienthong_connectors.rest.paths import placeholders, references
-from lienthong_connectors.rest.settings_common import JSON_TYPES, MEGABYTE, check_transport, require
+from lienthong_connectors.rest.settings_common import (
+    JSON_TYPES,
+    MEGABYTE,
+    check_paths,
+    check_transport,
+    require,
+)
 
 if TYPE_CHECKING:  # 200 DAG files import this: what an author does not use is not loaded
     from lienthong_connectors.http.rate import RateLimit
@@ -63,6 +69,7 @@ class RestLookup:
         require(not unknown, "templates", f"only {known}, not {unknown}")
         for name in _WHO:
             require(name in used, name, f"a place for ${name} in params, body, headers or path")
+        check_paths(self)
         check_transport(self.path, self.headers, self.timeout, self.deadline, self.max_answer_bytes)
 
     def open_lookup(self, connection: Connection, context: Context) -> RecordLookup:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from lienthong.connector import Connection, Context, RecordSource, option
 from lienthong.exchange import Text
+from lienthong.paths import names
 from lienthong_connectors.rest.moments import Zone, check_form
 from lienthong_connectors.rest.paging import NoPaging, Paging
 from lienthong_connectors.rest.paths import references
-from lienthong_connectors.rest.settings_common import MEGABYTE, TYPES, check_transport, require
+from lienthong_connectors.rest.settings_common import MEGABYTE, TYPES, check_paths, check_transport, require
 
 if TYPE_CHECKING:  # 200 DAG files import this: what an author does not use is not loaded
     from lienthong_connectors.http.rate import RateLimit
     from lienthong_connectors.http.signature import HttpSignature
+    from lienthong_connectors.rest.attachment_settings import Attachments
     from lienthong_connectors.rest.counting import Count
+    from lienthong_connectors.rest.detail import Detail
     from lienthong_connectors.rest.envelope import Envelope
     from lienthong_connectors.rest.high_water import HighWater
+    from lienthong_connectors.rest.records import Records
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,16 +41,31 @@ class RestSource:
         None, doc="JSON body of every page ($connection.<field> is filled in)"
     )
     params_in: Literal["query", "body", "form"] = option(
-        "query", doc="where page and since parameters go: address, JSON body, form (the body too, then)"
+        "query",
+        doc="where page and since parameters go: address, JSON body (by path), form (the body too, then);"
+        " a name may say it: query:page, body:paging.page, header:X-Page",
     )
     format: Literal["json", "ndjson", "xml"] = option("json", doc="what an answer's body is")
     stream: bool = option(False, doc="take an answer apart while it arrives: for answers of any length")
-    records: str = option(
-        "", doc="dotted path of the list; empty: the answer is the list; xml: Root.Record or Record"
+    records: str | Records = option(
+        "",
+        doc="path of the list, [*] and a path: the record in each element; empty: the answer is the list;"
+        " xml: Root.Record or Record; Records(...): other forms",
+    )
+    detail: Detail | None = option(
+        None, doc="a list that names its items only: how each is asked for", quiet=True
+    )
+    attachments: Attachments | None = option(
+        None, doc="members that are attachments: kept outside the record, which refers to them", quiet=True
     )
     lists: tuple[str, ...] = option((), doc="xml: elements that are lists even where they stand once")
     paging: Paging = option(factory=NoPaging, doc="how the list is cut into pages")
     since_param: str | None = option(None, doc="parameter that asks for what changed since the cursor")
+    since: Mapping[str, Any] | None = option(
+        None,
+        doc="in place of since_param: parameter -> template with {since}, {since|FORM} or {since|FORM|ZONE}",
+        quiet=True,
+    )
     since_format: str = option(
         "", doc="empty: the cursor as it is; epoch-ms, epoch-s, or a strftime format in since_zone's time"
     )
@@ -64,6 +83,12 @@ class RestSource:
     )
     end_statuses: tuple[int, ...] = option(
         (), doc="statuses by which a page lies behind the last one: 204, 400, 404, 416", quiet=True
+    )
+    since_field: str = option(
+        "",
+        doc="path of the cursor in a listed record: what lies before the last cursor is left out here,"
+        " where the service cannot be asked for changes",
+        quiet=True,
     )
     high_water: HighWater | None = option(
         None, doc="how the largest number of the cursor's field is told before the list is read", quiet=True
@@ -96,27 +121,68 @@ class RestSource:
         windows = self.count is not None and self.paging.incremental
         require(not windows, "count", "none: each time window is a list of its own")
         self._check_format()
+        check_paths(self)
         largest = 1 << (40 if self.stream else 30)
         check_transport(self.path, self.headers, self.timeout, self.deadline, self.max_answer_bytes, largest)
 
     def _check_format(self) -> None:
         require(self.format in TYPES, "format", "json, ndjson or xml")
-        require(self.format != "xml" or self.records, "records", "the name of the record's element")
+        named = isinstance(self.records, str) and bool(self.records) and "[" not in str(self.records)
+        require(self.format != "xml" or named, "records", "the name of the record's element")
+        streams = self.format != "json" or self.layout.streams
+        require(streams or not self.stream, "stream", "False: only lists of objects arrive in pieces")
         require(self.format != "ndjson" or not self.records, "records", "none: each line is a record")
+        require(self.format == "json" or self.detail is None, "detail", "none: this is for json")
+        if self.attachments is not None:
+            self.attachments.check_source(stream=self.stream)
         require(self.format == "xml" or not self.lists, "lists", "none: this is for xml")
         require(1024 <= self.max_record_bytes <= 1 << 30, "max_record_bytes", "1024 to 1073741824")
         signed = self.signature is not None and self.signature.verify
         require(not (self.stream and signed), "stream", "False: a signed answer is held whole")
         require(self.since_zone in {"Asia/Ho_Chi_Minh", "UTC"}, "since_zone", "Asia/Ho_Chi_Minh or UTC")
         check_form(self.since_format, self.since_zone, "since_format")
-        twice = self.since_param is not None and self.paging.incremental
-        require(not twice, "since_param", "none: time windows begin at the cursor")
+        asks = self.since_param is not None or bool(self.since)
+        require(
+            not (asks and self.paging.incremental), "since_param", "none: time windows begin at the cursor"
+        )
+        require(not (self.since_param and self.since), "since", "since or since_param, not both")
+        self._check_places()
         fits = self.paging.streams or not self.stream
         require(fits, "stream", "False, or keys that are unique and asked after")
 
     def unsure(self) -> Text | None:
         """Return what is missing to confirm the end of every list, None where nothing is."""
         return None if self.total or self.more or self.count else self.paging.unsure()
+
+    def _check_places(self) -> None:
+        """Check templates of the cursor, and that a body has a request that takes one."""
+        if self.since:
+            from lienthong_connectors.rest.since import check_since
+
+            check_since(self.since, self.since_format, self.since_zone)
+        if self.since_field:
+            names(self.since_field)
+        bodies = any(
+            name.startswith("body:") for name in (*(self.since or {}), self.since_param or "", *self._asked())
+        )
+        fits = not bodies or (self.method == "POST" and self.params_in != "form")
+        require(fits, "params_in", "method POST, and no form, for parameters in a body")
+
+    def _asked(self) -> Iterator[str]:
+        """Yield the names of the parameters that paging asks with."""
+        paging: Any = self.paging
+        while is_dataclass(paging):
+            yield from (
+                str(getattr(paging, one.name)) for one in fields(paging) if one.name.endswith("_param")
+            )
+            paging = getattr(paging, "paging", None)
+
+    @property
+    def layout(self) -> Records:
+        """How records stand in an answer."""
+        from lienthong_connectors.rest.records import described
+
+        return described(self.records)
 
     def open_source(self, connection: Connection, context: Context) -> RecordSource:
         """Open the source; raise `Misconfigured` where connection and settings do not fit."""

@@ -9,12 +9,19 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from lienthong.connector import Connection, Context, RecordTarget, option
 from lienthong_connectors.rest.paths import references
-from lienthong_connectors.rest.settings_common import JSON_TYPES, MEGABYTE, check_transport, require
+from lienthong_connectors.rest.settings_common import (
+    JSON_TYPES,
+    MEGABYTE,
+    check_paths,
+    check_transport,
+    require,
+)
 
 if TYPE_CHECKING:  # 200 DAG files import this: what an author does not use is not loaded
     from lienthong_connectors.http.rate import RateLimit
     from lienthong_connectors.http.signature import HttpSignature
     from lienthong_connectors.rest.accepted import Accepted
+    from lienthong_connectors.rest.attachment_settings import Attachments
     from lienthong_connectors.rest.envelope import Envelope
     from lienthong_connectors.rest.outcome import CreateThenUpdate, Results, StatusLookup
     from lienthong_connectors.rest.success import Success
@@ -41,6 +48,9 @@ class RestTarget:
     wrap: Mapping[str, Any] | None = option(None, doc="template of the body")
     text: str | None = option(
         None, doc="single: dotted path of the text that is the whole body (a file); empty: there is no body"
+    )
+    attachments: Attachments | None = option(
+        None, doc="single: how attachments leave that the record refers to", quiet=True
     )
     key_header: str = option("Idempotency-Key", doc="header of the idempotency key; empty: none is sent")
     envelope: Envelope | None = option(None, doc="success and failure inside the answer")
@@ -77,6 +87,11 @@ class RestTarget:
         require(self.max_batch >= 0, "max_batch", "0 for no limit, or a number of records")
         require(set(self.statuses.values()) <= _OUTCOMES, "statuses", ", ".join(sorted(_OUTCOMES)))
         self._check_wrap()
+        if self.attachments is not None:
+            self.attachments.check_target(self.mode)
+            require(self.text is None, "attachments", "none beside text")
+            signed = self.signature is not None and self.signature.sign
+            require(not signed, "attachments", "none: what is streamed cannot be signed")
         upsert = self.upsert
         require(upsert is None or (self.results and self.wrap), "upsert", "wrap and results beside it")
         known = upsert is None or upsert.exists_codes or (self.results and self.results.codes)
@@ -85,6 +100,7 @@ class RestTarget:
         singly = self.accepted is not None and self.mode == "single"
         require(not singly or self.status, "accepted", "a status beside it where records travel one by one")
         self._check_status()
+        check_paths(self)
         check_transport(self.path, self.headers, self.timeout, self.deadline, self.max_answer_bytes)
 
     def _check_wrap(self) -> None:

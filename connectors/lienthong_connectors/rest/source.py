@@ -8,19 +8,22 @@ from contextlib import closing
 from dataclasses import replace
 
 from lienthong.connector import Connection, Context, Expiry, Finding, Page, ReadRequest, SourceCapabilities
+from lienthong.errors import Misconfigured
 from lienthong_connectors.http.client import Client
 from lienthong_connectors.http.transport import Limits
 from lienthong_connectors.rest.ahead import Ahead
+from lienthong_connectors.rest.attachments_in import Keeper
 from lienthong_connectors.rest.check import check_source
 from lienthong_connectors.rest.counting import ask_count
 from lienthong_connectors.rest.fetch import Fetched, Fetcher
+from lienthong_connectors.rest.finishing import Finisher
 from lienthong_connectors.rest.high_water import ask_highest
 from lienthong_connectors.rest.names import connection_names
-from lienthong_connectors.rest.paging import Params, State
+from lienthong_connectors.rest.paging import State
 from lienthong_connectors.rest.paths import fill
 from lienthong_connectors.rest.progress import Progress
 from lienthong_connectors.rest.settings_source import RestSource
-from lienthong_connectors.rest.since import beginning
+from lienthong_connectors.rest.since import asked_since
 
 
 class OpenRestSource:
@@ -30,14 +33,19 @@ class OpenRestSource:
         limits = Limits(
             idle=settings.timeout, total=settings.deadline, answer_bytes=settings.max_answer_bytes
         )
-        incremental = settings.since_param is not None or settings.paging.incremental
-        self.capabilities = SourceCapabilities(incremental=incremental, resumable=True)
+        asks = settings.since_param is not None or bool(settings.since) or settings.paging.incremental
+        self.capabilities = SourceCapabilities(
+            incremental=asks or bool(settings.since_field),
+            resumable=True,
+            inclusive=bool(settings.since_field) and not asks,
+        )
         self._settings, self._before_read = settings, context.before_read
         self._client = Client(
             connection, context, limits, settings.signature, pool=settings.prefetch + 1, rates=settings.rates
         )
+        self._keeper = _keeper(settings, self._client, context)
         body = fill(settings.body, connection_names(connection)) if settings.body is not None else None
-        self._fetcher = Fetcher(settings, self._client, body)
+        self._fetcher = Fetcher(settings, self._client, body, self._keeper)
         workers = settings.prefetch if settings.paging.addressable else 1
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="rest-source")
 
@@ -48,14 +56,17 @@ class OpenRestSource:
             high = ask_highest(self._fetcher, asked, request)
         progress = Progress(self._settings, request, self._client.where.strip(), high)
         if self._settings.count is not None and request.position is None:
-            progress.ends.counted = ask_count(self._fetcher, self._settings.count, self._since(request))
-        yield from self._pages(progress, request)
+            since = asked_since(self._settings, request)
+            progress.ends.counted = ask_count(self._fetcher, self._settings.count, since)
+        finisher = Finisher(self._settings, self._client, request, self._keeper)
+        with closing(self._pages(progress, request)) as pages:
+            yield from finisher.pages(pages)
         if progress.ends.second and progress.left != 0:
             yield self._second(progress, request)
 
     def check(self) -> list[Finding]:
         """Test settings, reachability, credentials and the first page, without side effects."""
-        return check_source(self._client, self._fetcher, self._settings)
+        return check_source(self._client, self._fetcher.unkept(), self._settings)
 
     def expiries(self) -> list[Expiry]:
         """Return what of the connection ends on a day."""
@@ -85,7 +96,7 @@ class OpenRestSource:
 
     def _whole(self, progress: Progress, request: ReadRequest) -> Generator[Page]:
         """Yield pages that are held whole, the next ones being under way."""
-        since = self._since(request)
+        since = asked_since(self._settings, request)
 
         def fetch(state: State, read_as: int) -> Fetched:
             return replace(self._fetcher.page(state, since, request.validators), read_as=read_as)
@@ -103,7 +114,7 @@ class OpenRestSource:
 
     def _stream(self, progress: Progress, request: ReadRequest) -> Generator[Page]:
         """Yield pieces of pages while they arrive; nothing is fetched ahead."""
-        since = self._since(request)
+        since = asked_since(self._settings, request)
         while not progress.done:
             read_as = self._before_read()
             with closing(self._fetcher.stream(progress.begin(), since, request.validators)) as pieces:
@@ -114,8 +125,13 @@ class OpenRestSource:
                     if progress.left == 0:
                         break
 
-    def _since(self, request: ReadRequest) -> Params:
-        name = self._settings.since_param
-        if request.since is None or name is None:
-            return {}
-        return {name: beginning(request, self._settings.since_format, self._settings.since_zone)}
+
+def _keeper(settings: RestSource, client: Client, context: Context) -> Keeper | None:
+    """Return what keeps attachments; raise `Misconfigured` where there is no store for them."""
+    if settings.attachments is None:
+        return None
+    if context.attachments is None:
+        raise Misconfigured(
+            "there is no store for attachments", where=client.where.strip(), hint="run inside the bus"
+        )
+    return Keeper(settings.attachments, context.attachments, client, settings.path, settings.headers)

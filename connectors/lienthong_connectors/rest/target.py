@@ -25,7 +25,8 @@ from lienthong_connectors.codes import told
 from lienthong_connectors.http.call import Call
 from lienthong_connectors.http.client import Answered, Client
 from lienthong_connectors.http.status import agency_words, failure, retry_after
-from lienthong_connectors.http.transport import Limits
+from lienthong_connectors.http.transport import Limits, Streamed
+from lienthong_connectors.rest.attachments_out import Packer
 from lienthong_connectors.rest.check import check_path
 from lienthong_connectors.rest.decode import decode_reply
 from lienthong_connectors.rest.jobs import Jobs
@@ -41,6 +42,7 @@ from lienthong_connectors.rest.tally import Tally, apply_results
 from lienthong_connectors.rest.yes import doubt, json_doubt
 
 _JSON, _FILE, _LINES = "application/json", "application/octet-stream", "application/x-ndjson"
+_WHOLE_BODY = frozenset({"dvcqg-session"})
 _RECORD_FAULTS = frozenset({400, 409, 412, 413, 422})
 
 
@@ -65,6 +67,7 @@ class OpenRestTarget:
         later = settings.accepted
         self._jobs = Jobs(settings, later, self._client, self._names) if later else None
         self._media = _LINES if settings.mode == "ndjson" else _JSON if settings.text is None else _FILE
+        self._packer = self._packing(connection)
         self._asker = Asker(settings, self._client, self._names, self._jobs)
         self._success = settings.success or Success()
 
@@ -106,6 +109,21 @@ class OpenRestTarget:
     def close(self) -> None:
         """Close all connections."""
         self._client.close()
+
+    def _packing(self, connection: Connection) -> Packer | None:
+        """Return what sends attachments; raise `Misconfigured` where nothing can."""
+        settings, store = self._settings.attachments, self._context.attachments
+        if settings is None:
+            return None
+        streams = connection.option("auth") not in _WHOLE_BODY
+        if store is None:
+            raise Misconfigured(
+                "there is no store for attachments", where=self._where, hint="run inside the bus"
+            )
+        if not streams:
+            said = "this authentication writes into each body, which attachments cannot pass through"
+            raise Misconfigured(said, where=self._where, hint="use another auth, or no attachments")
+        return Packer(settings, store, self._client, where=self._where)
 
     def _update_existing(self, batch: Batch, tally: Tally) -> None:
         """Send again, as updates, the records that were refused because they exist already."""
@@ -196,7 +214,12 @@ class OpenRestTarget:
             headers[settings.key_header] = key
         path = settings.path.replace("{key}", quote(str(names.get("key", "")), safe=""))
         label = "/" + settings.path.lstrip("/")
-        body = self._body([batch.records[i] for i in indices], names, flag)
+        records = [batch.records[i] for i in indices]
+        body: bytes | Streamed = self._body(
+            list(map(self._packer.prepared, records)) if self._packer else records, names, flag
+        )
+        if self._packer is not None and isinstance(body, bytes):
+            body, headers["Content-Type"] = self._packer.packed(body, headers["Content-Type"])
         params = {name: as_text(value) for name, value in fill(settings.params, self._names).items()}
         return Call(settings.method, path, params, body, headers, label, safe=False, correlation=key)
 

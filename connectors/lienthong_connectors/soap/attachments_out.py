@@ -12,6 +12,7 @@ from typing import Any, Final
 from lienthong.attachment import Attachment
 from lienthong.connector import AttachmentStore, Context
 from lienthong.errors import Misconfigured, Reason, Refused
+from lienthong.paths import names
 from lienthong_connectors.http.transport import Streamed
 from lienthong_connectors.soap.arrange import Items
 from lienthong_connectors.soap.attachment_settings import Attachments
@@ -62,7 +63,7 @@ class Packing:
         """
         whole: Any = dict(request)
         for path in self.settings.members:
-            whole = _at(whole, path.split("."), self._mark)
+            whole = _at(whole, list(names(path)), self._mark)
         return dict(whole)
 
     def packed(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from lienthong.errors import Misconfigured, Reason, Refused
+from lienthong.paths import names
 from lienthong_connectors.soap.arrange import Unfit, below, wrong
 from lienthong_connectors.soap.described import ANY, Described, Element, Message
 from lienthong_connectors.soap.encoded_out import encoded
@@ -106,7 +107,7 @@ def compose(operation: Described, request: Mapping[str, Any], headers: Mapping[s
 def check_members(operation: Described, members: frozenset[str]) -> None:
     """Raise `Misconfigured`, naming the member, where a request names what the operation has not."""
     for path in sorted(members):
-        found = _wrong(operation, path.split("."))
+        found = _wrong(operation, list(names(path)))
         if found is not None:
             part, there = found
             raise Misconfigured(
@@ -134,7 +135,7 @@ def check_headers(operation: Described, headers: Mapping[str, Any], provided: fr
         for path in leaves(value) if isinstance(value, Mapping) else ():
             if path.startswith("@"):
                 continue
-            found = _walk(operation, element, path.split("."))
+            found = _walk(operation, element, list(names(path)))
             if found is not None:
                 raise Misconfigured(
                     f"the header {element.name} has no member {found[0]!r}",

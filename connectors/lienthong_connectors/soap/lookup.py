@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from lienthong.connector import Connection, Context, Expiry, Finding, Question
 from lienthong.errors import Refused
+from lienthong.paths import names
 from lienthong.records import Record
 from lienthong_connectors.soap.check import findings
 from lienthong_connectors.soap.faults import fault_error, read_fault, refusal
@@ -63,7 +64,7 @@ class OpenLookup:
 
     def _chosen(self, body: Any) -> Record:
         path = self._settings.answer_element
-        value = reach(body, path.split(".")) if path else body
+        value = reach(body, names(path)) if path else body
         if isinstance(value, list):
             if len(value) > 1:
                 raise _nothing(

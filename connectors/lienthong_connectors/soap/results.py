@@ -9,6 +9,7 @@ from typing import Any, Final, NoReturn
 from lienthong.connector.codes import Code
 from lienthong.credentials import hide
 from lienthong.errors import ProtocolViolation, RequestRejected, Transient
+from lienthong.paths import names
 from lienthong_connectors.codes import error_kind, told
 from lienthong_connectors.http.privacy import spoken
 from lienthong_connectors.soap.faults import refusal
@@ -86,7 +87,7 @@ def _taken_apart(text: str, codes: ResultCodes) -> dict[str, str]:
 
 def _text(body: Any, path: str) -> str:
     plain = path == TEXT_MEMBER and not isinstance(body, dict)
-    value = body if plain else reach(body, path.split("."))
+    value = body if plain else reach(body, names(path))
     if isinstance(value, dict):
         value = value.get(TEXT_MEMBER)
     if isinstance(value, bool):

@@ -30,6 +30,7 @@ from lienthong.errors import (
     RequestRejected,
     Tampered,
 )
+from lienthong.paths import names
 from lienthong.records import Record, key_of, sha256
 from lienthong_connectors.soap.answering import Answering
 from lienthong_connectors.soap.check import findings
@@ -219,7 +220,7 @@ class OpenTarget:
 
     def _reference(self, answering: Answering) -> str:
         path = self._settings.reference
-        value = reach(answering.body, path.split(".")) if path else None
+        value = reach(answering.body, names(path)) if path else None
         return "" if value is None or isinstance(value, (dict, list)) else str(value)
 
     def _scope(self, batch: Batch, index: int, record: Record) -> dict[str, Any]:

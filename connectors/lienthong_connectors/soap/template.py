@@ -28,6 +28,7 @@ import orjson
 
 from lienthong.connector import ReadRequest
 from lienthong.errors import Misconfigured
+from lienthong.paths import below
 from lienthong_connectors.rest.moments import Zone, floor, in_zone, step_of
 from lienthong_connectors.rest.since import moment_at
 from lienthong_connectors.soap.arrange import Items
@@ -133,16 +134,17 @@ def reach(value: Any, steps: Sequence[str]) -> Any:
     return value
 
 
-def leaves(request: Mapping[str, Any], prefix: str = "") -> list[str]:
+def leaves(request: Mapping[str, Any], outer: str = "") -> list[str]:
     """Return the dotted paths of all members of a request that have a value of their own."""
     found: list[str] = []
     for name, value in request.items():
         if name == "$each":
-            return leaves(value, prefix) if isinstance(value, Mapping) else [prefix.rstrip(".")]
+            return leaves(value, outer) if isinstance(value, Mapping) else [outer]
+        path = below(outer, name)
         if isinstance(value, Mapping):
-            found += leaves(value, f"{prefix}{name}.") or [f"{prefix}{name}"]
+            found += leaves(value, path) or [path]
         else:
-            found.append(f"{prefix}{name}")
+            found.append(path)
     return found
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Engine
 
 from lienthong.connector import Batch
 from lienthong.errors import Misconfigured
+from lienthong.paths import names
 from lienthong_connectors.sql._cut_names import refuse_long_names
 from lienthong_connectors.sql._errors import DRIVER_ERRORS
 from lienthong_connectors.sql._rows import dig
@@ -19,10 +20,12 @@ from lienthong_connectors.sql.settings import SqlTarget
 def create_table(engine: Engine, settings: SqlTarget, batch: Batch) -> None:
     """Create the settings' table: columns from the mapping or the records, key as primary key."""
     records = batch.objects()
-    paths = dict(settings.by_path) or {name: name for record in records for name in record}
-    key = settings.key or batch.key
-    for path in key:
-        paths.setdefault(path, path.replace(".", "_"))
+    columns_of = {".".join(names(path)): name for path, name in settings.by_path.items()}
+    paths = columns_of or {name: name for record in records for name in record}
+    key = [names(path) for path in settings.key or batch.key]
+    for parts in key:
+        paths.setdefault(".".join(parts), "_".join(parts))
+    primary = {".".join(parts) for parts in key}
     if len(set(paths.values())) != len(paths):
         raise Misconfigured(
             "two members want one column", where=f"table {settings.table!r}", hint="set 'columns'"
@@ -30,7 +33,7 @@ def create_table(engine: Engine, settings: SqlTarget, batch: Batch) -> None:
     if engine.dialect.name == "postgresql":
         refuse_long_names(paths.values(), f"table {settings.table!r}")
     columns = [
-        sa.Column(name, _type([dig(record, path, ".") for record in records]), primary_key=path in key)
+        sa.Column(name, _type([dig(record, path, ".") for record in records]), primary_key=path in primary)
         for path, name in paths.items()
     ]
     metadata = sa.MetaData(schema=settings.schema)

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from lienthong.errors import Reason
+from lienthong.paths import below, pointer
 from lienthong_connectors.sql._errors import original, sqlite_name, sqlstate
 from lienthong_connectors.sql._rules import raised, shown
 
@@ -144,7 +145,7 @@ def _from_state(cause: Exception, state: str, paths: Mapping[str, str]) -> RowEr
     if not column:
         match = _COPY_COLUMN.match(getattr(diagnosis, "context", None) or "")
         column = match.group(1) if match else None
-    return RowError(_reason(words, pointer(paths.get(column, column)) if column else ""))
+    return RowError(_reason(words, pointer(paths.get(column, below("", column))) if column else ""))
 
 
 def _from_sqlite(cause: sqlite3.Error, paths: Mapping[str, str]) -> RowError | None:
@@ -158,12 +159,7 @@ def _from_sqlite(cause: sqlite3.Error, paths: Mapping[str, str]) -> RowError | N
     words = _BY_SQLITE.get(name, _CHECK)
     if name == "SQLITE_CONSTRAINT_TRIGGER":  # RAISE(ABORT, text)
         return RowError(_reason(_RULE, ""), said=str(cause))
-    return RowError(_reason(words, pointer(paths.get(column, column)) if column else ""))
-
-
-def pointer(path: str) -> str:
-    """Return a dotted record path as a JSON Pointer (RFC 6901)."""
-    return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in path.split("."))
+    return RowError(_reason(words, pointer(paths.get(column, below("", column))) if column else ""))
 
 
 def _reason(words: tuple[str, str, str], path: str) -> Reason:

@@ -24,6 +24,7 @@ _MOST_SHAPES = 2048
 class Column:
     """One column that takes a member: its record path, how the path nests, its kind of type.
 
+    ``path`` is what stands between separators, ``said`` the path as the settings write it.
     ``optional``: the column keeps its default where no member of that name is in the record. ``places``:
     how many digits behind the point a number keeps there (see `_digits`), None for all.
     """
@@ -35,6 +36,7 @@ class Column:
     required: bool = False
     optional: bool = False
     places: int | None = None
+    said: str = ""
 
 
 class Rows:

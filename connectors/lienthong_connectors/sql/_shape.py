@@ -10,6 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from lienthong.errors import Misconfigured
+from lienthong.paths import below, plain, put
+from lienthong.paths import names as steps
 from lienthong.records import Record
 from lienthong_connectors.sql._table import missing
 from lienthong_connectors.sql._values import jsonable, parsed, truth
@@ -43,18 +45,14 @@ class Shape:
             for name, column in zip(self.names, columns, strict=False)
         ]
         lines = zip(*values, strict=True)
-        if any("." in path for path in self.paths):
+        if not all(map(plain, self.paths)):
             return [self._nested(line) for line in lines]
         return [dict(zip(self.paths, line, strict=True)) for line in lines]
 
     def _nested(self, line: Sequence[Any]) -> Record:
         record: Record = {}
         for path, value in zip(self.paths, line, strict=True):
-            *outer, last = path.split(".")
-            place = record
-            for part in outer:
-                place = place.setdefault(part, {})
-            place[last] = value
+            put(record, steps(path), value)
         return record
 
 
@@ -113,7 +111,7 @@ def _make(
     converters: Mapping[str, Converter],
     where: str,
 ) -> Shape:
-    columns = dict(settings.by_path) or {name: name for name in names}
+    columns = dict(settings.by_path) or {below("", name): name for name in names}
     wanted = [*columns.values(), *key, *([settings.cursor] if settings.cursor else [])]
     for name in wanted:
         if name not in names:

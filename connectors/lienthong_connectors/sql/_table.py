@@ -11,6 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Dialect, Engine
 
 from lienthong.errors import Misconfigured
+from lienthong.paths import below
+from lienthong.paths import names as steps
 from lienthong_connectors.sql._digits import places_of
 from lienthong_connectors.sql._rows import Column, Kind, present
 
@@ -41,15 +43,15 @@ class Table:
 
     def column(self, path: str) -> str | None:
         """Return the column that takes a record path, or None."""
-        flat = path.replace(".", "_")
+        parts = steps(path)
         for column in self.columns:
-            if column.path == (path if column.separator == "." else flat):
+            if column.path == column.separator.join(parts):
                 return column.name
         return None
 
     def paths(self) -> dict[str, str]:
         """Return the record path of every column."""
-        return {column.name: column.path for column in self.columns}
+        return {column.name: column.said or below("", column.path) for column in self.columns}
 
 
 def kind_of(kind: Any) -> Kind:
@@ -135,12 +137,13 @@ def _column(item: Any, paths: Mapping[str, str], dialect: str) -> Column:
     default = item.get("default") is not None or item.get("identity") or item.get("autoincrement") is True
     return Column(
         name,
-        paths.get(name, name),
+        ".".join(steps(paths[name])) if name in paths else name,
         "." if paths else "_",
         kind_of(item["type"]),
         required=not item["nullable"] and not default,
         optional=bool(default) and not paths,
         places=places_of(item["type"], dialect),
+        said=paths.get(name, ""),
     )
 
 

@@ -6,7 +6,7 @@ that fail are looked at again, one by one, for their reasons.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -14,6 +14,7 @@ from lienthong.datasets.checks import CHECKS, WARNINGS, Factory, Object, Surroun
 from lienthong.datasets.codelists import code_of
 from lienthong.datasets.fields import Field
 from lienthong.errors import Misconfigured
+from lienthong.paths import Each, Step, steps, token
 
 Place: TypeAlias = tuple[str, Any, Object]
 _ANNOTATIONS = {"class", "check", "checks", "codelist", "title", "note", "geometry", "order"}
@@ -32,23 +33,23 @@ class Spec:
 class Bound:
     """A test bound to a field's path."""
 
-    parts: tuple[str, ...]
+    parts: tuple[Step, ...]
     test: Test
 
     def find(self, records: Sequence[Mapping[str, Any]]) -> list[int]:
         """Return the indices of the records that break the rule."""
         test = self.test
         if len(self.parts) == 1:
-            name = self.parts[0]
+            name: Any = self.parts[0]
             return [
                 index
                 for index, record in enumerate(records)
                 if (value := record.get(name)) is not None and value != "" and test(value, record, record)
             ]
-        if "[]" in self.parts:
+        if Each.ITEM in self.parts:
             return [index for index, record in enumerate(records) if any(self.broken(record))]
         *parents, name = self.parts
-        found = []
+        found: list[int] = []
         for index, record in enumerate(records):
             holder: Any = record
             for part in parents:
@@ -111,7 +112,7 @@ def _bound(field: Field, spec: Spec, factory: Factory, around: Surroundings, whe
         test = factory(spec.options, around)
     except (KeyError, ValueError) as error:
         raise Misconfigured(f"field {field.path!r}: check {spec.name!r}: {error}", where=where) from None
-    parts = tuple(field.path.replace("[]", ".[]").split("."))
+    parts = steps(field.path)
     return Bound(parts, _conditional(test, spec.when) if spec.when else test)
 
 
@@ -124,28 +125,26 @@ def _conditional(test: Test, when: Mapping[str, Any]) -> Test:
     return conditional
 
 
-def places(record: Mapping[str, Any], parts: Sequence[str]) -> list[Place]:
+def places(record: Mapping[str, Any], parts: Sequence[Step]) -> list[Place]:
     """Return (JSON Pointer, value, holding object) of every place a path leads to in a record."""
     found: list[Place] = [("", record, record)]
     for part in parts:
-        step: Callable[[Place, str], Iterator[Place]] = _items if part == "[]" else _member
-        found = [below for place in found for below in step(place, part)]
+        found = [
+            inner
+            for place in found
+            for inner in (_items(place) if isinstance(part, Each) else _member(place, part))
+        ]
     return found
 
 
 def _member(place: Place, name: str) -> Iterator[Place]:
     pointer, value, _ = place
     if isinstance(value, Mapping) and name in value:
-        yield f"{pointer}/{escaped(name)}", value[name], value
+        yield f"{pointer}/{token(name)}", value[name], value
 
 
-def _items(place: Place, _part: str) -> Iterator[Place]:
+def _items(place: Place) -> Iterator[Place]:
     pointer, value, parent = place
     if isinstance(value, list):
         for index, item in enumerate(value):
             yield f"{pointer}/{index}", item, parent
-
-
-def escaped(name: str) -> str:
-    """Return a member name as a JSON Pointer token (RFC 6901)."""
-    return name.replace("~", "~0").replace("/", "~1")

@@ -18,6 +18,7 @@ from lienthong.datasets import identifiers
 from lienthong.datasets.codelists import LEVELS, AdministrativeUnits, CodeList
 from lienthong.datasets.dates import NO_DATE, VIETNAM, date_format, day_of, in_zone
 from lienthong.exchange import AGENCY_CODE
+from lienthong.paths import names
 
 Object: TypeAlias = Mapping[str, Any]
 Test: TypeAlias = Callable[[Any, Object, Object], str | None]
@@ -135,7 +136,7 @@ def _administrative_unit(options: Mapping[str, Any], around: Surroundings) -> Te
 def _day(path: str) -> Callable[[Object], str | None]:
     if not path:
         return lambda _record: None
-    *parents, name = path.split(".")
+    *parents, name = names(path)
 
     def read(record: Object) -> str | None:
         for part in parents:

@@ -31,6 +31,7 @@ from lienthong.datasets.instants import (
 )
 from lienthong.datasets.sorting import first_iso, first_of
 from lienthong.errors import InvalidExchange
+from lienthong.paths import listed, spelled
 
 Kind = Literal["number", "moment", "day", "text"]
 #: How far a read reaches back: a length of time for times and days, an amount for numbers.
@@ -70,6 +71,7 @@ class CursorOrder:
 
         Raises `InvalidExchange` where there is no such field, or where its type carries no order.
         """
+        path = spelled(path, dataset.fields())
         found = dataset.fields().get(path)
         if found is None:
             raise InvalidExchange(
@@ -77,8 +79,8 @@ class CursorOrder:
                 hint=f"it has {', '.join(sorted(dataset.fields()))}",
             )
         types = found.types - {"null"}
-        if not types <= {"string", "integer", "number"} or not types or "[]" in path or _listed(found):
-            what = "items of a list" if "[]" in path else "of " + " or ".join(sorted(types) or ["null"])
+        if not types <= {"string", "integer", "number"} or not types or listed(path) or _listed(found):
+            what = "items of a list" if listed(path) else "of " + " or ".join(sorted(types) or ["null"])
             raise InvalidExchange(
                 f"field 'source.cursor': {path!r} of dataset {dataset.ref} cannot be a cursor: its values are"
                 f" {'a closed list' if _listed(found) else what}",

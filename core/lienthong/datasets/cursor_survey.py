@@ -12,6 +12,7 @@ from lienthong.datasets.binding import bind
 from lienthong.datasets.checks import Surroundings
 from lienthong.datasets.cursor import Comparable, CursorOrder
 from lienthong.datasets.dataset import Dataset
+from lienthong.paths import names
 from lienthong.records import Record
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class CursorSurvey:
 
     def __init__(self, order: CursorOrder, dataset: Dataset, catalogue: Catalogue) -> None:
         self.order = order
-        self._parts = order.path.split(".")
+        self._parts = names(order.path)
         field = order.contract
         schema: dict[str, Any] = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
         schema |= {"$defs": dataset.schema["$defs"]} if "$defs" in dataset.schema else {}

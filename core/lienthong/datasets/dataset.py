@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from lienthong.datasets.fields import CLASSES, PERSONAL, Field, fields_of
 from lienthong.errors import Misconfigured
 from lienthong.exchange import AGENCY_CODE, Text
+from lienthong.paths import spelled
 from lienthong.records import digest
 
 if TYPE_CHECKING:
@@ -95,12 +96,12 @@ class Dataset:
             name=name,
             version=int(version),
             schema=schema,
-            key=tuple(note.get("key", ())),
+            key=tuple(spelled(path, by_path) for path in note.get("key", ())),
             owner=note.get("owner", ""),
             title=_title(note, where),
             sector=note.get("sector", ""),
             crs=note.get("crs") or "",
-            valid_at=note.get("valid_at", ""),
+            valid_at=spelled(note.get("valid_at", ""), by_path),
             digest=digest(schema),
             by_path=by_path,
         )

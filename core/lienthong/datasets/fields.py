@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lienthong.errors import Misconfigured
+from lienthong.paths import below
 
 #: Classes of fields, from what anybody may see to what needs the most care.
 CLASSES = ("open", "internal", "personal", "sensitive")
@@ -39,9 +40,9 @@ _ALL_TYPES = frozenset({"string", "integer", "number", "boolean", "object", "arr
 class Field:
     """One field: its ``path`` (``Papers[].Name``), JSON ``types`` and whether every record has it.
 
-    ``required`` holds where the field and all its parents are required. ``note`` is the property's
-    ``x-lienthong`` object, ``schema`` its schema with references resolved. ``leaf``: it has no
-    named fields below. ``extra``: an object that takes fields the contract does not name.
+    Paths are those of `lienthong.paths`. ``required`` holds where the field and all its parents are required.
+    ``note`` is the property's ``x-lienthong`` object, ``schema`` its schema with references resolved.
+    ``leaf``: it has no named fields below. ``extra``: an object that takes fields the contract does not name.
     """
 
     path: str
@@ -89,11 +90,9 @@ def _children(
         )
     own = schema.get("x-lienthong", {}).get("class", inherited)
     for name, child in schema.get("properties", {}).items():
-        if "." in name or "[" in name:
-            raise Misconfigured(f"field name {name!r} holds a dot or bracket", where=where)
-        below = f"{path}.{name}" if path else name
+        place = below(path, name)
         has = required and name in schema.get("required", ())
-        yield from _field(child, below, root, has, own, where, depth)
+        yield from _field(child, place, root, has, own, where, depth)
     if isinstance(schema.get("items"), Mapping):
         yield from _field(schema["items"], f"{path}[]", root, False, own, where, depth)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lienthong.datasets.binding import escaped
 from lienthong.errors import Reason
+from lienthong.paths import token
 
 _SCHEMA = {
     "type": ("Sai kiểu dữ liệu, phải là {expected}", "wrong type, expected {expected}"),
@@ -113,7 +113,7 @@ def no_object() -> Reason:
 
 def pointer(parts: list[Any]) -> str:
     """Return the JSON Pointer of a list of member names and indices."""
-    return "".join(f"/{escaped(str(part))}" for part in parts)
+    return "".join(f"/{token(str(part))}" for part in parts)
 
 
 def _expected(keyword: str, kind: Any) -> str:

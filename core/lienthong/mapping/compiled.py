@@ -16,6 +16,8 @@ from lienthong.exchange import Text
 from lienthong.mapping.faults import Fault
 from lienthong.mapping.rules import Labelled, Program, copies, plain_copy, step_of
 from lienthong.mapping.static import Scope, check_rules, required
+from lienthong.paths import below, joined
+from lienthong.paths import steps as steps_of
 from lienthong.records import Record, canonical, digest
 
 _WORDS = {"from", "to", "title", "rules", "lookup"}
@@ -149,10 +151,10 @@ def _answers(
     into, dataset = lookup.get("into"), lookup.get("dataset")
     if not isinstance(into, str) or not isinstance(dataset, str) or set(lookup) != {"into", "dataset"}:
         raise InvalidExchange("lookup needs into and dataset", where=where)
-    if into in taken:
+    if below("", into) in taken:
         raise InvalidExchange(f"lookup.into: the source has a field {into!r} already", where=where)
     fields = catalogue.dataset(dataset).fields()
-    return {f"{into}.{path}": field for path, field in fields.items()}
+    return {joined((into, *steps_of(path))): field for path, field in fields.items()}
 
 
 def _program(rules: Sequence[Dictionary[str, Any]], scope: Scope, prefix: str) -> Program:

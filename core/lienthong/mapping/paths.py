@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+from lienthong.paths import names, pointer, put
+
 Reader: TypeAlias = Callable[[Mapping[str, Any], Mapping[str, Any]], Any]
 Writer: TypeAlias = Callable[[dict[str, Any], Any], None]
 
 
 def reader(path: str) -> Reader:
     """Return a function of (item, record) that reads a path; what is not there reads as None."""
-    if path.startswith("$."):
-        below = reader(path[2:])
+    if path.startswith(("$.", "$[")):
+        below = reader(path.removeprefix("$").removeprefix("."))
         return lambda _item, record: below(record, record)
-    *parents, name = path.split(".")
+    *parents, name = names(path)
     if not parents:
         return lambda item, _record: item.get(name)
 
@@ -43,19 +45,10 @@ def reader(path: str) -> Reader:
 
 def writer(path: str) -> Writer:
     """Return a function of (made record, value) that writes a path, making objects on the way."""
-    *parents, name = path.split(".")
-    if not parents:
-        return lambda made, value: made.__setitem__(name, value)
-
-    def write(made: dict[str, Any], value: Any) -> None:
-        for part in parents:
-            made = made.setdefault(part, {})
-        made[name] = value
-
-    return write
+    parts = names(path)
+    if len(parts) == 1:
+        return lambda made, value: made.__setitem__(parts[0], value)
+    return lambda made, value: put(made, parts, value)
 
 
-def pointer(path: str) -> str:
-    """Return the JSON Pointer of a source path."""
-    parts = path.removeprefix("$.").split(".")
-    return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts if part)
+__all__ = ["Reader", "Writer", "pointer", "reader", "writer"]

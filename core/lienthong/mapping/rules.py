@@ -12,6 +12,9 @@ from lienthong.mapping import converters
 from lienthong.mapping.faults import Fault
 from lienthong.mapping.functions import function
 from lienthong.mapping.paths import Reader, Writer, pointer, reader, writer
+from lienthong.paths import holder as holder_of
+from lienthong.paths import last, plain
+from lienthong.paths import names as steps_of
 
 Object: TypeAlias = Mapping[str, Any]
 Step: TypeAlias = Callable[[Any, Any, dict[str, Any]], None]
@@ -41,8 +44,8 @@ class Program:
     def __init__(self, steps: Sequence[Labelled], required: Sequence[str]) -> None:
         self._labelled = tuple(steps)
         self._steps = tuple(item.step for item in steps)
-        self._top = frozenset(name for name in required if "." not in name)
-        self._deep = tuple((name, reader(name)) for name in required if "." in name)
+        self._top = frozenset(steps_of(name)[0] for name in required if len(steps_of(name)) == 1)
+        self._deep = tuple((name, reader(name)) for name in required if len(steps_of(name)) > 1)
 
     def run(self, item: Any, record: Any) -> dict[str, Any]:
         """Return what the rules make of an item; raise `Fault` at the first rule that fails."""
@@ -76,9 +79,8 @@ class Program:
 
 
 def _lacks(made: dict[str, Any], name: str, read: Reader) -> bool:
-    parent = name.rpartition(".")[0]
-    holder = reader(parent)(made, made)
-    return isinstance(holder, dict) and name.rpartition(".")[2] not in holder and read(made, made) is None
+    holder = reader(holder_of(name))(made, made)
+    return isinstance(holder, dict) and last(name) not in holder and read(made, made) is None
 
 
 def copies(pairs: Sequence[tuple[str, str]]) -> Step:
@@ -100,8 +102,8 @@ def plain_copy(rule: Object, nullable: bool) -> tuple[str, str] | None:
     if not set(rule) <= {"from", "to", "note", "declassified"} or nullable:
         return None
     source, target = rule["from"], rule["to"]
-    plain = isinstance(source, str) and isinstance(target, str) and "." not in source + target
-    return (source, target) if plain else None
+    on_top = isinstance(source, str) and isinstance(target, str) and plain(source) and plain(target)
+    return (source, target) if on_top else None
 
 
 def step_of(rule: Object, tables: Tables, where: str, nullable: bool, inner: Program | None = None) -> Step:
@@ -124,7 +126,8 @@ def _on_top(rule: Object) -> bool:
         "call" not in rule
         and isinstance(source, str)
         and isinstance(target, str)
-        and "." not in source + target
+        and plain(source)
+        and plain(target)
     )
 
 

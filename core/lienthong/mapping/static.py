@@ -14,6 +14,7 @@ from lienthong.datasets.fields import CLASSES, Field, json_type, rank
 from lienthong.errors import InvalidExchange, UnknownName
 from lienthong.mapping import converters
 from lienthong.mapping.functions import function
+from lienthong.paths import holder, last, listed, relative, spelled, within
 
 WORDS = {
     "to",
@@ -52,13 +53,20 @@ class Scope:
     def inside(self, rule: Object) -> Scope:
         """Return the scope of the sub-rules of an ``each``: the items of the lists on both sides."""
         path = rule["from"]
-        fields = self.root if path.startswith("$.") else self.source
-        below = _under(fields, path.removeprefix("$."))
+        fields = self.root if path.startswith(("$.", "$[")) else self.source
+        below = _under(fields, _rooted(path))
         return Scope(below, _under(self.target, rule["to"]), self.root, self.where, self.catalogue)
 
     def find(self, path: str) -> Field | None:
         """Return the source field of a path, None where there is none."""
-        return self.root.get(path[2:]) if path.startswith("$.") else self.source.get(path)
+        if path.startswith(("$.", "$[")):
+            return self.root.get(_rooted(path))
+        return self.source.get(path)
+
+
+def _rooted(path: str) -> str:
+    """Return a path without what says that it begins at the record."""
+    return path.removeprefix("$").removeprefix(".") if path.startswith(("$.", "$[")) else path
 
 
 def check_rules(rules: Sequence[Object], scope: Scope, prefix: str = "") -> None:
@@ -73,7 +81,7 @@ def check_rules(rules: Sequence[Object], scope: Scope, prefix: str = "") -> None
         except (TypeError, ValueError, KeyError, AttributeError) as error:
             check.fail(f"is malformed ({type(error).__name__}: {error})", "see docs/datasets.md")
     for path in _needed(scope.target):
-        if not any(path == name or path.startswith(f"{name}.") for name in made):
+        if not any(within(path, name) for name in made):
             raise InvalidExchange(
                 f"no rule {f'of rule {prefix[:-1]} ' if prefix else ''}makes the required field {path!r}",
                 where=scope.where,
@@ -83,35 +91,34 @@ def check_rules(rules: Sequence[Object], scope: Scope, prefix: str = "") -> None
 
 def required(target: Mapping[str, Field]) -> list[str]:
     """Return the target fields a record must have: required, not null, not inside a list."""
-    return [path for path in _needed(target) if "[]" not in path and "object" not in target[path].types]
+    return [path for path in _needed(target) if not listed(path) and "object" not in target[path].types]
 
 
 def _needed(target: Mapping[str, Field]) -> list[str]:
     return [
         path
         for path, field in target.items()
-        if field.required and "[]" not in path and (field.leaf or "array" in field.types)
+        if field.required and not listed(path) and (field.leaf or "array" in field.types)
     ]
 
 
 def _under(fields: Mapping[str, Field], path: str) -> dict[str, Field]:
     """Return the fields of a list's items by path relative to the item, with their own ``required``."""
-    prefix = f"{path}[]."
-    found: dict[str, Field] = {}
-    for name, field in fields.items():
-        if name.startswith(prefix):
-            found[name.removeprefix(prefix)] = _relative(field, name, fields, prefix)
-    return found
+    items = f"{path}[]"
+    return {
+        relative(name, items): _relative(field, name, fields, items)
+        for name, field in fields.items()
+        if name != items and within(name, items) and not relative(name, items).startswith("[]")
+    }
 
 
-def _relative(field: Field, name: str, fields: Mapping[str, Field], prefix: str) -> Field:
+def _relative(field: Field, name: str, fields: Mapping[str, Field], items: str) -> Field:
     """Return a field as required within its item (absolutely, nothing inside a list is)."""
-    holder, _, own = name.rpartition(".")
     has, path = True, name
-    while path.startswith(prefix):
-        holder, _, own = path.rpartition(".")
-        has = has and own in fields[holder].schema.get("required", ())
-        path = holder
+    while path != items:
+        outer = holder(path)
+        has = has and last(path) in fields[outer].schema.get("required", ())
+        path = outer
     return Field(
         field.path, field.types, has, field.classification, field.leaf, field.extra, field.note, field.schema
     )
@@ -204,7 +211,7 @@ class _Check:
             self.fail('to is an object of Ho, ChuDem, Ten exactly where "split": "name" is given')
         paths = [target] if isinstance(target, str) else list(target.values())
         for path in paths:
-            if path not in self.scope.target or "[]" in path:
+            if path not in self.scope.target or listed(path):
                 self.fail(f"the target has no field {path!r}", _near(path, self.scope.target))
         return paths
 
@@ -275,5 +282,7 @@ class _Check:
 def _near(path: str, fields: Mapping[str, Field]) -> str:
     import difflib  # only for the sentence of an error
 
+    if (quoted := spelled(path, fields)) != path:
+        return f"write {quoted}"
     near = difflib.get_close_matches(path, fields, 3, 0.4)
     return f"did you mean {', '.join(near)}?" if near else f"it has {', '.join(list(fields)[:8])}"

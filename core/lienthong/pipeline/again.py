@@ -26,6 +26,7 @@ from lienthong.keyindex import KEY, KeyHasher, build
 from lienthong.ledger import RunState
 from lienthong.ledger.scopes import Scopes
 from lienthong.merkle import leaf_hashes
+from lienthong.paths import plain
 from lienthong.pipeline.bus import Bus
 from lienthong.pipeline.ended import confirmed
 from lienthong.pipeline.parts import RunRequest
@@ -108,7 +109,7 @@ class ReadAgain:
 def read_again(bus: Bus, plan: Plan, request: RunRequest, state: RunState) -> ReadAgain | None:
     """Return what a run's source may give again, None where nothing can be recognised."""
     name = plan.exchange.source.cursor
-    if request.kind != "run" or request.resend or (name is not None and "." in name):
+    if request.kind != "run" or request.resend or (name is not None and not plain(name)):
         return None
     last, hasher = bus.journal.cursor(state.exchange), bus.hasher(plan.dataset.name)
     stayed = name is not None and not state.explicit_since and _stayed(bus, state.exchange, last.run)

@@ -13,6 +13,7 @@ from lienthong.errors import SegmentTampered
 from lienthong.exchange import Delivery
 from lienthong.keyindex import KEY, KeyHasher, Sidecar, build
 from lienthong.merkle import leaf_hashes
+from lienthong.paths import plain
 from lienthong.pipeline.bus import Bus
 from lienthong.pipeline.cutting import cut
 from lienthong.records import Record, key_of, parse
@@ -25,7 +26,7 @@ _MOST_TRIED: Final = 1_000
 def key_texts(records: Sequence[Record], dataset: Dataset) -> list[str]:
     """Return the keys of decoded records as text: what `key_of` says of each, column by column."""
     fields = dataset.key
-    if any("." in name for name in fields) or set(map(type, records)) - {dict}:
+    if not all(map(plain, fields)) or set(map(type, records)) - {dict}:
         return [key_of(record, fields) if isinstance(record, dict) else "" for record in records]
     columns = [_column(records, name) for name in fields]
     if len(columns) == 1 and set(map(type, columns[0])) == {str}:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from lienthong.paths import last
 from lienthong.recording.masks import Masks
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def masks_for(plan: Plan, names: Iterable[str] = ()) -> Masks:
     known: set[str] = set()
     for dataset in datasets:
         for path, item in dataset.fields().items():
-            last = path.replace("[]", "").rpartition(".")[2]
+            name = last(path)
             coded = "codelist" in item.note or "enum" in item.schema
-            (personal if item.classification in _PERSONAL and not coded else known).add(last)
+            (personal if item.classification in _PERSONAL and not coded else known).add(name)
     return Masks(personal, known=known)

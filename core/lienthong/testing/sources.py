@@ -12,6 +12,7 @@ import pytest
 
 from lienthong.connector import Connection, Context, Page, ReadRequest, RecordSource
 from lienthong.errors import LienThongError
+from lienthong.paths import names
 from lienthong.records import Record, canonical
 from lienthong.testing.base import must
 from lienthong.testing.common import Conformance
@@ -294,7 +295,7 @@ def _through_json(position: Any) -> Any:
 
 def _at(record: Record, path: str) -> Any:
     value: Any = record
-    for part in path.split("."):
+    for part in names(path):
         value = value[part]
     return value
 

@@ -12,6 +12,7 @@ import pytest
 
 from lienthong.connector import Answer, Batch, Connection, Context, RecordTarget
 from lienthong.errors import LienThongError, OutcomeUnknown, Transient
+from lienthong.paths import names, put
 from lienthong.records import Record, canonical, key_of, sha256
 from lienthong.testing.base import must
 from lienthong.testing.common import DELIVERY_FAULTS, FAULTS, Conformance, Fault
@@ -381,11 +382,7 @@ class TargetConformance(Conformance):
 def _with(record: Record, path: str, value: Any) -> Record:
     """Return a copy of a record with another value at a path."""
     changed = copy.deepcopy(record)
-    place: Any = changed
-    *outer, last = path.split(".")
-    for part in outer:
-        place = place[part]
-    place[last] = value
+    put(changed, names(path), value)
     return changed
 
 

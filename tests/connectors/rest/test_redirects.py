@@ -114,8 +114,8 @@ def test_private_addresses_are_found_behind_names(
 @pytest.mark.parametrize(
     ("location", "refusal"),
     [
-        ("http://api.example.gov.vn/v1", "another host"),
-        ("https://api.example.gov.vn:8443/v1", "another host"),
+        ("http://api.example.gov.vn/v1", "away from TLS"),
+        ("https://api.example.gov.vn:8443/v1", "another port of its own host"),
         ("http://93.184.215.14/", "away from TLS"),
         ("ftp://93.184.215.14/", "away from TLS"),
         ("https://[::1", "address that is none"),

@@ -21,14 +21,17 @@ from lienthong_connectors.http.privacy import spoken
 from lienthong_connectors.rest import (
     DESCRIPTOR,
     Accepted,
+    Attachments,
     CreateThenUpdate,
     CursorPaging,
+    Detail,
     Envelope,
     HighWater,
     HttpSignature,
     KeysetPaging,
     OffsetPaging,
     PagePaging,
+    Records,
     RestSource,
     RestTarget,
     Results,
@@ -73,6 +76,10 @@ from lienthong_connectors.rest import (
             "status",
         ),
         (lambda: StatusLookup(path="s", per="page"), "status.per"),  # type: ignore[arg-type]
+        (lambda: RestSource(path="x", envelope=Envelope(code_path="a..b")), "envelope.code_path"),
+        (lambda: RestSource(path="x", high_water=HighWater(value="data.")), "high_water.value"),
+        (lambda: RestTarget(path="x", reference="['a'"), "reference"),
+        (lambda: RestTarget(path="x", status=StatusLookup(path="s/{key}", found="a]")), "status.found"),
         (lambda: StatusLookup(path="s", parallel=0), "status.parallel"),
         (lambda: Results(match="name"), "results.match"),  # type: ignore[arg-type]
         (lambda: Results(only_refused=True), "results.only_refused"),
@@ -84,7 +91,7 @@ def test_settings_that_contradict_themselves_name_the_field(make: Callable[[], A
 
 
 def test_the_public_surface_is_what_is_listed() -> None:
-    assert len(rest.__all__) == 21
+    assert len(rest.__all__) == 24
     for name in rest.__all__:
         assert getattr(rest, name).__doc__
     with pytest.raises(AttributeError):
@@ -124,8 +131,11 @@ def test_the_documentation_names_every_option_and_connection_field() -> None:
     pagings = (PagePaging, OffsetPaging, CursorPaging, KeysetPaging, TimeWindows)
     for kind in (
         Accepted,
+        Attachments,
+        Detail,
         Envelope,
         HighWater,
+        Records,
         Results,
         CreateThenUpdate,
         StatusLookup,

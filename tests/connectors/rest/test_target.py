@@ -468,3 +468,49 @@ def test_bodies_never_reach_log_lines(agency: Any) -> None:
     assert text
     for value in ("Nguyễn", "HS-", "service", json.dumps(ROWS[0])):
         assert value not in text
+
+
+def test_results_and_questions_know_names_that_hold_dots(agency: Any) -> None:
+    """Keys, results and what is compared afterwards; in templates as well."""
+    rows = [{"@iot.id": n, "a.b": {"c[0]": n}, "odd[": "x"} for n in range(3)]
+    results = Results(
+        path="['@odata.results']",
+        match="key",
+        field="['@iot.id']",
+        code_path="['e.code']",
+        message_path="['e.text']",
+        ok_codes=("0",),
+    )
+    settings = RestTarget(
+        path="things",
+        results=results,
+        reference="['@odata.context'].id",
+        status=StatusLookup(
+            method="POST", path="ask", body={"id": "$record['@iot.id']", "n": "$record['a.b']['c[0]']"}
+        ),
+    )
+    agency.steps = [
+        agency.response(
+            {
+                "@odata.context": {"id": "R1"},
+                "@odata.results": [
+                    {"@iot.id": n, "e.code": "9" if n == 1 else "0", "e.text": "trùng mã"} for n in range(3)
+                ],
+            }
+        )
+    ]
+    batch = agency.batch(*rows, key=("['@iot.id']",))
+    opened = agency.target(settings)
+    answer = opened.deliver(batch)
+    assert {line: (reason.rule, reason.vi) for line, reason in answer.refused.items()} == {
+        1: ("target.9", "trùng mã")
+    }
+    assert [one.reference for one in answer.receipts] == ["R1"]
+
+    def kept(asked: Any) -> bytes:
+        found = dict(rows[asked.json()["id"]])
+        assert asked.json()["n"] == found["@iot.id"]
+        return bytes(agency.response(found if found["@iot.id"] != 2 else {**found, "a.b": {"c[0]": "old"}}))
+
+    agency.default = kept
+    assert opened.lookup(batch).absent == {2}

@@ -271,3 +271,25 @@ def test_rows_without_a_key_are_one_document(connection: Connection, file: Path)
     pages = read(connection, table="w")
     assert [page.end.by if page.end else "" for page in pages] == ["", "document"]
     assert not any(page.end for page in read(connection, ReadRequest(limit=2), table="w"))
+
+
+def test_names_with_dots_are_columns_and_members_alike(tmp_path: Path) -> None:
+    """A column ``a.b`` is the member ``a.b`` and not ``b`` of ``a``, both ways, also as the key."""
+    url = f"sqlite:///{tmp_path / 'dots.sqlite'}"
+    connection = Connection("lite", "lienthong_sql", extra={"url": url})
+    record = {"@iot.id": 7, "a.b": "x", "home": {"w.d": "w"}}
+    data = [canonical(record)]
+    sent = Batch(sha256(data[0]), data, ("['@iot.id']",), "test/1")
+    columns = {"['@iot.id']": "@iot.id", "['a.b']": "a.b", "home['w.d']": "ward"}
+    settings = SqlTarget(table="t", columns=columns, create=True)
+    assert [answer.acknowledged for answer in deliver(settings, connection, sent, sent)] == [1, 1]
+    with sqlite3.connect(tmp_path / "dots.sqlite") as database:
+        assert database.execute("SELECT * FROM t").fetchall() == [(7, "x", "w")]
+    database.close()
+    for source, wanted in (
+        (SqlSource(table="t", key=("@iot.id",), columns=columns), record),
+        (SqlSource(table="t", key=("@iot.id",)), {"@iot.id": 7, "a.b": "x", "ward": "w"}),
+    ):
+        opened = source.open_source(connection, Context())
+        assert [one for page in opened.read(ReadRequest()) for one in page.records] == [wanted]
+        opened.close()
