@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lienthong.datasets import Catalogue
+from lienthong.datasets import Catalogue, Dataset
 from lienthong.errors import Misconfigured
 from lienthong.records import digest
 
@@ -92,3 +92,22 @@ def test_a_geometry_with_a_crs_is_taken(make_dataset: Any) -> None:
     """The CRS stands at the dataset, because one province lives in several zones."""
     dataset = make_dataset({"shape": {"type": "string", "format": "wkt"}}, note={"crs": "EPSG:9210"})
     assert dataset.crs == "EPSG:9210"
+
+
+def test_fields_that_nobody_has_decided_are_named_with_their_file() -> None:
+    """A generator leaves classes to a person: the dataset does not load, and all open fields are listed."""
+    undecided = {"type": "string", "x-lienthong": {"class": "undecided"}}
+    schema = {
+        "type": "object",
+        "x-lienthong": {"key": ["id"], "owner": "H21", "title": {"vi": "Thử", "en": "Trial"}},
+        "required": ["id"],
+        "properties": {
+            "id": undecided,
+            "sex": {"type": "string", "x-lienthong": {"class": "personal"}},
+            "homes": {"type": "array", "items": {"type": "object", "properties": {"ward": undecided}}},
+        },
+    }
+    with pytest.raises(Misconfigured, match=r"class of id, homes\[\]\.ward") as caught:
+        Dataset.from_dict("t.trial/1", schema, "datasets/t.trial/1.json")
+    assert "datasets/t.trial/1.json" in str(caught.value)
+    assert "'undecided'" in str(caught.value)

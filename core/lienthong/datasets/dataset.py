@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from lienthong.datasets.fields import CLASSES, PERSONAL, Field, fields_of
+from lienthong.datasets.fields import CLASSES, PERSONAL, Field, fields_of, undecided
 from lienthong.errors import Misconfigured
 from lienthong.exchange import AGENCY_CODE, Text
 from lienthong.records import digest
@@ -76,10 +76,10 @@ class Dataset:
         return catalogue.once(("validator", self.ref, self.digest), lambda: Validator(self, catalogue))
 
     @classmethod
-    def from_dict(cls, ref: str, schema: Mapping[str, Any]) -> Dataset:
+    def from_dict(cls, ref: str, schema: Mapping[str, Any], file: str = "") -> Dataset:
         """Return the dataset a file describes; `Misconfigured` names the file and what it lacks."""
         name, _, version = ref.rpartition("/")
-        where = f"dataset {ref!r}"
+        where = f"dataset {ref!r}" + (f" ({file})" if file else "")
         note = schema.get("x-lienthong")
         if schema.get("type") != "object" or not isinstance(note, Mapping):
             raise Misconfigured(
@@ -90,6 +90,7 @@ class Dataset:
         unknown = set(note) - _ROOT_NOTES
         if unknown:
             raise Misconfigured(f"x-lienthong has unknown words {sorted(unknown)}", where=where)
+        _require_decided(schema, where)
         by_path = {item.path: item for item in fields_of(schema, where)}
         dataset = cls(
             name=name,
@@ -121,6 +122,16 @@ class Dataset:
         geometry = [path for path, item in self.by_path.items() if item.geometry]
         if geometry and not self.crs:
             raise Misconfigured(f"the geometry field {geometry[0]!r} needs a crs", where=where)
+
+
+def _require_decided(schema: Mapping[str, Any], where: str) -> None:
+    open_ones = [path or "the root" for path in undecided(schema)]
+    if open_ones:
+        raise Misconfigured(
+            f"nobody has decided the class of {', '.join(open_ones)}",
+            where=where,
+            hint=f"write one of {', '.join(CLASSES)} in the place of each 'undecided'",
+        )
 
 
 def _title(note: Mapping[str, Any], where: str) -> Text:
