@@ -116,7 +116,7 @@ def _widened(part: Schema, column: Mapping[str, Any], *, never_null: bool) -> Sc
     made: Schema = {"type": sorted(said) if len(said) > 1 else next(iter(said))} if said else {}
     made |= {"format": form} if form and timely and form != "uri" else {}
     made |= {"maxLength": longest} if isinstance(longest, int) and said & {"string"} else {}
-    inner = {word: part[word] for word in ("items", "properties", "required") if word in part}
+    inner: Schema = {word: part[word] for word in ("items", "properties", "required") if word in part}
     return {**made, **inner}
 
 

@@ -13,7 +13,7 @@ from itertools import count
 from typing import Any
 from zlib import crc32
 
-from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -274,9 +274,19 @@ class MadeRest(System):
             self._validators[key] = Draft202012Validator(whole, format_checker=FormatChecker())
         found = []
         for error in self._validators[key].iter_errors(value):
+            if error.validator == "required" and self._only_read(one, error):
+                continue
             path = "/".join(str(part) for part in error.absolute_path)
             found.append({"path": path, "message": f"{error.validator}: {error.validator_value!r}"[:200]})
         return found[:_MOST_ERRORS]
+
+    def _only_read(self, one: Operation, error: ValidationError) -> bool:
+        """Tell whether what is missing is a member that only answers have (OpenAPI 3.1 section 4.8.24)."""
+        parts: dict[str, Any] = {**(self._resolver.schema(one.asked).get("properties") or {})}
+        parts |= error.schema.get("properties") or {} if isinstance(error.schema, Mapping) else {}
+        needed: Any = error.validator_value
+        name = next((name for name in needed if repr(name) in error.message), "")
+        return self._resolver.schema(parts.get(name)).get("readOnly") is True
 
     def _row(self, record: Any, number: int, key: str = "", named: str = "") -> Row:
         moment = to_ms(now()) if number < 0 else number

@@ -224,7 +224,12 @@ class Maker:
             "email": self._person.email,
             "uuid": str(uuid.UUID(int=self._rng.getrandbits(128), version=4)),
             "uri": f"https://example.com/{self._rng.randrange(10_000)}",
+            "uri-reference": f"/{self._rng.randrange(10_000)}",
+            "hostname": f"host{self._rng.randrange(10_000)}.example.com",
             "ipv4": f"192.0.2.{self._rng.randrange(1, 255)}",
+            "ipv6": f"2001:db8::{self._rng.randrange(1, 255):x}",
+            "duration": f"P{self._rng.randrange(1, 30)}D",
+            "byte": base64.b64encode(self._person.name.encode()).decode(),
             "base64": base64.b64encode(self._person.name.encode()).decode(),
         }
         return made.get(name, "")
