@@ -19,9 +19,9 @@ class Pages:
     """How a list seems to be cut into pages.
 
     ``kind`` is that of the REST connector's paging (``none``, ``page``, ``offset``, ``cursor``,
-    ``next-link``, ``link-header``). The others are names of parameters and dotted paths in the answer, ""
-    for none; ``most`` is the page size that the document allows, ``usual`` the one without a word, 0 where
-    it says nothing, ``first`` the first page's number.
+    ``keyset``, ``next-link``, ``link-header``). The others are names of parameters and dotted paths in the
+    answer, "" for none; ``most`` is the page size that the document allows, ``usual`` the one without a word,
+    0 where it says nothing, ``first`` the first page's number.
     """
 
     kind: str = "none"
@@ -145,6 +145,10 @@ def pages_of(resolver: Resolver, operation: Operation) -> Pages:
         return replace(seen, kind="offset", why=f"parameters {offset} {both}")
     if page:
         return replace(seen, kind="page", first=_first(query[page]), why=f"parameters {page} {both}")
+    if words.plain(cursor) in words.AFTER_KEY:
+        return replace(
+            seen, kind="keyset", why=f"{cursor} with no cursor in the answer: the last record's key"
+        )
     return replace(seen, why="no parameter and no member that looks like paging")
 
 
@@ -206,10 +210,15 @@ def _path(
     members: list[tuple[str, Schema]], table: frozenset[str], kinds: tuple[str, ...], but: str = ""
 ) -> str:
     """Return the path of the first member of such a name and type, the surest name first."""
+    found = []
     for path, schema in members:
         names = [words.plain(path.rpartition(".")[2]), words.plain(path)]
         if path != but and any(name in table for name in names) and set(_kinds(schema)) & set(kinds):
-            return path
+            found.append(path)
+    if found:  # a cursor that is only repeated stands beside the next one
+        return min(
+            found, key=lambda path: not words.plain(path.rpartition(".")[2]).startswith(("next", "end"))
+        )
     nested = {"page.totalelements", "hits.total.value"}
     return next((path for path, _ in members if path.lower() in nested and table is words.TOTAL), "")
 

@@ -37,12 +37,15 @@ _KINDS: Final[dict[str, tuple[str, Callable[[Pages], dict[str, Any]], str]]] = {
         lambda p: {"cursor_path": p.next_path, "cursor_param": p.cursor},
         "size_param",
     ),
+    "keyset": ("KeysetPaging", lambda p: {"key_param": p.cursor, "unique": True}, "size_param"),
     "next-link": ("NextLinkPaging", lambda p: {"path": p.next_path}, ""),
     "link-header": ("LinkHeaderPaging", lambda _: {}, ""),
 }
 
 
-def paging_of(pages: Pages, longest: int = 0, in_body: bool = False) -> tuple[PagingSource, str]:
+def paging_of(
+    pages: Pages, longest: int = 0, in_body: bool = False, key: str = ""
+) -> tuple[PagingSource, str]:
     """Return the settings for pages of at most ``longest`` records (0: any), and a doubt."""
     if pages.kind not in _KINDS:
         doubt = (
@@ -51,7 +54,7 @@ def paging_of(pages: Pages, longest: int = 0, in_body: bool = False) -> tuple[Pa
         )
         return PagingSource(), doubt if pages.size else ""
     name, arguments, sized = _KINDS[pages.kind]
-    given = arguments(pages)
+    given = arguments(pages) | ({"key": key} if pages.kind == "keyset" else {})
     if sized:
         given |= {sized: pages.size, "size": page_size(pages, longest)}
     parts = [f"{word}={literal(value)}" for word, value in given.items()]

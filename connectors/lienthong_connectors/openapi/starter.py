@@ -130,7 +130,7 @@ def _source(said: Description, operation: Operation, wish: Wish, names: Names) -
     pages = pages_of(resolver, operation)
     asked = question_of(resolver, operation, pages, wish.values)
     most = _most(said, operation)
-    paging, remark = paging_of(pages, most, asked.in_body)
+    paging, remark = paging_of(pages, most, asked.in_body, key)
     settings = [
         Setting("path", text(asked.path), asked.path_remark),
         *_asking(asked, pages.kind, pages.size, most),

@@ -55,6 +55,11 @@ SIZE: Final = frozenset(
         "batchsize",
         "maxrecords",
         "resultrecordcount",
+        "rowsperpage",
+        "recordperpage",
+        "sobanghitrentrang",
+        "sodong",
+        "sotrentrang",
     ]
 )
 OFFSET: Final = frozenset(
@@ -98,9 +103,17 @@ CURSOR: Final = frozenset(
         "exclusivestartkey",
         "startafter",
         "pagekey",
+        "afterid",
+        "lastid",
+        "afterkey",
     ]
 )
 """Query parameters."""
+
+AFTER_KEY: Final = frozenset(
+    ["startingafter", "startafter", "after", "afterid", "sinceid", "lastid", "afterkey"]
+)
+"""Those by which a service takes the last record's key in a cursor's place."""
 
 DOUBTFUL: Final = frozenset(
     ["from", "first", "start", "max", "count", "top", "length", "p", "take", "rows", "num"]
@@ -174,6 +187,12 @@ TOTAL: Final = frozenset(
         "totaldocs",
         "itemcount",
         "iotcount",
+        "totalrecord",
+        "totalitem",
+        "totalrow",
+        "totalpageelements",
+        "tongsohoso",
+        "tongbanghi",
     ]
 )
 MORE: Final = frozenset(["hasmore", "hasnext", "hasnextpage", "more", "ismore", "moredata", "conlai"])

@@ -73,7 +73,7 @@ def _planned(
     key = wish.key or next(iter(keys), "")
     if not key:
         raise no_key(wish.place)
-    found = _Answer(path, params, media, value, answer, dict(headers), place, len(records))
+    found = _Answer(path, params, media, value, answer, dict(headers), place, len(records), key)
     left = [f"left out, because a dataset cannot name it: {name}" for name in contracts.left_out]
     names = wish.names(connection)
     plan = Plan(
@@ -92,7 +92,7 @@ def _planned(
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """An answer and what was asked; ``place`` and ``count`` are of its records."""
+    """An answer and what was asked; ``place``, ``count`` and ``key`` are of its records."""
 
     path: str
     params: Mapping[str, str]
@@ -102,6 +102,7 @@ class _Answer:
     headers: Mapping[str, str]
     place: str
     count: int
+    key: str
 
 
 def _end(found: _Answer, left: list[str]) -> Ends:
@@ -116,7 +117,7 @@ def _end(found: _Answer, left: list[str]) -> Ends:
         found.path, "get", found.path, "", 200, asked, answered=found.schema, media=media, headers=leads
     )
     pages = _pages(pages_of(Resolver({}), operation), found.value)
-    paging, remarks = _paging(pages, params, found.count, found.value)
+    paging, remarks = _paging(pages, found)
     fixed = {name: said for name, said in params.items() if name not in _counted(pages)}
     envelope, names = _envelope(found.value, place)
     settings = (
@@ -171,12 +172,11 @@ def _pages(pages: Pages, value: Any) -> Pages:
     return pages
 
 
-def _paging(
-    pages: Pages, params: Mapping[str, str], count: int, value: Any
-) -> tuple[PagingSource, list[str]]:
+def _paging(pages: Pages, found: _Answer) -> tuple[PagingSource, list[str]]:
+    params, count, value = found.params, found.count, found.value
     given = params.get(pages.size, "")
     sized = replace(pages, most=int(given) if given.isdecimal() else count, first=_first(pages, params))
-    made, remark = paging_of(sized)
+    made, remark = paging_of(sized, key=found.key)
     remarks = [remark] if remark else []
     total = as_text(at_path(value, pages.total_path)) if pages.total_path else ""
     if pages.kind == "none" and total.isdecimal() and int(total) > count:
@@ -194,7 +194,7 @@ def _first(pages: Pages, params: Mapping[str, str]) -> int:
 
 
 def _counted(pages: Pages) -> set[str]:
-    if pages.kind in ("page", "offset", "cursor"):
+    if pages.kind in ("page", "offset", "cursor", "keyset"):
         return {pages.page, pages.offset, pages.cursor, pages.size}
     return {pages.page, pages.offset, pages.cursor}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,16 +30,21 @@ class Cut:
 
 
 class Paging:
-    """Cuts lists as a description says; ``longest``: how many records its schema allows, 0 for any."""
+    """Cuts lists as a description says; ``longest``: how many records its schema allows, 0 for any.
 
-    def __init__(self, pages: Pages, longest: int = 0) -> None:
-        self.pages = pages
+    ``names`` are the answer's own members, some of which have dots in their names.
+    """
+
+    def __init__(self, pages: Pages, longest: int = 0, names: Collection[str] = ()) -> None:
+        self.pages, self._names = pages, frozenset(names)
         self._by = pages.page or pages.offset or pages.cursor
         most = min(pages.most or _MOST, longest or _MOST)
         self._most, self._default = most, min(pages.usual or _DEFAULT, most)
 
-    def asked(self, query: Mapping[str, str]) -> tuple[int, int]:
+    def asked(self, query: Mapping[str, Any], behind: Callable[[str], int]) -> tuple[int, int]:
         """Return size and offset of the page asked for; without any parameter the list is whole.
+
+        ``behind`` returns the place behind the record of a key.
 
         Raises ``ValueError`` for what is no number or out of range.
         """
@@ -50,6 +55,8 @@ class Paging:
         if not 1 <= size <= self._most:
             raise ValueError(f"{pages.size} must be 1 to {self._most}")
         given = next((name for name in (pages.cursor, pages.offset, pages.page) if query.get(name)), "")
+        if given and pages.kind == "keyset":
+            return size, behind(str(query[given]))
         place = int(query.get(given) or 0) if given else 0
         offset = (place - pages.first) * size if given and given == pages.page else place
         if offset < 0:
@@ -68,15 +75,24 @@ class Paging:
         _tell(answer, self._facts(cut))
         pages = self.pages
         if pages.total_path:
-            _put(answer, pages.total_path, cut.total)
+            self._put(answer, pages.total_path, cut.total)
         if pages.kind == "cursor":
-            _put(answer, pages.next_path, None if cut.next is None else str(cut.next))
+            self._put(answer, pages.next_path, None if cut.next is None else str(cut.next))
         elif pages.kind == "next-link":
             following = self._following(url, cut)
-            _put(answer, pages.next_path, None if following is None else str(following))
+            self._put(answer, pages.next_path, None if following is None else str(following))
+
+    def _put(self, answer: dict[str, Any], path: str, value: Any) -> None:
+        """Set a member by its path; at the end of the list it is null."""
+        *outer, last = [path] if path in self._names else path.split(".")
+        for name in outer:
+            if not isinstance(answer.get(name), dict):
+                answer[name] = {}
+            answer = answer[name]
+        answer[last] = value
 
     def _following(self, url: URL, cut: Cut) -> URL | None:
-        if cut.next is None or not self._by:
+        if cut.next is None or not self._by or self.pages.kind == "keyset":
             return None
         pages, there = self.pages, cut.next
         if self._by == pages.page:
@@ -105,13 +121,3 @@ def _tell(answer: dict[str, Any], facts: Mapping[frozenset[str], Any]) -> None:
             if words.plain(name) in names and type(item) is type(value):
                 answer[name] = value
                 break
-
-
-def _put(answer: dict[str, Any], path: str, value: Any) -> None:
-    """Set a member by its path; at the end of the list it is null."""
-    *outer, last = [path] if path in answer else path.split(".")
-    for name in outer:
-        if not isinstance(answer.get(name), dict):
-            answer[name] = {}
-        answer = answer[name]
-    answer[last] = value

@@ -146,7 +146,7 @@ class MadeRest(System):
     def _listed(self, one: Operation, listed: Listed, request: Request, asked: Mapping[str, Any]) -> Response:
         self._fill(one, listed)
         try:
-            size, offset = listed.paging.asked(asked)
+            size, offset = listed.paging.asked(asked, lambda key: self._behind(one.path, key))
         except (ValueError, TypeError) as error:
             return _refusal([{"path": "query", "message": str(error)}])
         if size < 0 and listed.most:
@@ -167,6 +167,10 @@ class MadeRest(System):
             listed.paging.tell(answer, request.url, cut)
         return self._answer(one, answer, listed.paging.headers(request.url, cut))
 
+    def _behind(self, collection: str, key: str) -> int:
+        """Return the place behind the record of a key; raises ``ValueError`` where there is none."""
+        return [row.key for row in self.store.page(collection)].index(key) + 1
+
     def _list_of(self, one: Operation) -> Listed | None:
         """Return the list of records that an operation answers with, None where it answers otherwise."""
         key = (one.method, one.path)
@@ -182,7 +186,8 @@ class MadeRest(System):
             return None
         path, schema = place
         most = int(schema.get("maxItems") or 0)
-        paging = Paging(pages_of(self._resolver, one), most)
+        names = self._resolver.schema(one.answered).get("properties") or ()
+        paging = Paging(pages_of(self._resolver, one), most, names)
         return Listed(path, schema.get("items", {}), int(schema.get("minItems") or 0), most, paging)
 
     def _fill(self, one: Operation, listed: Listed) -> None:

@@ -83,6 +83,16 @@ SOURCES = {
          'code_path="maLoi", ok_values=("00",)'),
         {"auth": "none"}, "maHoSo", 3,
     ),
+    "charges": Source(
+        "charges.json", "GetCharges", (),
+        ("KeysetPaging(", 'key_param="starting_after"', 'key="id"', "unique=True", 'records="data"'),
+        {"auth": "basic"}, "id", 3,
+    ),
+    "assets": Source(
+        "assets.yaml", "Assets.ListAsset", (),
+        ('NextLinkPaging(path="@odata.nextLink")', '{"$top": "6"}', "left out", "@odata.etag"),
+        {"auth": "none"}, "AssetID", 4,
+    ),
     "permits": Source(
         "permits.yaml", "permits_list", (),
         ('NextLinkPaging(path="next")', 'records="results"'), {"auth": "basic"}, "id", 2,
