@@ -79,7 +79,7 @@ class Dataset:
     def from_dict(cls, ref: str, schema: Mapping[str, Any], file: str = "") -> Dataset:
         """Return the dataset a file describes; `Misconfigured` names the file and what it lacks."""
         name, _, version = ref.rpartition("/")
-        where = f"dataset {ref!r}" + (f" ({file})" if file else "")
+        where = f"dataset {ref!r}"
         note = schema.get("x-lienthong")
         if schema.get("type") != "object" or not isinstance(note, Mapping):
             raise Misconfigured(
@@ -90,7 +90,7 @@ class Dataset:
         unknown = set(note) - _ROOT_NOTES
         if unknown:
             raise Misconfigured(f"x-lienthong has unknown words {sorted(unknown)}", where=where)
-        _require_decided(schema, where)
+        _require_decided(schema, f"{where} ({file})" if file else where)
         by_path = {item.path: item for item in fields_of(schema, where)}
         dataset = cls(
             name=name,
