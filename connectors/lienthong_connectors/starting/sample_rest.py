@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import parse_qsl
+
+from lxml import etree
 
 from lienthong.connector import Connection, Context
 from lienthong.errors import Misconfigured, ProtocolViolation, UnknownName
@@ -19,9 +22,11 @@ from lienthong_connectors.openapi.finding import Pages, pages_of, record_list
 from lienthong_connectors.openapi.operations import Operation, Parameter
 from lienthong_connectors.openapi.paging import PagingSource, paging_of
 from lienthong_connectors.openapi.resolving import Resolver
-from lienthong_connectors.rest.decode import decode
+from lienthong_connectors.rest.decode import check_type, decode
 from lienthong_connectors.rest.paths import MISSING, as_text
 from lienthong_connectors.rest.paths import at as at_path
+from lienthong_connectors.rest.settings_common import TYPES
+from lienthong_connectors.rest.xml_list import whole_xml
 from lienthong_connectors.starting.files import literal, text
 from lienthong_connectors.starting.observed import changing, observed, unique_paths
 from lienthong_connectors.starting.plans import Ends, Plan, Setting, giving, no_key, variable
@@ -49,20 +54,26 @@ def sample(connection: Connection, wish: Wish) -> Sampled:
     if error := failure(reply, where=where, safe=True):
         raise error
     media = reply.header("Content-Type").partition(";")[0].strip().lower()
-    return _planned(connection, wish, path, params, media, _decoded(reply, media, where), dict(reply.headers))
+    value, root = _decoded(reply, media, where)
+    found = _Came(value, root, media, dict(reply.headers))
+    return _planned(connection, wish, path, params, found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Came:
+    """A decoded answer; ``root`` is the name of an XML answer's root, "" for JSON."""
+
+    value: Any
+    root: str
+    media: str
+    headers: Mapping[str, str]
 
 
 def _planned(
-    connection: Connection,
-    wish: Wish,
-    path: str,
-    params: Mapping[str, str],
-    media: str,
-    value: Any,
-    headers: Mapping[str, str],
+    connection: Connection, wish: Wish, path: str, params: Mapping[str, str], came: _Came
 ) -> Sampled:
-    answer = observed([value])
-    place, records = _records(value, answer, wish)
+    answer = observed([came.value])
+    place, records = _records(came.value, answer, wish)
     contracts = Contracts(Resolver({}))
     schema = contracts.of(observed(records))
     if not schema.get("properties"):
@@ -73,7 +84,7 @@ def _planned(
     key = wish.key or next(iter(keys), "")
     if not key:
         raise no_key(wish.place)
-    found = _Answer(path, params, media, value, answer, dict(headers), place, len(records), key)
+    found = _Answer(path, params, came, answer, place, len(records), key)
     left = [f"left out, because a dataset cannot name it: {name}" for name in contracts.left_out]
     names = wish.names(connection)
     plan = Plan(
@@ -96,37 +107,41 @@ class _Answer:
 
     path: str
     params: Mapping[str, str]
-    media: str
-    value: Any
+    came: _Came
     schema: dict[str, Any]
-    headers: Mapping[str, str]
     place: str
     count: int
     key: str
 
+    @property
+    def records(self) -> str:
+        """The setting ``records``: a path, or root and element of XML."""
+        return f"{self.came.root}.{self.place.rpartition('.')[2]}" if self.came.root else self.place
+
 
 def _end(found: _Answer, left: list[str]) -> Ends:
     """Return the settings that would read this list."""
-    params, place, media = found.params, found.place, found.media
+    params, came, media = found.params, found.came, found.came.media
     asked = tuple(
         Parameter(name, "query", False, {"type": "integer"} if said.isdecimal() else {})
         for name, said in params.items()
     )
-    leads = tuple(found.headers) if "next" in found.headers.get("Link", "") else ()
+    leads = tuple(came.headers) if "next" in came.headers.get("Link", "") else ()
     operation = Operation(
         found.path, "get", found.path, "", 200, asked, answered=found.schema, media=media, headers=leads
     )
-    pages = _pages(pages_of(Resolver({}), operation), found.value)
+    pages = _pages(pages_of(Resolver({}), operation), came.value)
     paging, remarks = _paging(pages, found)
     fixed = {name: said for name, said in params.items() if name not in _counted(pages)}
-    envelope, names = _envelope(found.value, place)
+    envelope, names = _envelope(came.value, found.place)
     settings = (
         Setting("path", text(found.path.lstrip("/"))),
         *([Setting("params", literal(fixed))] if fixed else []),
-        *([Setting("records", text(place), "GUESS: the list of records")] if place else []),
+        *([Setting("format", text("xml"))] if came.root else []),
+        *([Setting("records", text(found.records), "GUESS: the list of records")] if found.records else []),
         *([Setting("paging", paging.source, f"GUESS: {pages.why}")] if paging.source else []),
         *envelope,
-        *([] if media in _JSON or media.endswith("+json") else [Setting("content_types", literal((media,)))]),
+        *([Setting("content_types", literal((media,)))] if _unusual(media) else []),
     )
     return Ends(
         "lienthong_connectors.rest", "RestSource", settings, (*paging.names, *names), (*remarks, *left)
@@ -173,7 +188,7 @@ def _pages(pages: Pages, value: Any) -> Pages:
 
 
 def _paging(pages: Pages, found: _Answer) -> tuple[PagingSource, list[str]]:
-    params, count, value = found.params, found.count, found.value
+    params, count, value = found.params, found.count, found.came.value
     given = params.get(pages.size, "")
     sized = replace(pages, most=int(given) if given.isdecimal() else count, first=_first(pages, params))
     made, remark = paging_of(sized, key=found.key)
@@ -219,15 +234,31 @@ def _scalars(value: Any, path: str = "", depth: int = 0) -> list[tuple[str, Any]
     return [(below, item) for below, item in found if not isinstance(item, list)]
 
 
-def _decoded(reply: Reply, media: str, where: str) -> Any:
+def _decoded(reply: Reply, media: str, where: str) -> tuple[Any, str]:
+    """Return the value of an answer in JSON or XML, and the name of the root of XML."""
     try:
-        return decode(reply.body, where=where).value
-    except ProtocolViolation as error:
+        if media in TYPES["xml"] or media.endswith("+xml"):
+            charset = check_type(reply.header("Content-Type"), (media,), "+xml", where=where)
+            value = whole_xml(reply.body, (), charset)
+            return _numbered(value), etree.QName(etree.fromstring(reply.body)).localname
+        return decode(reply.body, where=where).value, ""
+    except (ProtocolViolation, etree.XMLSyntaxError) as error:
         raise Misconfigured(
-            f"the answer ({media or 'of no type'}) is no JSON that can be read: {error.message}",
+            f"the answer ({media or 'of no type'}) is neither JSON nor XML that can be read",
             where=where,
-            hint="a sample is read as JSON; write the exchange by hand (docs/connectors/rest.md)",
+            hint=f"{getattr(error, 'message', 'it is cut or damaged')}; an error page? Else write by hand",
         ) from None
+
+
+def _numbered(value: Any) -> Any:
+    """Return the frame of XML with texts of digits as numbers, so that totals are found; lists stay text."""
+    if isinstance(value, dict):
+        return {name: _numbered(item) for name, item in value.items()}
+    return int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,15}", value) else value
+
+
+def _unusual(media: str) -> bool:
+    return media not in (*_JSON, *TYPES["xml"]) and not media.endswith(("+json", "+xml"))
 
 
 def _pairs(query: str) -> dict[str, str]:

@@ -6,7 +6,10 @@ import contextlib
 import json
 import re
 import sqlite3
+import threading
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -175,3 +178,36 @@ def test_a_key_is_in_every_record_and_once() -> None:
     """A member that repeats, is missing once or is no scalar is none, whatever it is called."""
     records = [{"id": 1, "code": "a", "no": "x", "at": {"uid": 5}}, {"id": 1, "code": "b", "at": {"uid": 6}}]
     assert unique_paths(records, observed(records)) == ["code", "at.uid"]
+
+
+XML = """<?xml version="1.0"?><k:KetQua xmlns:k="urn:k"><MaLoi>00</MaLoi><TongSo>57</TongSo><DS>
+<HoSo><MaHoSo>H1</MaHoSo><Ngay>2026-01-01</Ngay></HoSo><HoSo><MaHoSo>H2</MaHoSo><Ngay>2026-01-02</Ngay></HoSo>
+</DS></k:KetQua>"""
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+def test_an_answer_in_xml_is_sampled(tmp_path: Path) -> None:
+    """The repeated element is the record; the total around it pages by the parameters that were given."""
+    (tmp_path / "list.xml").write_text(XML)
+    (tmp_path / "page.html").write_text("<html><p>Đăng nhập</html>")
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(tmp_path))) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        connections = tmp_path / "connections.json"
+        host = f"http://127.0.0.1:{server.server_port}"
+        connections.write_text(json.dumps({"desk": {"conn_type": "lienthong_rest", "host": host}}))
+        try:
+            words = ("desk", "list.xml?trang=1&soBanGhi=2")
+            dag, content = sampled(connections, tmp_path / "project", *words)
+            assert main(["sample", "desk", "page.html", "--connections", str(connections)]) == 2
+        finally:
+            server.shutdown()
+            thread.join()
+    for said in ('format="xml"', 'records="KetQua.HoSo"', 'page_param="trang"', 'total_path="TongSo"'):
+        assert said in dag
+    assert content["x-lienthong"]["key"] == ["MaHoSo"]
+    assert content["properties"]["Ngay"]["format"] == "date"
