@@ -48,11 +48,11 @@ def paging_of(
 ) -> tuple[PagingSource, str]:
     """Return the settings for pages of at most ``longest`` records (0: any), and a doubt."""
     if pages.kind not in _KINDS:
+        though = f", though {pages.size} is a parameter" if pages.size else ""
         doubt = (
-            f"GUESS: one answer holds the whole list, though {pages.size} is a parameter; set paging if the "
-            "service pages, or only the first page is read"
+            f"GUESS: one answer holds the whole list{though}; set paging if the service pages, or only the"
         )
-        return PagingSource(), doubt if pages.size else ""
+        return PagingSource(), f"{doubt} first page is read"
     name, arguments, sized = _KINDS[pages.kind]
     given = arguments(pages) | ({"key": key} if pages.kind == "keyset" else {})
     if sized:

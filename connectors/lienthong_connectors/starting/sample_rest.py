@@ -199,8 +199,6 @@ def _paging(pages: Pages, found: _Answer) -> tuple[PagingSource, list[str]]:
             f"TODO: the answer announces {total} records at {pages.total_path} and gives {count}: set paging "
             "(sample again with the parameters that page: --set page=1 --set size=100)"
         )
-    elif pages.kind == "none":
-        remarks.append("GUESS: one answer holds the whole list; set paging if the service pages")
     return made, remarks
 
 
