@@ -93,6 +93,11 @@ SOURCES = {
         ('NextLinkPaging(path="@odata.nextLink")', '{"$top": "6"}', "left out", "@odata.etag"),
         {"auth": "none"}, "AssetID", 4,
     ),
+    "odd": Source(
+        "odd.json", "get /class", (),
+        ("odd = Exchange(", "GUESS: one answer holds the whole list;", "names no server"),
+        {"auth": "none"}, "@id", 1,
+    ),
     "permits": Source(
         "permits.yaml", "permits_list", (),
         ('NextLinkPaging(path="next")', 'records="results"'), {"auth": "basic"}, "id", 2,
