@@ -143,7 +143,14 @@ SWAGGER: dict[str, Any] = {
                 ],
                 "responses": {"201": {"description": "", "schema": {"$ref": "#/definitions/Licence"}}},
             },
-        }
+        },
+        "/scans": {
+            "post": {
+                "consumes": ["multipart/form-data"],
+                "parameters": [{"name": "scan", "in": "formData", "type": "file"}],
+                "responses": {"204": {"description": "taken"}},
+            }
+        },
     },
     "definitions": {
         "Licence": {
@@ -178,6 +185,8 @@ def test_a_document_of_swagger_2_is_served(tmp_path: Path) -> None:
         said = requests.post(f"{registers.url}/licences", json={"no": "A1", "until": None}, timeout=60)
         assert said.status_code == 201, said.text
         assert requests.post(f"{registers.url}/licences", json={"no": 1}, timeout=60).status_code == 422
+        sent = requests.post(f"{registers.url}/scans", files={"scan": b"\xff\xd8"}, timeout=60)
+        assert (sent.status_code, sent.content) == (204, b"")
 
 
 def test_other_documents_lie_beside_the_file(tmp_path: Path) -> None:

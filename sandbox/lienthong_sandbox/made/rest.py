@@ -229,8 +229,9 @@ class MadeRest(System):
     # --- writing
 
     def _taken(self, one: Operation, request: Request, body: bytes) -> Response:
+        other = one.asked is None and bool(one.asked_media)  # a form or a file: taken as it is
         try:
-            value = json.loads(body) if body else None
+            value = json.loads(body) if body and not other else None
         except ValueError:
             return _refusal([{"path": "", "message": "the body is not JSON"}])
         errors = self._errors(one, value)
