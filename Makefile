@@ -12,7 +12,7 @@ VENV ?= .venv
 export FIELD_SEEDS FIELD_FIRST VENV PYTHON ONCE DEMO_PORT DEMO_SANDBOX_PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-field lint types failures bench lock clean
+.PHONY: help demo test test-field lint types failures settings bench lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\): .*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -44,6 +44,10 @@ types: ## mypy --strict
 failures: ## write docs/connectors/failures.md from the conformance suite
 	@tools/bootstrap dev
 	$(VENV)/bin/python -m lienthong.testing.failures docs/connectors/failures.md
+
+settings: ## write docs/connectors/settings.md from the connectors' descriptors
+	@tools/bootstrap dev
+	$(VENV)/bin/python -m lienthong.testing.settings_page docs/connectors/settings.md
 
 bench: ## measure against the limits of this machine and other tools
 	@VENV=$(VENV)-bench tools/bootstrap bench && exec $(VENV)-bench/bin/python benchmarks/run.py

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lienthong.datasets import Catalogue
+from lienthong.datasets import Catalogue, Dataset
 from lienthong.datasets.cursor import CursorOrder
 from lienthong.errors import Misconfigured
 from lienthong.records import digest, key_of
@@ -147,3 +147,22 @@ def test_checks_are_bound_to_dotted_names(make_dataset: Any, catalogue: Catalogu
         ("/p.q/r.s", "check.dossier-code"),
         ("/x.y", "check.dossier-code"),
     ]
+
+
+def test_fields_that_nobody_has_decided_are_named_with_their_file() -> None:
+    """A generator leaves classes to a person: the dataset does not load, and all open fields are listed."""
+    undecided = {"type": "string", "x-lienthong": {"class": "undecided"}}
+    schema = {
+        "type": "object",
+        "x-lienthong": {"key": ["id"], "owner": "H21", "title": {"vi": "Thử", "en": "Trial"}},
+        "required": ["id"],
+        "properties": {
+            "id": undecided,
+            "sex": {"type": "string", "x-lienthong": {"class": "personal"}},
+            "homes": {"type": "array", "items": {"type": "object", "properties": {"ward": undecided}}},
+        },
+    }
+    with pytest.raises(Misconfigured, match=r"class of id, homes\[\]\.ward") as caught:
+        Dataset.from_dict("t.trial/1", schema, "datasets/t.trial/1.json")
+    assert "datasets/t.trial/1.json" in str(caught.value)
+    assert "'undecided'" in str(caught.value)

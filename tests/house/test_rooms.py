@@ -72,6 +72,31 @@ def test_links_in_the_documents_lead_somewhere() -> None:
     assert not broken, broken
 
 
+def _anchor(heading: str) -> str:
+    """Return the anchor that a heading gets where Markdown is shown (GitHub's rule)."""
+    text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", re.sub(r"[`*]", "", heading.strip().lower()))
+    return re.sub(r"[^\w\- ]", "", text).replace(" ", "-")
+
+
+def test_anchors_in_the_documents_lead_to_headings() -> None:
+    """A link to a place in a page names a heading that is there, so that pages can be split and renamed."""
+    texts = {
+        page.resolve(): re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+        for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    }
+    anchors = {
+        page: {_anchor(heading) for heading in re.findall(r"^#+ (.*)$", text, re.MULTILINE)}
+        for page, text in texts.items()
+    }
+    broken = [
+        f"{page.relative_to(ROOT)}: {link}#{anchor}"
+        for page, text in texts.items()
+        for link, anchor in re.findall(r"\]\(([^)#:\s]*)#([^)]*)\)", text)
+        if anchor not in anchors.get((page.parent / link).resolve() if link else page, {anchor})
+    ]
+    assert not broken, broken
+
+
 def test_examples_in_the_readme_are_sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The README's first exchange compiles against the catalogue as it stands there."""
     from lienthong.cli.exchanges import one_exchange

@@ -14,6 +14,8 @@ GROUPS: Final = {
     "tests/airflow/test_resent.py": "airflow",
     "tests/airflow/test_server.py": "airflow",
     "tests/airflow/test_stale_runs.py": "airflow",
+    "tests/connectors/openapi/test_from_openapi.py": "from_openapi",
+    "tests/connectors/openapi/test_sample.py": "sample",
     "tests/connectors/soap/test_from_wsdl.py": "from_wsdl",
 }
 """The name of a group by the file whose tests are in it."""

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_plus, urlencode, urlsplit, urlunsplit
 
 from requests import PreparedRequest
 from requests.auth import AuthBase
@@ -68,6 +69,24 @@ class HeaderAuth(Dialect):
         """Set the headers."""
         request.headers.update(self._headers)
         return request
+
+
+class QueryAuth(Dialect):
+    """A fixed key in the address's query, for services that know no other place; messages name no address."""
+
+    def __init__(self, name: str, value: str) -> None:
+        self._name, self._value = name, value
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        """Set the parameter, in the place of one of that name that a link may have brought."""
+        parts = urlsplit(request.url or "")
+        others = [pair for pair in parts.query.split("&") if pair and not self._is_ours(pair)]
+        query = "&".join([*others, urlencode({self._name: self._value})])
+        request.url = urlunsplit(parts._replace(query=query))
+        return request
+
+    def _is_ours(self, pair: str) -> bool:
+        return unquote_plus(pair.partition("=")[0]) == self._name
 
 
 class Credential:

@@ -72,6 +72,12 @@ AUTH_FIELDS: tuple[ConnectionField, ...] = (
     field(
         "api_key_header", "Tên header khóa", "Key header", "api-key: the header's name", default="X-API-Key"
     ),
+    field(
+        "api_key_query",
+        "Tham số khóa",
+        "Key parameter",
+        "api-key: the query parameter's name, for services that take the key nowhere else",
+    ),
     field("token_url", "Địa chỉ lấy mã truy cập", "Token or login URL", "absolute, or a path under host"),
     field(
         "token_credentials",

@@ -48,6 +48,8 @@ def _basic(connection: Connection, *_: object) -> auth.Dialect:
 
 
 def _api_key(connection: Connection, *_: object) -> auth.Dialect:
+    if query := str(connection.option("api_key_query", "")):
+        return auth.QueryAuth(query, str(connection.require("token")))
     name = str(connection.option("api_key_header", "X-API-Key"))
     return auth.HeaderAuth({name: connection.require("token")})
 

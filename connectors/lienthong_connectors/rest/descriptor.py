@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from lienthong.connector import ConnectorDescriptor
 from lienthong.exchange import Text
 from lienthong_connectors.codes import PACKAGE
@@ -9,7 +11,17 @@ from lienthong_connectors.http.fields import HTTP_FIELDS
 from lienthong_connectors.rest.settings_lookup import RestLookup
 from lienthong_connectors.rest.settings_source import RestSource
 from lienthong_connectors.rest.settings_target import RestTarget
-from lienthong_connectors.xroad.commands import add_commands
+
+
+def _add_commands(commands: Any) -> None:
+    """Add the commands of everything that has to do with REST."""
+    from lienthong_connectors.openapi.commands import add_commands as openapi
+    from lienthong_connectors.starting.commands import add_commands as sample
+    from lienthong_connectors.xroad.commands import add_commands as xroad
+
+    for add in (xroad, openapi, sample):
+        add(commands)
+
 
 DESCRIPTOR = ConnectorDescriptor(
     kind="rest",
@@ -21,6 +33,6 @@ DESCRIPTOR = ConnectorDescriptor(
     connection_type="lienthong_rest",
     connection=HTTP_FIELDS,
     settings={"source": RestSource, "target": RestTarget, "lookup": RestLookup},
-    commands=add_commands,
+    commands=_add_commands,
     codes=PACKAGE,
 )

@@ -94,7 +94,7 @@ def _scalar(schema: Schema) -> bool:
 
 
 def _or_null(schema: Schema) -> Schema:
-    if "type" not in schema:
+    if "type" not in schema or "null" in _kinds(schema):
         return schema
     widened = {**schema, "type": [*_kinds(schema), "null"]}
     return {**widened, "enum": [*schema["enum"], None]} if "enum" in schema else widened

@@ -63,7 +63,12 @@ class ConnectorDescriptor:
 
     def options(self, role: Role) -> list[Option]:
         """Return the options of the role's settings class in their order."""
-        return [_option(item) for item in dataclasses.fields(self.settings[role])]
+        return options_of(self.settings[role])
+
+
+def options_of(settings: type) -> list[Option]:
+    """Return the options of a settings class, or of one that settings take, in their order."""
+    return [_option(item) for item in dataclasses.fields(settings)]
 
 
 def option(

@@ -106,7 +106,11 @@ class Catalogue:
 
     def dataset(self, ref: str) -> Dataset:
         """Return a dataset by ``name/version``; `UnknownName` lists what is near."""
-        return self.once(("datasets", ref), lambda: Dataset.from_dict(ref, self._read("datasets", ref)))
+
+        def read() -> Dataset:
+            return Dataset.from_dict(ref, self._read("datasets", ref), str(self._files["datasets"][ref]))
+
+        return self.once(("datasets", ref), read)
 
     def mapping(self, ref: str) -> CompiledMapping:
         """Return a compiled mapping by ``name/version``; `UnknownName` lists what is near.

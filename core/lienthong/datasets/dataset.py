@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from lienthong.datasets.fields import CLASSES, PERSONAL, Field, fields_of
+from lienthong.datasets.fields import CLASSES, PERSONAL, Field, fields_of, undecided
 from lienthong.errors import Misconfigured
 from lienthong.exchange import AGENCY_CODE, Text
 from lienthong.paths import spelled
@@ -77,7 +77,7 @@ class Dataset:
         return catalogue.once(("validator", self.ref, self.digest), lambda: Validator(self, catalogue))
 
     @classmethod
-    def from_dict(cls, ref: str, schema: Mapping[str, Any]) -> Dataset:
+    def from_dict(cls, ref: str, schema: Mapping[str, Any], file: str = "") -> Dataset:
         """Return the dataset a file describes; `Misconfigured` names the file and what it lacks."""
         name, _, version = ref.rpartition("/")
         where = f"dataset {ref!r}"
@@ -91,6 +91,7 @@ class Dataset:
         unknown = set(note) - _ROOT_NOTES
         if unknown:
             raise Misconfigured(f"x-lienthong has unknown words {sorted(unknown)}", where=where)
+        _require_decided(schema, f"{where} ({file})" if file else where)
         by_path = {item.path: item for item in fields_of(schema, where)}
         dataset = cls(
             name=name,
@@ -122,6 +123,16 @@ class Dataset:
         geometry = [path for path, item in self.by_path.items() if item.geometry]
         if geometry and not self.crs:
             raise Misconfigured(f"the geometry field {geometry[0]!r} needs a crs", where=where)
+
+
+def _require_decided(schema: Mapping[str, Any], where: str) -> None:
+    open_ones = [path or "the root" for path in undecided(schema)]
+    if open_ones:
+        raise Misconfigured(
+            f"nobody has decided the class of {', '.join(open_ones)}",
+            where=where,
+            hint=f"write one of {', '.join(CLASSES)} in the place of each 'undecided'",
+        )
 
 
 def _title(note: Mapping[str, Any], where: str) -> Text:

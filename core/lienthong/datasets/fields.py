@@ -16,6 +16,8 @@ from lienthong.paths import below
 
 #: Classes of fields, from what anybody may see to what needs the most care.
 CLASSES = ("open", "internal", "personal", "sensitive")
+#: What generators write in a class's place, so that nothing goes into operation before a person decides.
+UNDECIDED = "undecided"
 #: The classes that concern a person.
 PERSONAL = frozenset({"personal", "sensitive"})
 #: Types of geometries by ``format`` (the bus converts them, so they need a CRS).
@@ -68,6 +70,20 @@ class Field:
 def fields_of(schema: Mapping[str, Any], where: str) -> Iterator[Field]:
     """Yield every field below a root schema; `Misconfigured` names a field without class."""
     return _children(schema, "", schema, True, "", where, 0)
+
+
+def undecided(schema: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    """Yield the path of every field whose class nobody has decided, "" for the class of the root."""
+    note = schema.get("x-lienthong")
+    if isinstance(note, Mapping) and note.get("class") == UNDECIDED:
+        yield path
+    inner = schema.get("properties")
+    for name, child in (inner if isinstance(inner, Mapping) else {}).items():
+        if isinstance(child, Mapping):
+            yield from undecided(child, f"{path}.{name}" if path else str(name))
+    items = schema.get("items")
+    if isinstance(items, Mapping):
+        yield from undecided(items, f"{path}[]")
 
 
 def rank(classification: str) -> int:

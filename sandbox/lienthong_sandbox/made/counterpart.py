@@ -9,9 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import yaml
-
 from lienthong.errors import Misconfigured
+from lienthong_connectors.openapi.documents import documents_at
+from lienthong_connectors.soap.catalogue import open_catalogue
 from lienthong_sandbox import credentials
 from lienthong_sandbox.control import Control
 from lienthong_sandbox.faults import Fault
@@ -29,10 +29,10 @@ CONNECTION = "made"
 class Counterpart:
     """A running counterpart; use it as a context manager. Listens on 127.0.0.1.
 
-    ``file`` is a WSDL (or a catalogue's folder), or an OpenAPI 3 document or a JSON Schema, in JSON or
-    YAML. ``records`` made-up records
-    are in every list, ``fixed`` gives members by name a value. What it is sent is kept in ``home``,
-    or forgotten at the end where there is none. Raises `Misconfigured` for a file that is none of these.
+    ``file`` is a WSDL, an OpenAPI 3 or Swagger 2 document, a catalogue's folder of one of them, or a JSON
+    Schema; all but the WSDL in JSON or YAML. ``records`` made-up records are in every list, ``fixed`` gives
+    members by name a value. What it is sent is kept in ``home``, or forgotten at the end where there is
+    none. Raises `Misconfigured` for a file that is none of these.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class Counterpart:
         try:
             if self._wsdl:
                 return MadeSoap(store, self._file, self._records, self._fixed)
-            return MadeRest(store, self._described, self._records, self._fixed)
+            return MadeRest(store, self._described, self._records, self._fixed, str(self._file))
         except ValueError as error:
             store.close()
             raise Misconfigured(str(error), where=str(self._file)) from None
@@ -126,10 +126,11 @@ def _too_deep(file: Path) -> Misconfigured:
 
 
 def _is_wsdl(file: Path) -> bool:
-    """Tell whether a description is XML, or a folder, which only a WSDL's catalogue is."""
-    if file.is_dir():
-        return True
+    """Tell whether a description is XML; a catalogue is what its main document is."""
     try:
+        if file.is_dir():
+            kept = open_catalogue(str(file))
+            return kept.fetch(kept.main).lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<")
         return file.read_bytes()[:200].lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<")
     except OSError:
         return False
@@ -137,23 +138,15 @@ def _is_wsdl(file: Path) -> bool:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        found = yaml.safe_load(file.read_text(encoding="utf-8"))
+        found = documents_at(str(file)).root
     except RecursionError:
         raise _too_deep(file) from None
-    except (OSError, UnicodeError, ValueError, yaml.YAMLError) as error:  # ValueError: a date that is none
-        raise Misconfigured(
-            f"the description cannot be read ({type(error).__name__})", where=str(file)
-        ) from None
-    if isinstance(found, dict) and str(found.get("openapi", "")).startswith("3."):
+    if str(found.get("openapi", "")).startswith("3.") or str(found.get("swagger", "")).startswith("2"):
         return found
-    if isinstance(found, dict) and "swagger" in found:
-        raise Misconfigured(
-            "the description is of Swagger 2", where=str(file), hint="convert it to OpenAPI 3 first"
-        )
-    if isinstance(found, dict) and {"$schema", "properties", "type", "$ref", "allOf"} & found.keys():
+    if {"$schema", "properties", "type", "$ref", "allOf"} & found.keys():
         return from_schema(found)
     raise Misconfigured(
-        "this is neither a WSDL nor an OpenAPI 3 document nor a JSON Schema",
+        "this is neither a WSDL nor an OpenAPI 3 or Swagger 2 document nor a JSON Schema",
         where=str(file),
         hint="see docs/sandbox.md",
     )

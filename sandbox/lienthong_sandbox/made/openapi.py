@@ -1,55 +1,38 @@
-"""What an OpenAPI 3 document says, as far as a counterpart needs it.
+"""A description as a counterpart needs it: an OpenAPI document with modern schemas.
 
 A JSON Schema of a record becomes such a document: a collection that can be listed and added to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 
-_METHODS = ("get", "post", "put", "patch", "delete")
 _COLLECTION = "/records"
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One path and method; schemas are JSON Schema 2020-12, None where there is no JSON body."""
+def modern(node: Any, _made: dict[int, Any] | None = None) -> Any:
+    """Return a document with schemas of OpenAPI 3.0 and Swagger 2 in the words of 3.1 (JSON Schema 2020-12).
 
-    method: str
-    path: str
-    status: int
-    name: str
-    asked: Any = None
-    answered: Any = None
-    query: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    needed: frozenset[str] = frozenset()
-
-
-def operations(document: Mapping[str, Any]) -> Iterator[Operation]:
-    """Yield the operations of a document made modern by `modern`.
-
-    Raises ``ValueError`` where there is none.
+    What is one object, as an alias of YAML makes it, stays one.
     """
-    found = False
-    for path, item in document.get("paths", {}).items():
-        for method in _METHODS:
-            if method in item:
-                found = True
-                yield _operation(document, path, method, item)
-    if not found:
-        raise ValueError("the document describes no operation")
-
-
-def modern(node: Any) -> Any:
-    """Return a document with the schemas of OpenAPI 3.0 in the words of 3.1 (JSON Schema 2020-12)."""
-    if isinstance(node, list):
-        return [modern(item) for item in node]
-    if not isinstance(node, Mapping):
+    made_before = {} if _made is None else _made
+    if not isinstance(node, (Mapping, list)):
         return node
-    made = {key: modern(item) for key, item in node.items()}
-    if made.pop("nullable", None) is True and isinstance(made.get("type"), str):
+    if id(node) in made_before:
+        return made_before[id(node)]
+    if isinstance(node, list):
+        found: Any = [modern(item, made_before) for item in node]
+    else:
+        found = _widened({key: modern(item, made_before) for key, item in node.items()})
+    made_before[id(node)] = found
+    return found
+
+
+def _widened(made: dict[str, Any]) -> dict[str, Any]:
+    nothing = made.get("nullable") is True or made.get("x-nullable") is True
+    if nothing and isinstance(made.get("type"), str):
+        made.pop("nullable", None)
         made["type"] = [made["type"], "null"]
         if isinstance(made.get("enum"), list):
             made["enum"] = [*made["enum"], None]
@@ -103,43 +86,3 @@ def _content(schema: Any) -> dict[str, Any]:
 
 def _answers(status: int, schema: Any) -> dict[str, Any]:
     return {str(status): {"description": "", **_content(schema)}}
-
-
-def _operation(document: Mapping[str, Any], path: str, method: str, item: Mapping[str, Any]) -> Operation:
-    about = item[method]
-    parameters = [
-        _pointed(document, one) for one in [*item.get("parameters", ()), *about.get("parameters", ())]
-    ]
-    query = {one["name"]: one.get("schema", {}) for one in parameters if one.get("in") == "query"}
-    needed = frozenset(one["name"] for one in parameters if one.get("in") == "query" and one.get("required"))
-    status, answer = _success(document, about.get("responses", {}))
-    body = _pointed(document, about.get("requestBody", {}))
-    name = str(about.get("operationId") or f"{method} {path}")
-    return Operation(method, path, status, name, _json(body), _json(answer), query, needed)
-
-
-def _success(document: Mapping[str, Any], responses: Mapping[Any, Any]) -> tuple[int, Mapping[str, Any]]:
-    for code in sorted(map(str, responses)):
-        if code.isdigit() and 200 <= int(code) < 300:
-            found = responses.get(code, responses.get(int(code)))
-            return int(code), _pointed(document, found or {})
-    return 200, _pointed(document, responses.get("default", {}))
-
-
-def _json(body: Mapping[str, Any]) -> Any:
-    for media, content in body.get("content", {}).items():
-        if media.partition(";")[0].strip().endswith("json"):
-            return content.get("schema", {})
-    return None
-
-
-def _pointed(document: Mapping[str, Any], node: Any) -> Mapping[str, Any]:
-    """Follow a reference of a parameter, body or response."""
-    if not isinstance(node, Mapping):
-        return {}
-    target: Any = node
-    if "$ref" in node:
-        target = document
-        for part in str(node["$ref"]).removeprefix("#/").split("/"):
-            target = target.get(part.replace("~1", "/").replace("~0", "~"), {})
-    return target if isinstance(target, Mapping) else {}

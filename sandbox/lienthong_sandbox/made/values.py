@@ -15,14 +15,22 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from lienthong.datasets.dates import date_format
+from lienthong_connectors.openapi.resolving import Resolver, merged
 from lienthong_sandbox.made.patterns import matching
 from lienthong_sandbox.people import SEED, Person, person
 from lienthong_sandbox.times import VN
 
 Schema = Mapping[str, Any]
 _PEOPLE = 900_000
-_DEEPEST = 12
+_DEEPEST, _OUTER = 12, 2
+_VALUES, _BEYOND = 1000, 200
+"""How many values an item of an outer list may have, and how many more what must be there."""
 _WIDE = 1_000_000
+_FORMS = {
+    "date": r"^\d{4}-\d{2}-\d{2}$",
+    "date-time": r"^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$",
+    "uuid": r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
+}
 _FIRST_DAY = date(2025, 7, 1)
 
 #: What a member's name says of its value; names are compared without accents, case and separators.
@@ -65,49 +73,41 @@ class Maker:
         rows: int = 3,
         optional: float = 0.8,
     ) -> None:
-        self._root, self._rng, self._fixed = root, random.Random(seed), dict(fixed or {})
+        self._resolver = Resolver(root)
+        self._rng, self._fixed = random.Random(seed), dict(fixed or {})
         self._rows, self._optional = rows, optional
+        self._left, self._lists = _VALUES, 0
         self._person = self._someone()
 
     def record(self, schema: Any) -> Any:
         """Return a value about another person than the one before."""
-        self._person = self._someone()
+        self._person, self._left = self._someone(), _VALUES
         return self.value(schema)
 
     def value(self, schema: Any, name: str = "", depth: int = 0) -> Any:
         """Return a value that the schema allows, as far as its keywords are known here."""
         schema = self.resolved(schema)
+        if not depth:
+            self._left = _VALUES
+        self._left -= 1
         if name in self._fixed:
             return self._fixed[name]
-        for word in ("const", "example", "default"):
-            if word in schema:
+        if "const" in schema:
+            return schema["const"]
+        for word in ("example", "default"):
+            if word in schema and _told(schema[word], schema):
                 return schema[word]
-        if "enum" in schema:
+        if schema.get("enum"):
             return self._rng.choice(schema["enum"])
         for word in ("oneOf", "anyOf"):
             if schema.get(word):
                 rest = {key: item for key, item in schema.items() if key != word}
-                return self.value(_merged(rest, self.resolved(schema[word][0])), name, depth)
+                return self.value(merged(rest, self.resolved(schema[word][0])), name, depth + 1)
         return self._typed(schema, name, depth)
 
     def resolved(self, schema: Any) -> dict[str, Any]:
         """Return a schema with its own reference and ``allOf`` put in place."""
-        found: dict[str, Any] = dict(schema) if isinstance(schema, Mapping) else {}
-        for _ in range(_DEEPEST):
-            if "$ref" not in found:
-                break
-            target = self._pointed(str(found.pop("$ref")))
-            found = _merged(dict(target), found)
-        for part in found.pop("allOf", ()):
-            found = _merged(found, self.resolved(part))
-        return found
-
-    def _pointed(self, reference: str) -> Schema:
-        target: Any = self._root
-        for part in reference.removeprefix("#").strip("/").split("/"):
-            step = part.replace("~1", "/").replace("~0", "~")
-            target = target.get(step, {}) if isinstance(target, Mapping) else {}
-        return target if isinstance(target, Mapping) else {}
+        return self._resolver.schema(schema)
 
     def _typed(self, schema: Schema, name: str, depth: int) -> Any:
         kind = schema.get("type") or ("object" if "properties" in schema else "string")
@@ -129,9 +129,11 @@ class Maker:
     def _object(self, schema: Schema, depth: int) -> dict[str, Any]:
         needed = set(schema.get("required", ()))
         made: dict[str, Any] = {}
+        if depth > 2 * _DEEPEST or self._left < -_BEYOND:
+            return made
         for name, part in schema.get("properties", {}).items():
-            wanted = name in needed or name in self._fixed or self._many(part)
-            if wanted or (depth < _DEEPEST and self._rng.random() < self._optional):
+            wanted = name in needed or name in self._fixed or (self._many(part) and depth < _DEEPEST)
+            if wanted or (depth < _DEEPEST and self._left > 0 and self._rng.random() < self._optional):
                 made[name] = self.value(part, name, depth + 1)
         return made
 
@@ -141,15 +143,23 @@ class Maker:
     def _array(self, schema: Schema, name: str, depth: int) -> list[Any]:
         low, high = int(schema.get("minItems", 0)), int(schema.get("maxItems", 1 << 30))
         count = 0 if depth >= _DEEPEST else min(max(low, self._rows), high)
-        return [self._item(schema.get("items", {}), name, depth) for _ in range(max(count, low))]
+        made: list[Any] = []
+        while len(made) < count and (len(made) < low or not self._lists or self._left > 0):
+            made.append(self._item(schema.get("items", {}), name, depth))
+        return made
 
     def _item(self, schema: Any, name: str, depth: int) -> Any:
         """Return an item of a list, which is about a person of its own."""
         before, self._person = self._person, self._someone()
+        left, self._lists = self._left, self._lists + 1
+        if self._lists == 1 and depth <= _OUTER:
+            self._left = _VALUES
         try:
             return self.value(schema, name, depth + 1)
         finally:
-            self._person = before
+            self._person, self._lists = before, self._lists - 1
+            if not self._lists and depth <= _OUTER:
+                self._left = left
 
     def _number(self, schema: Schema, name: str, *, whole: bool) -> int | float:
         plain = _plain(name)
@@ -214,7 +224,12 @@ class Maker:
             "email": self._person.email,
             "uuid": str(uuid.UUID(int=self._rng.getrandbits(128), version=4)),
             "uri": f"https://example.com/{self._rng.randrange(10_000)}",
+            "uri-reference": f"/{self._rng.randrange(10_000)}",
+            "hostname": f"host{self._rng.randrange(10_000)}.example.com",
             "ipv4": f"192.0.2.{self._rng.randrange(1, 255)}",
+            "ipv6": f"2001:db8::{self._rng.randrange(1, 255):x}",
+            "duration": f"P{self._rng.randrange(1, 30)}D",
+            "byte": base64.b64encode(self._person.name.encode()).decode(),
             "base64": base64.b64encode(self._person.name.encode()).decode(),
         }
         return made.get(name, "")
@@ -235,14 +250,19 @@ def _fits(text: str, schema: Schema) -> bool:
         return True
 
 
-def _merged(one: dict[str, Any], other: Schema) -> dict[str, Any]:
-    """Return both schemas' demands in one; the second's words win where they clash."""
-    both = {**one, **other}
-    if "properties" in one and "properties" in other:
-        both["properties"] = {**one["properties"], **other["properties"]}
-    if "required" in one and "required" in other:
-        both["required"] = [*one["required"], *other["required"]]
-    return both
+def _told(value: Any, schema: Schema) -> bool:
+    """Tell whether an example is a value of the schema's type and form, not made of other values."""
+    kinds = schema.get("type")
+    named = kinds if isinstance(kinds, list) else [kinds]
+    if isinstance(value, str):
+        form = _FORMS.get(str(schema.get("format")), "")
+        return ("string" in named or kinds is None) and _fits(value, schema) and bool(re.search(form, value))
+    if isinstance(value, (dict, list)):
+        return not {"properties", "items", "allOf", "oneOf", "anyOf"} & schema.keys() and (
+            kinds is None or ("object" if isinstance(value, dict) else "array") in named
+        )
+    known = {bool: "boolean", int: "integer", float: "number", type(None): "null"}[type(value)]
+    return kinds is None or known in named or (known == "integer" and "number" in named)
 
 
 def _plain(name: str) -> str:

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from lienthong.errors import (
+    Forbidden,
     LienThongError,
     Misconfigured,
     OutcomeUnknown,
@@ -72,6 +73,19 @@ def test_fixed_credentials_travel_in_their_header(
     agency.default = agency.response(ROWS)
     agency.read(SOURCE, **extra)
     assert agency.asked[0].headers[header] == value
+
+
+def test_a_key_in_the_query_takes_the_place_of_one_that_a_link_brought(agency: Any) -> None:
+    """The service knows no other place for it; what else the address says stays, and no error shows it."""
+    agency.default = agency.response(ROWS)
+    settings = RestSource(path="rows", params={"q": "a b", "key": "old"})
+    agency.read(settings, auth="api-key", api_key_query="key", token="s3cret/=")
+    assert agency.asked[0].query == {"q": "a b", "key": "s3cret/="}
+    assert "x-api-key" not in agency.asked[0].headers
+    agency.default = agency.response({"message": "no"}, status=403)
+    with pytest.raises(Forbidden) as caught:
+        agency.read(settings, auth="api-key", api_key_query="key", token="s3cret/=")
+    assert "s3cret" not in str(caught.value)
 
 
 def test_without_auth_no_credential_travels(agency: Any) -> None:
