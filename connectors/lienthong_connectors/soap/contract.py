@@ -36,6 +36,7 @@ class Contracts:
         self._known: dict[_Key, tuple[Schema, int]] = {}
         self._elements: dict[str, Schema] = {}
         self._contents: dict[_Place, Content] = {}
+        self._inner: dict[_Place, list[tuple[str, Node]]] = {}
         self._reached: dict[_Place, frozenset[str]] = {}
         self._cut = False
         self._members = 0
@@ -122,21 +123,28 @@ class Contracts:
         if known is not None:
             return known
         found: set[str] = set()
-        seen: set[_Place] = set()
+        seen = {_place(definition)}
         waiting = [definition]
         while waiting:
-            one = waiting.pop()
-            if one.kind != "complexType" or _place(one) in seen:
-                continue
-            seen.add(_place(one))
-            content = self._content(one)
-            for member in (*content.elements, *content.attributes):
-                name, inner = self._schemas.type_of(member.node)
+            for name, inner in self._inside(waiting.pop()):
                 found.add(name)
-                waiting += [inner] if inner is not None else []
+                if _place(inner) not in seen:
+                    seen.add(_place(inner))
+                    waiting.append(inner)
         reach = frozenset(found - {""})
         self._reached[_place(definition)] = reach
         return reach
+
+    def _inside(self, definition: Node) -> list[tuple[str, Node]]:
+        """Return the complex types of a complex type's members, with their names."""
+        known = self._inner.get(_place(definition))
+        if known is None:
+            content = self._content(definition)
+            types = (self._schemas.type_of(one.node) for one in content.elements)
+            known = [(name, one) for name, one in types if one is not None and one.kind == "complexType"]
+            known = list({(name, _place(one)): (name, one) for name, one in known}.values())
+            self._inner[_place(definition)] = known
+        return known
 
     def _content(self, definition: Node) -> Content:
         """Return what a complex type holds, which is looked up once."""
