@@ -186,7 +186,8 @@ def _later(seconds: float) -> str:
     [
         ("7", 7, 7),
         (600, 500, 600),
-        (-60, 0, 0),
+        (-60, None, None),  # a moment that is over, or no time at all: our own schedule decides
+        ("0", None, None),
         ("soon", None, None),
         ("-3", None, None),
         ("99999999999", 365 * 86_400, 365 * 86_400),
