@@ -14,6 +14,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from locks import normal, pinned
 
 ROOT = Path(__file__).parents[2]
 #: Where code lies, and the locks of the environments that run it.
@@ -36,16 +37,6 @@ DRIVERS = {
 }
 _URL = re.compile(r"\b(?:postgresql|mysql|mariadb|sqlite|mssql|oracle)\+([a-z0-9_]+)")
 _BY_NAME = {"import_module", "importorskip", "__import__"}
-
-
-def pinned(name: str) -> set[str]:
-    """Return the distributions that a lock pins."""
-    text = (ROOT / "requirements" / f"{name}.lock").read_text(encoding="utf-8")
-    return {normal(found) for found in re.findall(r"^([A-Za-z0-9._-]+)==", text, re.MULTILINE)}
-
-
-def normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def imported(source: str) -> Iterator[tuple[int, str]]:
