@@ -65,7 +65,8 @@ def folder_of(name: str) -> str:
 
 def fields_of(about: Mapping[str, Any], origin: str) -> tuple[dict[str, Any], list[str]]:
     """Return the extra fields that are taken, and the names of those that are not, sorted."""
-    taken, left = {}, []
+    taken: dict[str, Any] = {}
+    left: list[str] = []
     for name, value in about["extra"].items():
         if name in FIELDS and _is_harmless(name, value):
             taken[name] = value.replace(ORIGIN, origin) if isinstance(value, str) else value

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
+from typing import Any
 
 import pytest
 from locks import normal, pinned
@@ -48,7 +49,7 @@ def installed() -> dict[str, Distribution]:
 
 def licences(found: Distribution) -> list[str]:
     """Return every licence that a distribution names: its expression, its text, its classifiers."""
-    meta = found.metadata
+    meta: Any = found.metadata
     said = [meta.get("License-Expression") or "", (meta.get("License") or "")[:200]]
     classified = [
         one.rpartition(" :: ")[2] for one in meta.get_all("Classifier") or [] if "License ::" in one

@@ -78,7 +78,8 @@ class Gate:
 
     def findings(self) -> list[Finding]:
         """Return how the connection stands, for a check; nothing without hours and failures."""
-        found, now, standing = [], self._clock(), self._breaker.standing()
+        found: list[Finding] = []
+        now, standing = self._clock(), self._breaker.standing()
         if self._hours:
             wait = self._hours.wait(datetime.fromtimestamp(now, UTC))
             en, vi = ("within the service hours", "trong giờ phục vụ")

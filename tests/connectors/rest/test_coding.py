@@ -97,7 +97,7 @@ def test_a_window_beyond_what_http_allows_is_refused() -> None:
 
 def handed(agency: Any, monkeypatch: pytest.MonkeyPatch, coding: str, members: int, streamed: bool) -> int:
     """Read an answer of many empty members; return how many bytes decoders were handed, copies included."""
-    engine = {"gzip": coding_module._Zlib, "zstd": coding_module._Zstd}[coding]
+    engine: Any = {"gzip": coding_module._Zlib, "zstd": coding_module._Zstd}[coding]
     take, given = engine.take, 0
 
     def counted(self: Any, data: bytes) -> bytes:
