@@ -12,7 +12,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from lienthong.connector import Malformed, in_doubt
-from lienthong.errors import LienThongError, ProtocolViolation, SignatureInvalid
+from lienthong.errors import LienThongError, ProtocolViolation
 from lienthong.records import Record
 from lienthong_connectors.http.clock import asked_at
 from lienthong_connectors.http.route import Blocks
@@ -26,7 +26,6 @@ from lienthong_connectors.soap.security import WSSE, Security
 from lienthong_connectors.soap.shapes import shapes_of, types_of
 from lienthong_connectors.soap.transport import Heard, Wire
 from lienthong_connectors.soap.unpacking import unpacked
-from lienthong_connectors.soap.wss_faults import naming_fault
 from lienthong_connectors.xml.reader import RecordReader, XmlLimits
 from lienthong_connectors.xml.shape import refuse
 
@@ -198,12 +197,9 @@ class Answering:
                 held.append(data)
                 state.update(data)
             depth, whole = self._asking.settings.max_depth, b"".join(held)
-            try:
-                plain, self.signed_by, self._demanded = self._asking.security.open(
-                    whole, self._signature, max_depth=depth
-                )
-            except SignatureInvalid as error:
-                raise naming_fault(error, whole) from None
+            plain, self.signed_by, self._demanded = self._asking.security.open(
+                whole, self._signature, max_depth=depth
+            )
             if self._asking.way is not None:  # hops add their blocks beside what the service signed
                 self._header = header_of(whole)
             yield plain

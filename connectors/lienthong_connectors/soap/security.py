@@ -15,6 +15,7 @@ from lienthong.errors import Misconfigured, ProtocolViolation, SignatureInvalid
 from lienthong_connectors.http.transport import Streamed
 from lienthong_connectors.soap.envelope import NAMESPACES, Envelope
 from lienthong_connectors.soap.faults import read_fault
+from lienthong_connectors.soap.wss_faults import CODES
 from lienthong_connectors.xml.encodings import without_lead
 from lienthong_connectors.xml.reader import RecordReader, XmlLimits
 from lienthong_connectors.xml.shape import TEXT_MEMBER
@@ -218,12 +219,17 @@ def unverified_fault(answer: bytes) -> str:
 
 
 def _naming(error: SignatureInvalid, code: str) -> SignatureInvalid:
+    """Return an error with the code of an unsigned fault, and what to do if it is true.
+
+    The kind of the error stays: a delivery is not counted as not taken on a word that anybody could have
+    written who stands between.
+    """
     if not code:
         return error
+    said = CODES.get(code, ("", ""))[1] or "ask the agency what its service has against our request"
     return SignatureInvalid(
-        f"{error.message}; what came says, unverified, that it is fault {code}",
+        f"{error.message}; it holds a fault with the code {code}, which is unverified",
         where=error.where,
-        hint=error.hint or "ask the agency what its service has against our request",
-        unverified_fault=code,
-        **error.details,
+        hint="; ".join(filter(None, (error.hint, f"if the fault is true: {said}"))),
+        **{**error.details, "unverified": code},
     )

@@ -356,8 +356,8 @@ def test_what_an_unsigned_fault_said_is_named_as_unverified(
     context = Context(signer=signer(ours), trust=TrustStore([root.certificate]))
     with pytest.raises(SignatureInvalid) as caught:
         ask(told, context, WsSecurity())
-    assert f"unverified, that it is fault {code}" in caught.value.message
-    assert caught.value.details["unverified_fault"] == code
+    assert f"{code}, which is unverified" in caught.value.message
+    assert caught.value.details["unverified"] == code
     assert caught.value.details["reason"] == "no-security"
     assert "Nguyễn" not in str(caught.value)
 
@@ -370,4 +370,4 @@ def test_nothing_is_named_where_there_is_no_fault(
     context = Context(signer=signer(ours), trust=TrustStore([root.certificate]))
     with pytest.raises(SignatureInvalid) as caught:
         ask(told, context, WsSecurity())
-    assert "unverified_fault" not in caught.value.details
+    assert "unverified" not in caught.value.details
