@@ -363,6 +363,31 @@ def test_x_road_says_the_same_over_soap(tell: Tell) -> None:
     assert differences(target, tell, soap_rule, IN_XROAD, grid(IN_XROAD)) == []
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "wanted"),
+    [
+        (401, b'{"code": "900901"}', "not taken"),
+        (429, b'{"fault": {"code": 900803}}', "not taken"),
+        (500, b'{"fault": {"code": 101503}}', "not taken"),  # the gateway reached nobody
+        (500, b'{"fault": {"code": 101504}}', "unknown"),
+        (404, b'{"code": "404", "type": "Status report"}', "not taken"),
+        (500, b'{"code": "404"}', "unknown"),  # not the answer's own status: it may be the service's word
+        (502, b"", "unknown"),
+        (504, b"<html/>", "unknown"),
+        (503, b"<html/>", "unknown"),
+        (400, b'{"message": "sai"}', "refused"),
+    ],
+)
+def test_a_gateways_own_code_goes_before_the_status(
+    tell: Tell, status: int, body: bytes, wanted: str
+) -> None:
+    """What a gateway says of itself is clear; what only looks so is the word of whoever is behind it."""
+    target = opened(REST, uplink="ndxp", uplink_service="kho/1.0")
+    tell(Said(JSON, body).answer(status))
+    assert fate(target) == wanted
+    target.close()
+
+
 @pytest.mark.parametrize("status", [status for status in ALL if status not in SURE])
 def test_only_the_table_and_clear_words_say_not_taken(status: int) -> None:
     found = status_error(status, delivery=True)
