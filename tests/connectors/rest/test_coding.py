@@ -103,7 +103,7 @@ def handed(agency: Any, monkeypatch: pytest.MonkeyPatch, coding: str, members: i
     def counted(self: Any, data: bytes) -> bytes:
         nonlocal given
         given += len(data)
-        return take(self, data)
+        return bytes(take(self, data))
 
     body = CODERS[coding](b"") * members + CODERS[coding](b'[{"id": 1}]')
     agency.default = agency.response(raw=body, headers={"Content-Encoding": coding})
