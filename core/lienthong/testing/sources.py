@@ -152,7 +152,8 @@ class SourceConformance(Conformance):
         with self._opened(settings, connection, replace(lent, before_read=before_read)) as source:
             for page in source.read(ReadRequest()):
                 must(page.read_as in {0, *given}, "a page's read_as is no number that before_read gave")
-                told.append(page.read_as)
+                if page.records or page.malformed:  # a page that only says the end was read at no time
+                    told.append(page.read_as)
         must(bool(told) or not expected, "read() gave no page")
         must(0 not in told or not self.asks_each_page, "a page does not say when it was asked for")
         must(told == sorted(told), "a page was asked for before the page that it follows")
