@@ -13,7 +13,6 @@ from lienthong.testing.hostile.service import HttpService
 
 _DRIP = 0.02
 _ADDED = 3
-_LARGE_HEADS = ({"X-Long": "x" * 70_000}, {f"X-Header-{number}": "x" for number in range(120)})
 #: Records that an endless list grows by with every request: more than a page.
 _FRESH = 40
 
@@ -32,7 +31,6 @@ def acts(name: str, service: HttpService, stranger: str) -> list[Act]:
         "skewed-wait": lambda: [_busy(days) for days in (-1, 1)],
         "unauthorized-storm": lambda: [_answering(lambda _: Reply(b"", status=401))],
         "error-in-success": lambda: [_answering(lambda a: Reply(service.failure(a), service.media))],
-        "large-head": lambda: [_headed(service, headers) for headers in _LARGE_HEADS],
         "endless-repeats": lambda: [_repeating(service)],
         "cut-after-body": lambda: [_leaving(service)],
     }.get(name, lambda: [_answering(lambda a: ordinary(service, a))])()
@@ -41,10 +39,6 @@ def acts(name: str, service: HttpService, stranger: str) -> list[Act]:
 def ordinary(service: HttpService, asked: Asked) -> Reply:
     """Return the ordinary answer to a request."""
     return Reply(service.answer(asked), service.media)
-
-
-def _headed(service: HttpService, headers: Mapping[str, str]) -> Act:
-    return _answering(lambda asked: Reply(service.answer(asked), service.media, headers=headers))
 
 
 def _answering(reply: Callable[[Asked], Reply]) -> Act:
