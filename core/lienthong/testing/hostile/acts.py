@@ -33,7 +33,6 @@ _FOREIGN: Mapping[str, bytes] = {
     "json": b'{"fault": {"code": 101999, "type": "Status report"}}',
     "xml": b'<am:fault xmlns:am="http://wso2.org/apimanager"><am:code>101999</am:code></am:fault>',
 }
-_LARGE_HEADS = ({"X-Long": "x" * 70_000}, {f"X-Header-{number}": "x" for number in range(120)})
 #: Records that an endless list grows by with every request: more than a page.
 _FRESH = 40
 
@@ -66,7 +65,6 @@ def acts(name: str, service: HttpService, stranger: str) -> list[Act]:
         ],
         "page-not-there": lambda: [_answering(lambda _: Reply(_PAGE, "text/html", 404))],
         "interim-answers": lambda: [_hinting(service)],
-        "large-head": lambda: [_headed(service, headers) for headers in _LARGE_HEADS],
         "endless-repeats": lambda: [_repeating(service)],
         "cut-after-body": lambda: [_leaving(service)],
     }.get(name, lambda: [_answering(lambda a: ordinary(service, a))])()
@@ -88,10 +86,6 @@ def _hinting(service: HttpService) -> Act:
         return send(link, ordinary(service, asked))
 
     return act
-
-
-def _headed(service: HttpService, headers: Mapping[str, str]) -> Act:
-    return _answering(lambda asked: Reply(service.answer(asked), service.media, headers=headers))
 
 
 def _answering(reply: Callable[[Asked], Reply]) -> Act:

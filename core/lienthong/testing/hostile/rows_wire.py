@@ -66,16 +66,6 @@ CUTS: tuple[Row, ...] = (
         "cuts a chunked body before its last chunk",
         without=_HTTP,
     ),
-    Row(
-        name="large-head",
-        vi="phần đầu HTTP quá lớn hoặc quá nhiều header",
-        en="answers with a header of 70 KB, or with 120 headers",
-        source=ends(ProtocolViolation),
-        target=ends(OutcomeUnknown),
-        lookup=ends(ProtocolViolation),
-        calls=1,
-        without=_HTTP,
-    ),
     _same("cut-after-body", "trả lời đủ rồi ngắt không báo trước",
           "answers in full and then cuts without a word", EXACT),
 )  # fmt: skip
