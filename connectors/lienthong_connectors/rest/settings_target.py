@@ -41,6 +41,9 @@ class RestTarget:
     text: str | None = option(
         None, doc="single: dotted path of the text that is the whole body (a file); empty: there is no body"
     )
+    numbers: tuple[str, ...] = option(
+        (), doc="record paths (dotted, items as lines[].fee) of decimals that are written as JSON numbers"
+    )
     key_header: str = option("Idempotency-Key", doc="header of the idempotency key; empty: none is sent")
     envelope: Envelope | None = option(None, doc="success and failure inside the answer")
     results: Results | None = option(None, doc="per-record results; None: a success takes the whole batch")

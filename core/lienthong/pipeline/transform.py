@@ -188,7 +188,8 @@ def _ask_all(
             refused[str(line)] = [item.as_dict() for item in error.reasons or (_NOT_ANSWERED,)]
             continue
         try:
-            whole = canonical({**record, lookup.into: answer})
+            made = answer if plan.answering is None else plan.answering(answer)
+            whole = canonical({**record, lookup.into: made})
         except ProtocolViolation:
             refused[str(line)] = [_NOT_EXACT.as_dict()]
             continue
