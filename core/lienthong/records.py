@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Collection, Iterable, Mapping
+from decimal import Decimal
+from math import isinf
 from typing import Any, TypeAlias
 
 import orjson
@@ -22,6 +24,7 @@ Record: TypeAlias = dict[str, Any]
 _SORTED = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 #: The deepest nesting of a record: what every reader of our bytes takes.
 MOST_LEVELS = 250
+_LONGEST = 500
 _PLAIN_TYPES = frozenset({str, int, bool, type(None)})
 
 
@@ -83,6 +86,19 @@ def _refuse_wide_floats(value: Any, levels: int) -> None:
             raise RecursionError
         for item in value.values() if isinstance(value, dict) else value:
             _refuse_wide_floats(item, levels - 1)
+
+
+def fraction(text: str) -> float | Decimal:
+    """Return what a JSON number with a point or an exponent stands for: for ``json.loads(parse_float=…)``.
+
+    A double where its shortest text says the same number, else a `Decimal` with all digits. That has no
+    canonical bytes, so the record is set aside, unless its dataset takes decimals there. Raises
+    `ValueError` for what is larger than any double, and for a number of a thousand digits.
+    """
+    double, number = float(text), Decimal(text)
+    if isinf(double) or len(text) > _LONGEST or abs(number.adjusted()) > 2 * _LONGEST:
+        raise ValueError("a number is too large")
+    return double if Decimal(repr(double)) == number else number
 
 
 def parse(data: bytes) -> Record:

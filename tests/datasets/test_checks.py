@@ -95,6 +95,8 @@ BAD: list[tuple[dict[str, Any], Any, str]] = [
     ({"check": "date", "format": "iso"}, "2025-W07-1T08:00", "check.date"),
     ({"check": "date", "format": "iso"}, "2025-02-03", "check.date"),
     ({"check": "date", "format": "epoch-ms"}, "yesterday", "check.date"),
+    ({"check": "date", "format": "epoch-ms"}, "1_754_958_600_000", "check.date"),
+    ({"check": "date", "format": "epoch-ms"}, "١٧٥٤٩٥٨٦٠٠٠٠٠", "check.date"),
     (BIRTH, "31/04/1980", "check.date"),
     (BIRTH, "16/01/2026", "check.date.future"),
     (BIRTH, "2027", "check.date.future"),

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 
+import fuzz_json
+import fuzz_xml
 import pytest
-from fuzz_xml import difference
 
 _FIRST, _MANY = int(os.environ.get("FIELD_FIRST") or 0), int(os.environ.get("FIELD_SEEDS") or 24)
 
@@ -17,4 +18,11 @@ _FIRST, _MANY = int(os.environ.get("FIELD_FIRST") or 0), int(os.environ.get("FIE
 def test_xml_is_read_as_lxml_reads_it(thousand: int) -> None:
     """Of a thousand documents not one is read otherwise; what differs is printed with its seed."""
     first = _FIRST + 1000 * thousand
-    assert not [told for seed in range(first, first + 1000) if (told := difference(seed))]
+    assert not [told for seed in range(first, first + 1000) if (told := fuzz_xml.difference(seed))]
+
+
+@pytest.mark.parametrize("thousand", range(_MANY))
+def test_json_is_read_as_others_read_it(thousand: int) -> None:
+    """Of a thousand answers not one is read otherwise by the standard parser or by ijson."""
+    first = _FIRST + 1000 * thousand
+    assert not [told for seed in range(first, first + 1000) if (told := fuzz_json.difference(seed))]

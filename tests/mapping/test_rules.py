@@ -104,6 +104,15 @@ GOOD: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
     ({"to": "so", "from": "name", "as": "integer"}, {"name": "042"}, {"so": 42}),
     ({"to": "gia", "from": "name", "as": "number"}, {"name": "4.5"}, {"gia": 4.5}),
     ({"to": "gia", "from": "name", "as": "number"}, {"name": "4.0"}, {"gia": 4}),
+    ({"to": "gia", "from": "name", "as": "number"}, {"name": " 0.1 "}, {"gia": 0.1}),
+    ({"to": "so", "from": "name", "as": "integer"}, {"name": "9007199254740991"}, {"so": 9007199254740991}),
+    (
+        {"to": "ten", "from": "name", "as": "decimal"},
+        {"name": "012345678901234567.890"},
+        {"ten": "12345678901234567.89"},
+    ),
+    ({"to": "ten", "from": "price", "as": "decimal"}, {"price": 1e-7}, {"ten": "0.0000001"}),
+    ({"to": "ten", "from": "number", "as": "decimal"}, {"number": 5}, {"ten": "5"}),
     ({"to": "xong", "from": "name", "as": "boolean"}, {"name": "True"}, {"xong": True}),
     ({"to": "ten", "from": "done", "as": "True/False"}, {"done": False}, {"ten": "False"}),
     ({"to": "ten", "from": "done", "as": "1/0"}, {"done": True}, {"ten": "1"}),
@@ -180,6 +189,16 @@ BAD: list[tuple[dict[str, Any], dict[str, Any], str, str]] = [
     ({"to": "so", "from": "name", "as": "integer"}, {"name": SECRET}, "mapping.as", "/name"),
     ({"to": "so", "from": "price", "as": "integer"}, {"price": 1.5}, "mapping.as", "/price"),
     ({"to": "gia", "from": "name", "as": "number"}, {"name": SECRET}, "mapping.as", "/name"),
+    *(
+        ({"to": to, "from": "name", "as": kind}, {"name": text}, "mapping.as", "/name")
+        for to, kind in (("so", "integer"), ("gia", "number"), ("ten", "decimal"))
+        for text in ("1_000", "١٢", "１２", "NaN", "inf", "0x1F", "1,5", "1 0")
+    ),
+    ({"to": "gia", "from": "name", "as": "number"}, {"name": "12345678901234567.89"}, "mapping.as", "/name"),
+    ({"to": "gia", "from": "name", "as": "number"}, {"name": "9007199254740993"}, "mapping.as", "/name"),
+    ({"to": "gia", "from": "name", "as": "number"}, {"name": "1e400"}, "mapping.as", "/name"),
+    ({"to": "so", "from": "name", "as": "integer"}, {"name": "5.0"}, "mapping.as", "/name"),
+    ({"to": "ten", "from": "done", "as": "decimal"}, {"done": True}, "mapping.as", "/done"),
     ({"to": "xong", "from": "name", "as": "boolean"}, {"name": SECRET}, "mapping.as", "/name"),
     ({"to": "ten", "from": "name", "as": "text"}, {"name": [SECRET]}, "mapping.as", "/name"),
     (

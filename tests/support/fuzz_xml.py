@@ -173,7 +173,7 @@ def _attributes(element: etree._Element, children: dict[str, list[Any]]) -> dict
     """Name attributes by the rule: a child has a name before them, what has no namespace before the rest."""
     given = [(etree.QName(name), str(value)) for name, value in element.items()]
     given = [one for one in given if one[0].namespace not in (MSDATA, DIFFGRAM, XSI)]
-    taken = set(children) | {"_text"}
+    taken = set(children) | {"_text", "_type"}
     members: dict[str, str] = {}
     for qualified in (False, True):
         for name, value in given:

@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from lienthong.errors import ProtocolViolation
+from lienthong.records import fraction
 
 if TYPE_CHECKING:
     from lienthong_connectors.http.transport import Reply
 
 _BOM = b"\xef\xbb\xbf"
-_DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"000000000")
-_LONG = b"0" * 20
-_LONG_NEGATIVE = b"-" + b"0" * 19
+_DIGITS_TO_ZERO = bytes.maketrans(b"123456789.E", b"0000000000e")
+# a double holds any number of 15 digits, orjson any integer of 18; a point counts as a digit here
+_LONG = b"0" * 16
+_SMALL = b"0e-000"
+_FINE = re.compile(rb"(?:^|[:\[,])\s*-?(?=[0-9.]{16})(?:[0-9]{19}|[0-9]*\.|[0-9]+[eE])|[0-9][eE]-[0-9]{3}")
 _TYPE = re.compile(r"\s*([\w.+-]+/[\w.+-]+)\s*(?:;|$)")
 _CHARSET = re.compile(r";\s*charset\s*=\s*\"?([\w:.-]+)", re.IGNORECASE)
 _UTF8 = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
@@ -81,11 +84,12 @@ def decode(data: bytes, *, where: str = "") -> Decoded:
     """Return a JSON value and its compact bytes; a byte order mark is passed over.
 
     Raises `ProtocolViolation` for malformed text, NaN, lone surrogates and names that stand twice
-    in one object. Integers keep all their digits, whatever their size.
+    in one object. Integers keep all their digits, whatever their size, and a fraction that no double
+    says exactly is a `Decimal`, which has no canonical bytes: it is for a field that takes decimals.
 
-    orjson keeps the last of two equal names and turns integers beyond 64 bits into floats. Both
-    leave a trace: the value written again differs from what was read. Only then the slow, exact
-    parser is asked.
+    orjson keeps the last of two equal names, turns integers beyond 64 bits into floats and rounds
+    fractions. All leave a trace: the value written again differs from what was read. Only then the
+    slow, exact parser is asked.
     """
     data = data.removeprefix(_BOM)
     try:
@@ -93,7 +97,7 @@ def decode(data: bytes, *, where: str = "") -> Decoded:
         written = orjson.dumps(value)
         if _faithful(data, written):
             return Decoded(value, written)
-        return Decoded(json.loads(data, object_pairs_hook=_unique, parse_constant=_refuse), data)
+        return Decoded(_exactly(data), data)
     except (ValueError, TypeError, RecursionError) as error:  # TypeError: orjson, written again too deep
         place = getattr(error, "pos", None)
         raise ProtocolViolation(
@@ -111,7 +115,11 @@ def _faithful(read: bytes, written: bytes) -> bool:
     if read.count(b'"') != written.count(b'"') or b"\\u0022" in read:
         return False
     zeros = read.translate(_DIGITS_TO_ZERO)
-    return _LONG not in zeros and _LONG_NEGATIVE not in zeros
+    return (_LONG not in zeros and _SMALL not in zeros) or _FINE.search(read) is None
+
+
+def _exactly(data: bytes) -> Any:
+    return json.loads(data, object_pairs_hook=_unique, parse_constant=_refuse, parse_float=fraction)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -82,6 +82,6 @@ def list_in(value: Any, path: str, *, where: str) -> list[Any]:
 def _malformed(value: Any) -> Malformed:
     try:
         data = orjson.dumps(value)
-    except orjson.JSONEncodeError:  # integers beyond 64 bits
-        data = json.dumps(value).encode()
+    except orjson.JSONEncodeError:  # integers beyond 64 bits, decimals
+        data = json.dumps(value, default=str).encode()
     return Malformed(data, NOT_A_RECORD)

@@ -52,6 +52,9 @@ class RestTarget:
     attachments: Attachments | None = option(
         None, doc="single: how attachments leave that the record refers to", quiet=True
     )
+    numbers: tuple[str, ...] = option(
+        (), doc="record paths (dotted, items as lines[].fee) of decimals that are written as JSON numbers"
+    )
     key_header: str = option("Idempotency-Key", doc="header of the idempotency key; empty: none is sent")
     envelope: Envelope | None = option(None, doc="success and failure inside the answer")
     results: Results | None = option(None, doc="per-record results; None: a success takes the whole batch")

@@ -32,6 +32,7 @@ from lienthong_connectors.rest.decode import decode_reply
 from lienthong_connectors.rest.jobs import Jobs
 from lienthong_connectors.rest.lookup import Asker
 from lienthong_connectors.rest.names import connection_names
+from lienthong_connectors.rest.numbers import with_numbers
 from lienthong_connectors.rest.outcome import CreateThenUpdate
 from lienthong_connectors.rest.paths import MISSING, as_text, at, fill, references, text_at
 from lienthong_connectors.rest.receipts import receipt, record_id, update_id
@@ -233,6 +234,8 @@ class OpenRestTarget:
     def _body(self, records: Sequence[bytes], names: Mapping[str, Any], flag: Any) -> bytes:
         """Return the body's bytes; canonical record bytes go into it as they are."""
         settings = self._settings
+        if settings.numbers:
+            records = [with_numbers(record, settings.numbers) for record in records]
         if settings.mode == "ndjson":
             return b"\n".join(records) + b"\n"
         if settings.text is not None:

@@ -68,7 +68,9 @@ class Ordered:
         if self.kind == "text" or self.dialect == "postgresql":  # which gives a bare text the column's type
             return text if isinstance(text, str) else _written(value)
         if self.kind in ("number", "fraction"):
-            return _exact(text if isinstance(text, str) else value)
+            number = _exact(text if isinstance(text, str) else value)
+            # sqlite3 takes no Decimal, and SQLite holds none
+            return float(number) if isinstance(number, Decimal) and self.dialect == "sqlite" else number
         return value if isinstance(value, (int, float, str, bytes)) else _written(value)
 
     def _time(self, value: Any) -> Any:
@@ -241,11 +243,12 @@ def _exact(value: Any) -> Any:
     """Return a number as the driver takes it."""
     if isinstance(value, str):
         try:
-            value = int(value) if value.lstrip("+-").isdigit() else Decimal(value)
+            value = Decimal(value)
         except InvalidOperation:
             return value
     if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
+        whole = value.is_finite() and value == value.to_integral_value()
+        return int(value) if whole else value
     return value
 
 

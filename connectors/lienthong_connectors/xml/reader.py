@@ -298,7 +298,10 @@ class RecordReader:
             self._frame += 1
             if self._frame > _MOST_FRAME:
                 refuse("there is too much around the records", "frame")
-        self._repeat(members, tag, value)
+        if value is None or tag.many or tag.key in members:
+            self._repeat(members, tag, value)
+        else:
+            members[tag.key] = value
 
     def _repeat(self, members: dict[str, Any], tag: Tag, value: Any) -> None:
         """Put a value into its member, or into a list: the element always is one, or comes again."""
@@ -339,6 +342,8 @@ class RecordReader:
     def _fill(self, start: int) -> None:
         """Leave out what stayed empty; only in lists nothing has a place."""
         holes = self._holes
+        if len(holes) == start:
+            return
         for members, key in holes[start:]:
             if members[key] is None:
                 del members[key]

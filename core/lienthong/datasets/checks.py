@@ -12,11 +12,13 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, Protocol, TypeAlias
 
 from lienthong.datasets import identifiers
 from lienthong.datasets.codelists import LEVELS, AdministrativeUnits, CodeList
 from lienthong.datasets.dates import NO_DATE, VIETNAM, date_format, day_of, in_zone
+from lienthong.datasets.decimals import decimal_of, decimal_text
 from lienthong.exchange import AGENCY_CODE
 from lienthong.paths import names
 
@@ -204,6 +206,31 @@ def _date(options: Mapping[str, Any], around: Surroundings) -> Test:
     return test
 
 
+def _decimal(options: Mapping[str, Any], _around: Surroundings) -> Test:
+    """Return the test of a decimal; see docs/datasets.md for the options."""
+    least, most = (_bound(options, name) for name in ("minimum", "maximum"))
+    digits, scale = options.get("digits"), options.get("scale")
+
+    def test(value: Any, _parent: Object, _record: Object) -> str | None:
+        number = decimal_of(value) if isinstance(value, str) else None
+        if number is None or decimal_text(value) != value:
+            return "check.decimal"
+        if (least is not None and number < least) or (most is not None and number > most):
+            return "check.decimal.range"
+        whole, _, fraction = value.lstrip("-").partition(".")
+        long = digits is not None and len(whole.lstrip("0") + fraction) > digits
+        return "check.decimal.digits" if long or (scale is not None and len(fraction) > scale) else None
+
+    return test
+
+
+def _bound(options: Mapping[str, Any], name: str) -> Decimal | None:
+    found = decimal_of(options.get(name))
+    if name in options and found is None:
+        raise ValueError(f"{name} is no decimal number")
+    return found
+
+
 def _codelist(options: Mapping[str, Any], around: Surroundings) -> Test:
     codes, rule = around.lists.codelist(options["list"]), f"codelist.{options['list']}"
     known = frozenset(codes.codes)
@@ -223,6 +250,7 @@ CHECKS: dict[str, tuple[Factory, frozenset[str]]] = {
     "dossier-code": (_dossier_code, frozenset()),
     "procedure-code": (_procedure_code, frozenset()),
     "date": (_date, frozenset({"format", "none", "past", "not_before"})),
+    "decimal": (_decimal, frozenset({"minimum", "maximum", "digits", "scale"})),
     "social-insurance-number": (_social_insurance, frozenset()),
     "health-card": (_health_card, frozenset({"short"})),
     "codelist": (_codelist, frozenset({"list"})),

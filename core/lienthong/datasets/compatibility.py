@@ -69,6 +69,7 @@ _TOLD: dict[str, tuple[str, str, str]] = {
     "owner.changed": ("both", "Đổi cơ quan chủ quản", "the owner changed"),
     "crs.changed": ("both", "Đổi hệ tọa độ", "the coordinate reference system changed"),
     "valid_at.changed": ("both", "Đổi trường ngày hiệu lực", "the field that dates a record changed"),
+    "text.changed": ("both", "Đổi dạng chuẩn hóa văn bản", "the form of texts (NFC or as it came) changed"),
 }
 
 
@@ -82,7 +83,7 @@ def compare(old: Dataset, new: Dataset) -> list[Change]:
 
 
 def _root_differences(old: Dataset, new: Dataset) -> Iterator[str]:
-    for name in ("key", "owner", "crs", "valid_at"):
+    for name in ("key", "owner", "crs", "valid_at", "text"):
         if getattr(old, name) != getattr(new, name):
             yield name
 

@@ -260,7 +260,7 @@ def _described(found: Field, types: frozenset[str]) -> dict[str, Any]:
                 hint='x-lienthong.order is "text" or "number"; times are said by format or by a date check',
             )
         return base | {"kind": said}
-    if "string" not in types:
+    if "string" not in types or found.decimal:
         return base | {"kind": "number"}
     if types == {"string"}:
         named = {"date-time": "moment", "date": "day"}.get(str(found.schema.get("format")))

@@ -1,8 +1,8 @@
 """A dataset: one version of a contract about the shape, key, owner and sensitivity of records.
 
 The file is a JSON Schema (2020-12) whose annotation keyword ``x-lienthong`` carries what a schema
-has no word for: at the root ``key``, ``owner``, ``title``, ``sector``, ``crs``, ``valid_at`` and
-``class``; at a property ``class``, ``check`` and ``codelist``. See ``docs/datasets.md``.
+has no word for: at the root ``key``, ``owner``, ``title``, ``sector``, ``crs``, ``valid_at``, ``text``
+and ``class``; at a property ``class``, ``check`` and ``codelist``. See ``docs/datasets.md``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lienthong.datasets.catalogue import Catalogue
     from lienthong.datasets.validator import Validator
 
-_ROOT_NOTES = {"key", "owner", "title", "sector", "crs", "valid_at", "class"}
+_ROOT_NOTES = {"key", "owner", "title", "sector", "crs", "valid_at", "class", "text"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,9 @@ class Dataset:
 
     ``key``: dotted paths of the fields that name a record. ``owner``: agency code. ``crs``: the
     coordinate reference system (``EPSG:9210``) of its geometries, "" without geometry. ``valid_at``:
-    the field whose day decides which codes were in force, "" where none does. ``digest``: SHA-256
-    of the file's canonical JSON.
+    the field whose day decides which codes were in force, "" where none does. ``text``: ``nfc`` where
+    texts are composed as they arrive, else they stay as they came. ``digest``: SHA-256 of the file's
+    canonical JSON.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Dataset:
     valid_at: str
     digest: str
     by_path: Mapping[str, Field] = field(repr=False)
+    text: str = ""
 
     @property
     def ref(self) -> str:
@@ -64,6 +66,11 @@ class Dataset:
     def classification(self) -> dict[str, str]:
         """The class of every leaf field by path."""
         return {path: item.classification for path, item in self.by_path.items() if item.leaf}
+
+    @property
+    def decimals(self) -> tuple[str, ...]:
+        """The paths of fields that hold decimals, numbers as text with all their digits."""
+        return tuple(path for path, item in self.by_path.items() if item.decimal)
 
     @property
     def personal_paths(self) -> tuple[str, ...]:
@@ -105,6 +112,7 @@ class Dataset:
             valid_at=spelled(note.get("valid_at", ""), by_path),
             digest=digest(schema),
             by_path=by_path,
+            text=note.get("text", ""),
         )
         dataset._check(where)
         return dataset
@@ -118,6 +126,8 @@ class Dataset:
         for path in self.key:
             if not self.by_path[path].required:
                 raise Misconfigured(f"the key field {path!r} is not required", where=where)
+        if self.text not in ("", "nfc", "as-is"):
+            raise Misconfigured(f"text is {self.text!r}", where=where, hint='write "nfc" or "as-is"')
         if not AGENCY_CODE.match(self.owner):
             raise Misconfigured("owner is no agency code", where=where, hint="give a code such as H21 or G22")
         geometry = [path for path, item in self.by_path.items() if item.geometry]

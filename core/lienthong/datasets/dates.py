@@ -105,6 +105,8 @@ def _write_iso(moment: datetime) -> str:
 
 
 def _parse_epoch(value: Any) -> datetime | None:
+    if isinstance(value, str) and not (value.isascii() and value.lstrip("+-").isdigit()):
+        return None
     try:
         return datetime.fromtimestamp(int(value) / 1000, UTC)
     except (TypeError, ValueError, OverflowError, OSError):

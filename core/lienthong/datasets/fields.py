@@ -62,6 +62,11 @@ class Field:
         return self.schema.get("format") in GEOMETRIES or bool(self.note.get("geometry"))
 
     @property
+    def decimal(self) -> bool:
+        """Whether the field holds a decimal, a number as text with all its digits."""
+        return any(one.get("check") == "decimal" for one in (self.note, *self.note.get("checks", ())))
+
+    @property
     def nullable(self) -> bool:
         """Whether the field may hold null."""
         return "null" in self.types

@@ -79,6 +79,15 @@ _CHECKS = {
     "check.date": ("Không phải ngày có thật theo định dạng quy định", "not a real date in the agreed format"),
     "check.date.future": ("Ngày ở tương lai", "the date lies in the future"),
     "check.date.order": ("Ngày sau lại sớm hơn ngày trước", "the date lies before the one it must follow"),
+    "check.decimal": (
+        "Không phải số thập phân (chữ số ASCII, dấu chấm)",
+        "not a decimal number (ASCII digits and a point)",
+    ),
+    "check.decimal.range": ("Số nằm ngoài khoảng quy định", "the number is outside of the agreed range"),
+    "check.decimal.digits": (
+        "Số có nhiều chữ số hơn quy định",
+        "the number has more digits than agreed, in all or behind the point",
+    ),
     "check.social-insurance-number": (
         "Mã số bảo hiểm xã hội phải gồm 10 chữ số",
         "a social insurance number has 10 digits",

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from lienthong.datasets.codelists import code_of
 from lienthong.datasets.dates import NO_DATE, VIETNAM, DateFormat, date_format, zone
+from lienthong.datasets.decimals import decimal_of, decimal_text, number_of
 from lienthong.mapping.faults import Fault
 
 Converter: TypeAlias = Callable[[Any], Any]
@@ -124,21 +125,25 @@ def _to_text(value: Any) -> str:
 
 
 def _to_integer(value: Any) -> int:
-    try:
-        number = int(value)
-    except (TypeError, ValueError, OverflowError):
-        raise Fault("as") from None
-    if isinstance(value, float) and number != value:
+    number = decimal_of(int(value) if isinstance(value, bool) else value)
+    pointed = isinstance(value, str) and not value.strip().lstrip("+-").isdigit()
+    if number is None or pointed or number != number.to_integral_value():
+        raise Fault("as")
+    return int(number)  # one that JSON does not carry is refused as the record is written
+
+
+def _to_number(value: Any) -> float | int:
+    number = int(value) if isinstance(value, bool) else number_of(value)
+    if number is None:
         raise Fault("as")
     return number
 
 
-def _to_number(value: Any) -> float | int:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise Fault("as") from None
-    return int(number) if number.is_integer() else number
+def _to_decimal(value: Any) -> str:
+    text = decimal_text(value)
+    if text is None:
+        raise Fault("as")
+    return text
 
 
 def _truth(yes: Any, no: Any) -> Converter:
@@ -158,6 +163,7 @@ AS: dict[str, tuple[Converter, str]] = {
     "text": (_to_text, "string"),
     "integer": (_to_integer, "integer"),
     "number": (_to_number, "number"),
+    "decimal": (_to_decimal, "string"),
     "boolean": (_truth(True, False), "boolean"),
     "True/False": (_truth("True", "False"), "string"),
     "true/false": (_truth("true", "false"), "string"),

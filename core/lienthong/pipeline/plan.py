@@ -17,6 +17,7 @@ from lienthong.records import canonical
 
 if TYPE_CHECKING:
     from lienthong.datasets import Validator
+    from lienthong.datasets.arriving import Arriving
     from lienthong.datasets.cursor_survey import CursorSurvey
 
 
@@ -40,6 +41,21 @@ class Plan:
     def validator(self) -> Validator:
         """The validator of what is pulled."""
         return self.dataset.validator(self.catalogue)
+
+    @cached_property
+    def arriving(self) -> Arriving | None:
+        """What the dataset does to values as they arrive, None where it does nothing."""
+        from lienthong.datasets.arriving import arriving  # DAG files never pay for it
+
+        return arriving(self.dataset)
+
+    @cached_property
+    def answering(self) -> Arriving | None:
+        """What the look-up's dataset does to values of its answers, None where it does nothing."""
+        from lienthong.datasets.arriving import arriving
+
+        ref = self.mapping.lookup_dataset if self.mapping else ""
+        return arriving(self.catalogue.dataset(ref)) if ref else None
 
     @cached_property
     def survey(self) -> CursorSurvey | None:

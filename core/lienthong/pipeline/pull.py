@@ -191,7 +191,10 @@ def _read(
     begun = begin(bus, plan, state, inclusive=getattr(opened.capabilities, "inclusive", False))
     progress.notes.update(begun.notes)
     batch, buffer = plan.exchange.delivery.batch, _Buffer(reads, again=read_again(bus, plan, request, state))
-    for page in opened.read(begun.asks(plan, state, progress.position, _left(request, progress))):
+    for came in opened.read(begun.asks(plan, state, progress.position, _left(request, progress))):
+        page = came
+        if plan.arriving is not None:
+            page = replace(came, records=[*map(plan.arriving, came.records)])
         if page.stand is not None:
             begun = stand(bus, plan, state, begun, page.stand)
             progress.notes.update(begun.told)

@@ -15,6 +15,7 @@ from typing import Any
 
 from lienthong.connector import Finding, Page, ReadRequest, SourceCapabilities
 from lienthong.datasets import Catalogue
+from lienthong.datasets.arriving import arriving
 from lienthong.errors import (
     InvalidExchange,
     LienThongError,
@@ -94,11 +95,13 @@ def repair(bus: Bus, item_id: str, record: Record) -> tuple[QuarantineItem, tupl
     Returns the new version and the reasons for which its dataset would refuse it again, none where
     it is sound: a replay validates in any case.
     """
-    item = bus.quarantine.get(item_id)
+    item, catalogue = bus.quarantine.get(item_id), Catalogue.load()
+    dataset = catalogue.dataset(item.dataset)
+    made = arriving(dataset)
+    record = record if made is None else made(record)
     segment = bus.store.write([canonical(record)])
     repaired = bus.quarantine.repaired(item_id, segment.digest, 0)
-    catalogue = Catalogue.load()
-    return repaired, catalogue.dataset(item.dataset).validator(catalogue).reasons(record)
+    return repaired, dataset.validator(catalogue).reasons(record)
 
 
 def replay(bus: Bus, plan: Plan, *, back: bool = False) -> list[Settled]:

@@ -202,7 +202,8 @@ def _ask_all(
             refused[str(line)] = [item.as_dict() for item in why]
             continue
         try:
-            whole = canonical({**record, lookup.into: answer})
+            made = answer if plan.answering is None else plan.answering(answer)
+            whole = canonical({**record, lookup.into: made})
         except ProtocolViolation:
             refused[str(line)] = [_NOT_EXACT.as_dict()]
             continue

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import Any, BinaryIO, ClassVar, NoReturn
 from urllib.parse import urlsplit
@@ -205,7 +206,7 @@ class Open:
     def decode(self, text: str) -> Any:
         try:
             value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite)
-            json.dumps(value, ensure_ascii=False).encode()
+            json.dumps(value, ensure_ascii=False, default=str).encode()
         except (ValueError, RecursionError):
             raise ProtocolViolation("the answer is not exact JSON") from None
         return value
@@ -355,10 +356,10 @@ def _refuse(_: str) -> NoReturn:
     raise ValueError
 
 
-def _finite(text: str) -> float:
+def _finite(text: str) -> float | Decimal:
     if not math.isfinite(value := float(text)):
         raise ValueError
-    return value
+    return value if Decimal(repr(value)) == Decimal(text) else Decimal(text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,6 +130,14 @@ class TestRoundsInfinity(SourceMutant):
             return json.loads(text, parse_float=lambda digits: min(float(digits), 1e308))
 
 
+class TestRoundsFractions(SourceMutant):
+    caught_by = "test_a_hostile_counterpart_ends_as_the_matrix_says[long-fraction]"
+
+    class _Open(http.OpenSource):
+        def decode(self, text: str) -> Any:
+            return json.loads(text)
+
+
 class TestBreaksOnDepth(SourceMutant):
     """A RecursionError is not an error of the bus."""
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from fuzz_json import difference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -41,6 +43,38 @@ values = st.recursive(
 records = st.lists(
     st.dictionaries(st.sampled_from(["id", 'a"b', "\\", "x"]), values, max_size=4), max_size=12
 )
+
+
+@pytest.mark.parametrize("first", range(0, 300, 100))
+def test_any_answer_in_any_pieces_is_read_as_others_read_it(first: int) -> None:
+    """The standard parser and ijson read the same: numbers, names, texts, nesting, any border of pieces.
+
+    `make test-field` reads many more.
+    """
+    assert not [told for seed in range(first, first + 100) if (told := difference(seed))]
+
+
+NUMBERS: list[tuple[str, Any]] = [
+    ("12345678901234567.89", Decimal("12345678901234567.89")),
+    ("0.1234567890123456789", Decimal("0.1234567890123456789")),
+    ("9007199254740993e0", Decimal("9007199254740993")),
+    ("9007199254740993.0", Decimal("9007199254740993")),
+    ("1e-400", Decimal("1e-400")),
+    ("0.30000000000000004", 0.30000000000000004),
+    ("1.50", 1.5),
+    ("100000000000000000000000.0", 1e23),
+    ("1767229200000000", 1767229200000000),
+    ("-9223372036854775809", -9223372036854775809),
+]
+
+
+@pytest.mark.parametrize(("text", "value"), NUMBERS)
+def test_no_digit_of_a_number_is_lost(text: str, value: Any) -> None:
+    """Fractions were rounded to a double without a word."""
+    for body in (f'{{"a": {text} }}', f'{{"a":{text}}}', f'{{ "a" : [ {text} ] }}'):
+        found = decode(body.encode()).value["a"]
+        found = found[0] if isinstance(found, list) else found
+        assert found == value and type(found) is type(value)
 
 
 @settings(max_examples=60, deadline=None)

@@ -122,6 +122,22 @@ def test_a_wrap_is_filled_with_records_key_and_connection_fields(agency: Any) ->
     assert "idempotency-key" not in asked.headers
 
 
+@pytest.mark.parametrize("mode", ["batch", "single", "ndjson"])
+def test_decimals_are_written_as_numbers_with_all_their_digits(agency: Any, mode: Any) -> None:
+    """Where the settings name them, wherever they stand; what is no number stays a text."""
+    rows = [
+        {"id": "1", "fee": "12345678901234567.89", "code": "12", "lines": [{"fee": "-0.50"}, {"fee": None}]},
+        {"id": "2", "fee": "1_000", "lines": [{"fee": "01"}, {"fee": 7}, {}, 3]},
+    ]
+    agency.default = agency.response({})
+    settings = RestTarget(path="p", mode=mode, numbers=("fee", "lines[].fee", "none.there"))
+    agency.target(settings).deliver(agency.batch(*rows))
+    sent = b"".join(asked.body for asked in agency.asked)
+    assert b'"fee":12345678901234567.89' in sent and b'"code":"12"' in sent
+    assert b'"lines":[{"fee":-0.50},{"fee":null}]' in sent
+    assert b'"fee":"1_000"' in sent and b'"lines":[{"fee":"01"},{"fee":7},{},3]' in sent
+
+
 def test_templates_never_get_at_secrets(agency: Any) -> None:
     """A password cannot be written into a body, whatever the settings say."""
     wrap = {"pw": "$connection.password", "data": "$records"}

@@ -33,6 +33,7 @@ NESTED = "[" * 2000 + "]" * 2000
 VALUES: Mapping[str, tuple[str, Any]] = {
     "duplicate-names": ('{"twice": 1, "twice": 2}', '{"twice": 1, "twice": 2}'),
     "huge-integer": ('{"n": 1234567890123456789012}', {"n": "1234567890123456789012"}),
+    "long-fraction": ('{"n": 12345678901234567.89}', {"n": "12345678901234567.89"}),
     "huge-exponent": ('{"n": 1e999999}', '{"n": 1e999999}'),
     "deep-nesting": (NESTED, NESTED),
 }

@@ -94,6 +94,16 @@ CONTENT: tuple[Row, ...] = (
         without={**_TEXT, **_VALUES},
         otherwise=_AS_TEXT,
     ),
+    Row(
+        name="long-fraction",
+        vi="số thập phân nhiều chữ số hơn kiểu double giữ được",
+        en="gives a fraction of more digits than a double holds",
+        source=SET_ASIDE,
+        target=EXACT,
+        lookup=SET_ASIDE,
+        without={**_TEXT, **_VALUES},
+        otherwise=_AS_TEXT,
+    ),
     violation(
         "huge-exponent",
         "số có số mũ khổng lồ (1e999999)",
