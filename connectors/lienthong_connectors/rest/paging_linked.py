@@ -51,7 +51,8 @@ class CursorPaging(Paging):
     def following(self, state: State, page: Seen, read: int) -> State | None:  # noqa: ARG002 - cursor decides
         """Return the next cursor."""
         found = self._found(page)
-        return {"cursor": found.value} if found.kind == "value" else None
+        cursor = found.value if found.number is None else found.number
+        return {"cursor": cursor} if found.kind == "value" else None
 
     def ends(self, state: State, page: Seen) -> Ended:
         """Return what it means that a page names no cursor."""

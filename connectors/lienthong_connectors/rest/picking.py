@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, Literal, NamedTuple
 
-from lienthong.errors import ProtocolViolation
+from lienthong.errors import InvalidExchange, ProtocolViolation
 from lienthong_connectors.rest.paths import MISSING, as_text, at
 
 _FILTER: Final = re.compile(r"\[\?\s*\(?\s*@\.([^\s=\]]+)\s*==?\s*['\"]([^'\"]*)['\"]\s*\)?\s*\]")
@@ -25,11 +25,15 @@ _LEFT_OUT: Final = frozenset(
 
 
 class Picked(NamedTuple):
-    """``none``: the page says that nothing follows; ``absent``: it says nothing, ``members`` are there."""
+    """``none``: the page says that nothing follows; ``absent``: it says nothing, ``members`` are there.
+
+    ``number`` is the value where it is a whole number: in a body it is given back as one.
+    """
 
     kind: Literal["value", "none", "absent"]
     value: str = ""
     members: tuple[str, ...] = ()
+    number: int | None = None
 
 
 _NONE: Final = Picked("none")
@@ -46,10 +50,18 @@ def picked(value: Any, path: str, *, where: str = "") -> Picked:
     Null, false and an empty text are ``none``, and so are a list of links without this relation and a member
     that its standard leaves out. Raises `ProtocolViolation` for what is neither a scalar nor a link object.
     """
-    found = at(value, path) if "[" not in path else MISSING
+    found = _plain(value, path)
     if found is MISSING:
         found = _walked(value, plain_path(path))
     return found if isinstance(found, Picked) else _scalar(found, path, where)
+
+
+def _plain(value: Any, path: str) -> Any:
+    """Return what lies at a path without a filter; names that hold dots are quoted (`lienthong.paths`)."""
+    try:
+        return at(value, path)
+    except InvalidExchange:
+        return MISSING
 
 
 def _walked(value: Any, path: str) -> Any:
@@ -118,4 +130,4 @@ def _scalar(found: Any, path: str, where: str) -> Picked:
             where=where,
             hint="check the paging of the settings: give the path of the link or cursor itself",
         )
-    return Picked("value", text)
+    return Picked("value", text, number=found if type(found) is int else None)

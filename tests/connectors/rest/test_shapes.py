@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from lienthong.connector import ReadRequest
 from lienthong.errors import InvalidExchange, LienThongError, ProtocolViolation, RequestRejected
 from lienthong.paths import joined
-from lienthong_connectors.rest import Envelope, KeysetPaging, OffsetPaging, PagePaging, Records, RestSource
+from lienthong_connectors.rest import (
+    CursorPaging,
+    Envelope,
+    KeysetPaging,
+    OffsetPaging,
+    PagePaging,
+    Records,
+    RestSource,
+)
 from lienthong_connectors.rest.json_list import JsonList
 from lienthong_connectors.rest.paths import at, fill
 
@@ -318,6 +326,20 @@ def test_lists_and_numbers_keep_their_types_in_a_body(agency: Any) -> None:
     )
     found = [record for page in agency.read(source) for record in page.records]
     assert found == [{"_id": str(n), "n": n} for n in range(5)]
+
+
+def test_a_cursor_that_is_a_number_goes_back_as_one(agency: Any) -> None:
+    """Into a body in its own type, 0 too; a name that holds dots is quoted in paths of paging as well."""
+    pages = {None: ([0, 1], 0), 0: ([2, 3], 7), 7: ([4], None)}
+
+    def answer(asked: Any) -> bytes:
+        rows, following = pages[asked.json().get("page", {}).get("after")]
+        return bytes(agency.response({"rows": [{"id": n} for n in rows], "@page.next": following}))
+
+    agency.default = answer
+    paging = CursorPaging(cursor_path="['@page.next']", cursor_param="page.after")
+    source = RestSource(path="q", method="POST", params_in="body", records="rows", paging=paging)
+    assert agency.ids(agency.read(source)) == [0, 1, 2, 3, 4]
 
 
 PLACES: list[tuple[dict[str, Any], dict[str, str], Any]] = [
