@@ -12,6 +12,7 @@ from unicodedata import is_normalized, normalize
 
 from lienthong.datasets.dataset import Dataset
 from lienthong.datasets.decimals import decimal_text
+from lienthong.paths import Each, Step, steps
 from lienthong.records import MOST_LEVELS, Record
 
 Arriving: TypeAlias = Callable[[Record], Record]
@@ -22,7 +23,7 @@ def arriving(dataset: Dataset) -> Arriving | None:
 
     The record that is given stays as it is. A value that is no decimal is left to the check.
     """
-    places = [tuple(path.replace("[]", ".[]").split(".")) for path in dataset.decimals]
+    places = [steps(path) for path in dataset.decimals]
     composed = dataset.text == "nfc"
     if not places and not composed:
         return None
@@ -38,13 +39,13 @@ def arriving(dataset: Dataset) -> Arriving | None:
     return made
 
 
-def _with_decimal(value: Any, place: Sequence[str]) -> Any:
+def _with_decimal(value: Any, place: Sequence[Step]) -> Any:
     """Return a value in which what stands at a place is a decimal's text."""
     if not place:
         text = decimal_text(value)
         return value if text is None else text
     name, *inner = place
-    if name == "[]":
+    if isinstance(name, Each):
         return [_with_decimal(item, inner) for item in value] if isinstance(value, list) else value
     if not isinstance(value, dict) or value.get(name) is None:
         return value

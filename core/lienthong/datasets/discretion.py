@@ -16,6 +16,7 @@ from typing import Any, Final
 from lienthong.credentials import HIDDEN, hide
 from lienthong.datasets.dataset import Dataset
 from lienthong.errors import LienThongError, Reason
+from lienthong.paths import Each, below, joined, steps
 from lienthong.records import parse
 
 #: Classes whose values may be shown.
@@ -34,8 +35,9 @@ class Discretion:
 
     def __init__(self, dataset: Dataset) -> None:
         self._classes = dataset.classification
-        self._names = {part for path in dataset.fields() for part in _parts(path)}
-        self._known = {one for path in dataset.fields() for one in _beginnings(path)}
+        paths = [steps(path) for path in dataset.fields()]
+        self._names = {step for path in paths for step in path if isinstance(step, str)}
+        self._known = {joined(path[:size]) for path in paths for size in range(1, len(path) + 1)}
         self._plain: dict[str, str] = {}
 
     def reason(self, reason: Reason, data: bytes) -> Reason:
@@ -68,21 +70,21 @@ class Discretion:
         """
         if named in self._known:
             return shown
-        left, name = shown.split("."), named.split(".")
-        for size in range(len(name)):
-            if ".".join(name[: size + 1]) not in self._known:
-                return ".".join([*left[:size], HIDDEN])
+        known = kept = ""
+        for step, place in zip(steps(named), steps(shown), strict=True):
+            known = below(known, step)
+            if known not in self._known:
+                return below(kept, HIDDEN)
+            kept = f"{kept}[{place}]" if isinstance(step, Each) else below(kept, step)
         return shown
 
     def _path(self, pointer: str) -> str:
         named, pieces = "", []
         for token in pointer.split("/")[1:]:
             name = token.replace("~1", "/").replace("~0", "~")
-            if token.isdigit() and f"{named}[]" in self._known:
-                named = f"{named}[]"
-            else:
-                named = f"{named}.{name}" if named else name
-            pieces.append(token if named in self._known or f"{named}[]" in self._known else HIDDEN)
+            listed = token.isdigit() and below(named, Each.ITEM) in self._known
+            named = below(named, Each.ITEM if listed else name)
+            pieces.append(token if named in self._known else HIDDEN)
         return "".join(f"/{piece}" for piece in pieces)
 
     def _hidden(self, data: bytes) -> set[str]:
@@ -98,10 +100,10 @@ class Discretion:
             for name, item in value.items():
                 if name not in self._names:
                     yield str(name)
-                yield from self._texts(item, f"{named}.{name}" if named else str(name))
+                yield from self._texts(item, below(named, str(name)))
         elif isinstance(value, list):
             for item in value:
-                yield from self._texts(item, f"{named}[]")
+                yield from self._texts(item, below(named, Each.ITEM))
         elif value is not None and not isinstance(value, bool) and self._classes.get(named) not in VISIBLE:
             yield str(value)
 
@@ -111,19 +113,3 @@ def _without(text: str, hidden: set[str]) -> str:
     for one in sorted(hidden, key=len, reverse=True):
         text = text.replace(one, HIDDEN)
     return _MAIL.sub(HIDDEN, _NUMBERS.sub(HIDDEN, text))
-
-
-def _parts(path: str) -> Iterator[str]:
-    return (part.removesuffix("[]") for part in path.split("."))
-
-
-def _beginnings(path: str) -> Iterator[str]:
-    """Yield a contract's path and those of everything around it."""
-    parts = path.split(".")
-    for size in range(1, len(parts) + 1):
-        beginning = ".".join(parts[:size])
-        while True:
-            yield beginning
-            if not beginning.endswith("[]"):
-                break
-            beginning = beginning[:-2]
