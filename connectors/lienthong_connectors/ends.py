@@ -12,6 +12,7 @@ import orjson
 
 from lienthong.connector import Malformed
 from lienthong.exchange import Text
+from lienthong.paths import names, reach
 from lienthong.records import Record
 
 _TOTALS: Final = re.compile(
@@ -51,8 +52,9 @@ class Names:
     """
 
     def __init__(self, key: Sequence[str], most: int | None = None) -> None:
-        self._key, self._left = tuple(key), most
-        self._take: Any = itemgetter(*self._key) if self._key else None
+        self._key, self._left = [names(path) for path in key], most
+        flat = [path[0] for path in self._key if len(path) == 1]
+        self._take: Any = itemgetter(*flat) if flat and len(flat) == len(self._key) else self._named
         self._hash = hashlib.sha256()
         self._seen: set[Any] = set()
         self._count = 0
@@ -70,10 +72,10 @@ class Names:
         if not elements:
             return
         try:
-            keys: list[Any] = list(map(self._take, elements)) if self._take else list(map(repr, elements))
+            keys: list[Any] = list(map(self._take if self._key else repr, elements))
             named = orjson.dumps(keys)
         except (KeyError, TypeError, orjson.JSONEncodeError):  # nested keys, and what is no record
-            keys = [repr(self._name(element)) for element in elements]
+            keys = [repr(self._named(element)) for element in elements]
             named = repr(keys).encode("utf-8", "backslashreplace")
         self._hash.update(named[1:-1] + b",")
         if self._count < _REMEMBERED:
@@ -87,17 +89,11 @@ class Names:
         """Return the hash (hex)."""
         return self._hash.hexdigest()
 
-    def _name(self, element: Record | Malformed) -> Any:
+    def _named(self, element: Record | Malformed) -> Any:
         if isinstance(element, Malformed):
             return element.data
-        names = [_at(element, path) for path in self._key]
-        return names if any(name is not None for name in names) else element
-
-
-def _at(value: Any, path: str) -> Any:
-    for part in [path] if isinstance(value, Mapping) and path in value else path.split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
-    return value
+        found = [reach(element, path) for path in self._key]
+        return found if any(name is not None for name in found) else element
 
 
 def unmet(total: int, read: int) -> Text:

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 import orjson
 
+from lienthong.paths import Each, Step, steps
+
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
 
@@ -19,16 +21,16 @@ def with_numbers(record: bytes, paths: Sequence[str]) -> bytes:
     """
     value = orjson.loads(record)
     for path in paths:
-        value = _written(value, path.replace("[]", ".[]").split("."))
+        value = _written(value, steps(path))
     return orjson.dumps(value)
 
 
-def _written(value: Any, place: Sequence[str]) -> Any:
+def _written(value: Any, place: Sequence[Step]) -> Any:
     if not place:
         number = isinstance(value, str) and _NUMBER.fullmatch(value)
         return orjson.Fragment(value.encode()) if number else value
     name, *inner = place
-    if name == "[]":
+    if isinstance(name, Each):
         return [_written(item, inner) for item in value] if isinstance(value, list) else value
     if isinstance(value, dict) and name in value:
         value[name] = _written(value[name], inner)

@@ -8,6 +8,7 @@ from typing import Any, Final
 from lienthong.connector import End, Malformed, ReadRequest
 from lienthong.errors import ProtocolViolation
 from lienthong.exchange import Text
+from lienthong.paths import names
 from lienthong.records import Record
 from lienthong_connectors.ends import (
     MORE,
@@ -137,7 +138,7 @@ class Ends:
     def _member(self, body: Any, name: str) -> Any:
         """Return what an answer has at the path of a setting, None where it has nothing or none is set."""
         path = getattr(self._settings, name)
-        value = reach(body, path.split(".")) if path else None
+        value = reach(body, names(path)) if path else None
         if value is not None:
             self._told[name] = True
         value = value.get(TEXT_MEMBER) if isinstance(value, Mapping) else value
