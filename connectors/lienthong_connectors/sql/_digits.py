@@ -15,8 +15,8 @@ from lienthong_connectors.sql._rows import Column, Row
 DOUBLE: Final = -1
 #: And of one that holds 64-bit integers or doubles.
 INTEGER_OR_DOUBLE: Final = -2
-_FITS: Final = dict.fromkeys((DOUBLE, INTEGER_OR_DOUBLE), frozenset({int, float, bool, type(None)}))
-_WHOLE: Final = frozenset({int, bool, type(None)})
+_WHOLE: Final[frozenset[type]] = frozenset({int, bool, type(None)})
+_FITS: Final[dict[int, frozenset[type]]] = dict.fromkeys((DOUBLE, INTEGER_OR_DOUBLE), _WHOLE | {float})
 _LONGEST: Final = 1000
 
 
