@@ -40,6 +40,9 @@ from lienthong_connectors.starting.plans import (
 
 _PLAIN: Final = ("application/json", "text/json")
 _WRITES: Final = ("post", "put", "patch")
+#: Statuses that a delivery takes for a yes without being told so.
+_YES: Final = frozenset({200, 201, 204})
+_SUCCESS: Final = "GUESS: this status says that all was taken; if it is worked on later, set accepted"
 _MODULE: Final = "lienthong_connectors.rest"
 
 
@@ -160,7 +163,7 @@ def _target(said: Description, operation: Operation, wish: Wish, names: Names) -
         raise _unfit(operation, "target", "its body names no members", "write the exchange by hand")
     by_path = next((one.name for one in operation.parameters if one.place == "path"), "")
     key = _key(wish.key, record, record_key(resolver, schema, by_path), operation)
-    single = path is None
+    single, declared = path is None, operation.status not in _YES
     asked = question_of(resolver, operation, None, wish.values, keep={by_path} if single else set())
     where = asked.path.replace(f"{{{by_path}}}", "{key}") if by_path else asked.path
     settings = [
@@ -170,13 +173,15 @@ def _target(said: Description, operation: Operation, wish: Wish, names: Names) -
         *([Setting("wrap", literal(_wrapped(path)))] if path else []),
         *([Setting("params", literal(asked.params))] if asked.params else []),
         *([Setting("headers", literal(asked.headers))] if asked.headers else []),
+        *([Setting("success", f"Success(statuses=({operation.status},))", _SUCCESS)] if declared else []),
     ]
     remarks = [
         *asked.remarks,
         "TODO: results or envelope, if the answer says what became of records; status, to ask for outcomes",
         *(f"left out, because a dataset cannot name it: {name}" for name in contracts.left_out),
     ]
-    return _Made(tuple(settings), taking(names, record, key), remarks=tuple(remarks))
+    imported = ("Success",) if declared else ()
+    return _Made(tuple(settings), taking(names, record, key), names=imported, remarks=tuple(remarks))
 
 
 def _taken(said: Description, operation: Operation) -> tuple[str | None, Any]:

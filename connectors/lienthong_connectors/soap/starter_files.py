@@ -3,39 +3,26 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from lienthong.errors import Misconfigured
-from lienthong.faults import file_faults
 from lienthong_connectors.soap.catalogue import INDEX, open_catalogue, write_catalogue
 from lienthong_connectors.soap.documents import Documents, collect
 from lienthong_connectors.soap.samples import TODO
 from lienthong_connectors.soap.starter import Starter, kebab
 from lienthong_connectors.soap.starter_data import column_type
+from lienthong_connectors.starting.project import (
+    agency,
+    package_in,
+    package_texts,
+    refuse_present,
+    schema_texts,
+    write_texts,
+)
 
 _CLASSES: Final = {"source": "SoapSource", "target": "SoapTarget", "lookup": "SoapLookup"}
-_PYPROJECT: Final = """\
-[build-system]
-requires = ["hatchling", "editables"]
-build-backend = "hatchling.build"
-
-[project]
-name = "{dashed}"
-version = "0.1.0"
-requires-python = ">=3.11"
-
-[project.entry-points."lienthong.schemas"]
-{package} = "{package}"
-
-[tool.hatch.build.targets.wheel]
-packages = ["schemas/{package}"]
-
-[tool.hatch.build]
-dev-mode-dirs = ["schemas"]
-"""
 _COLUMNS: Final = "columns=columns"
 _EXCHANGE: Final = '''\
 """{doc}"""
@@ -71,30 +58,20 @@ def write(starter: Starter, documents: Documents, folder: Path, package: str = "
     one named, else the only one that is there, else a new one with a ``pyproject.toml``. A WSDL that
     stands there with the same digest is used as it is. Raises `Misconfigured` where a file exists.
     """
-    package = package or _package(folder)
+    package = package or package_in(folder)
+    beside = package_texts(folder, package, "Datasets, mappings and WSDLs")
     root = folder / "schemas" / package
-    texts: dict[Path, str] = {root / "__init__.py": '"""Datasets, mappings and WSDLs."""\n'}
-    texts[folder / "pyproject.toml"] = _PYPROJECT.format(dashed=package.replace("_", "-"), package=package)
-    kept = {path for path in texts if path.exists()}
-    for kind, found in (("datasets", starter.datasets), ("mappings", starter.mappings)):
-        for ref, content in found.items():
-            texts[root / kind / f"{ref}.json"] = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    texts = schema_texts(root, starter.datasets, starter.mappings)
     catalogue = root / "wsdl" / kebab(starter.service)
     texts[folder / "dags" / f"{starter.name}.py"] = dag_file(
         starter, f"package:{package}/wsdl/{catalogue.name}", documents.digest
     )
     if starter.columns:
         texts[folder / "sql" / f"{starter.table}.sql"] = table_of(starter)
-    for path in texts:
-        if path.exists() and path not in kept:
-            raise Misconfigured("the file exists already", where=str(path), hint="choose another --name")
+    refuse_present(texts)
     _write_catalogue(catalogue, documents)
-    written = [path for path in texts if path not in kept]
-    with file_faults("the files cannot be written", folder):
-        for path in written:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(texts[path], encoding="utf-8")
-    return [*written, catalogue / INDEX]
+    missing = {path: text for path, text in beside.items() if not path.exists()}
+    return [*write_texts(missing | texts, folder), catalogue / INDEX]
 
 
 def dag_file(starter: Starter, wsdl: str, digest: str) -> str:
@@ -114,8 +91,8 @@ def dag_file(starter: Starter, wsdl: str, digest: str) -> str:
         columns="" if role == "target" else _columns(starter),
         name=starter.name,
         title=_text(starter.title),
-        provider=_agency(starter.wish.provider, "who gives the data"),
-        consumer=_agency(starter.wish.consumer, "who takes it"),
+        provider=agency(starter.wish.provider, "who gives the data"),
+        consumer=agency(starter.wish.consumer, "who takes it"),
         ends=_ends(starter),
         reads=_text(starter.reads),
         mapping=_text(mapping),
@@ -198,26 +175,8 @@ def _columns(starter: Starter) -> str:
     return f"columns = {{\n    name: name\n    for name in (\n{body}    )\n}}\n"
 
 
-def _agency(code: str, what: str) -> str:
-    return f"{_text(code)}," if code else f'"H00",  # TODO: agency code of {what}'
-
-
 def _text(value: str) -> str:
     return json.dumps(value, ensure_ascii=False)
-
-
-def _package(folder: Path) -> str:
-    found = [path.parent.name for path in sorted(folder.glob("schemas/*/__init__.py"))]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise Misconfigured(
-            "there are several schemas packages",
-            where=str(folder / "schemas"),
-            hint="name one with --package",
-        )
-    name = re.sub(r"[^a-z0-9]+", "_", folder.resolve().name.lower()).strip("_") or "my"
-    return f"{name if name[0].isalpha() else f'x_{name}'}_schemas"
 
 
 def _write_catalogue(folder: Path, documents: Documents) -> None:

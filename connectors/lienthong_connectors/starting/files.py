@@ -3,35 +3,21 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from lienthong.errors import Misconfigured
-from lienthong.faults import file_faults
 from lienthong_connectors.soap.starter_data import column_type
 from lienthong_connectors.starting.plans import Plan
+from lienthong_connectors.starting.project import (
+    agency,
+    package_in,
+    package_texts,
+    refuse_present,
+    schema_texts,
+    write_texts,
+)
 
-_PYPROJECT: Final = """\
-[build-system]
-requires = ["hatchling", "editables"]
-build-backend = "hatchling.build"
-
-[project]
-name = "{dashed}"
-version = "0.1.0"
-requires-python = ">=3.11"
-
-[project.entry-points."lienthong.schemas"]
-{package} = "{package}"
-
-[tool.hatch.build.targets.wheel]
-packages = ["schemas/{package}"]
-
-[tool.hatch.build]
-dev-mode-dirs = ["schemas"]
-"""
 _EXCHANGE: Final = '''\
 """{title}: a starting point. Decide each TODO, look at each GUESS."""
 
@@ -71,28 +57,14 @@ def write(plan: Plan, folder: Path, package: str = "") -> list[Path]:
     is there, else a new one with a ``pyproject.toml``. Raises `Misconfigured` where a file exists.
     """
     package = package or package_in(folder)
-    root = folder / "schemas" / package
-    texts = {
-        root / "__init__.py": '"""Datasets and mappings."""\n',
-        folder / "pyproject.toml": _PYPROJECT.format(dashed=package.replace("_", "-"), package=package),
-        folder / "connections" / f"{plan.connection_id}.example.json": _connections(plan),
-    }
-    kept = {path for path in texts if path.exists()}
-    for kind, found in (("datasets", plan.datasets), ("mappings", plan.mappings)):
-        for ref, content in found.items():
-            texts[root / kind / f"{ref}.json"] = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    beside = package_texts(folder, package, "Datasets and mappings")
+    beside[folder / "connections" / f"{plan.connection_id}.example.json"] = _connections(plan)
+    texts = schema_texts(folder / "schemas" / package, plan.datasets, plan.mappings)
     texts[folder / "dags" / f"{plan.name}.py"] = dag_file(plan)
     if plan.columns:
         texts[folder / "sql" / f"{plan.table}.sql"] = table_of(plan)
-    for path in texts:
-        if path.exists() and path not in kept:
-            raise Misconfigured("the file exists already", where=str(path), hint="choose another --name")
-    written = [path for path in texts if path not in kept]
-    with file_faults("the files cannot be written", folder):
-        for path in written:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(texts[path], encoding="utf-8")
-    return written
+    refuse_present(texts)
+    return write_texts({path: text for path, text in beside.items() if not path.exists()} | texts, folder)
 
 
 def dag_file(plan: Plan) -> str:
@@ -107,8 +79,8 @@ def dag_file(plan: Plan) -> str:
         columns="" if plan.role == "target" else _columns(plan),
         name=plan.name,
         title_text=text(plan.title[:_LONGEST]),
-        provider=_agency(plan.provider, "who gives the data"),
-        consumer=_agency(plan.consumer, "who takes it"),
+        provider=agency(plan.provider, "who gives the data"),
+        consumer=agency(plan.consumer, "who takes it"),
         ends="\n".join(f"    {line}" for line in _ends(plan)),
         reads=text(plan.reads),
         mapping=text(mapping),
@@ -151,21 +123,6 @@ def literal(value: Any, indent: int = 4) -> str:
     pad = " " * (indent + 4)
     lines = [f"{pad}{text(str(name))}: {literal(item, indent + 4)},\n" for name, item in value.items()]
     return "{\n" + "".join(lines) + " " * indent + "}"
-
-
-def package_in(folder: Path) -> str:
-    """Return the only schemas package of a project, or the name of a new one; `Misconfigured` for several."""
-    found = [path.parent.name for path in sorted(folder.glob("schemas/*/__init__.py"))]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise Misconfigured(
-            "there are several schemas packages",
-            where=str(folder / "schemas"),
-            hint="name one with --package",
-        )
-    name = re.sub(r"[^a-z0-9]+", "_", folder.resolve().name.lower()).strip("_") or "my"
-    return f"{name if name[0].isalpha() else f'x_{name}'}_schemas"
 
 
 def advice(plan: Plan, folder: Path) -> str:
@@ -239,7 +196,3 @@ def _columns(plan: Plan) -> str:
     names = plan.datasets[plan.produces]["properties"]
     body = "".join(f"        {text(name)},\n" for name in names)
     return f"columns = {{\n    name: name\n    for name in (\n{body}    )\n}}\n"
-
-
-def _agency(code: str, what: str) -> str:
-    return f"{text(code)}," if code else f'"H00",  # TODO: agency code of {what}'

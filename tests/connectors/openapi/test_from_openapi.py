@@ -126,7 +126,7 @@ TARGETS = {
         ({"parcelNumber": "B1", "use": "ONT"},), "/parcels",
     ),
     "companies_sent": Target(
-        "companies.json", "Companies_Put", ('wrap={"companies": "$records"}',),
+        "companies.json", "Companies_Put", ('wrap={"companies": "$records"}', "Success(statuses=(202,))"),
         ({"name": "Công ty Mẫu", "companyNumber": "0100"},), "/companies/bulk",
     ),
 }  # fmt: skip
