@@ -177,7 +177,9 @@ def keys_in(home: Path) -> Path:
     """Return a home with an agency's and an operator's keys."""
     create_development_keys(home, "G22")
     create_operator_key(home, "hoa")
-    (home / "hash.key").write_text("0" * 64)  # names of files follow from it: every time the same
+    secret = home / "hash.key"
+    secret.touch(mode=0o600)
+    secret.write_text("0" * 64)  # names of files follow from it: every time the same
     return home
 
 

@@ -21,8 +21,8 @@ _BUILT_IN: Final[dict[str, Converter]] = {
 
 
 def types_of(operation: Described) -> dict[str, Shape]:
-    """Return the shapes of the types that xsi:type may name in an answer, by Clark name."""
-    return _Maker(operation).types()
+    """Return the shapes of the types that xsi:type may name in an answer, by Clark name, if there is a WSDL."""
+    return _Maker(operation).types() if operation.kinds else {}
 
 
 def shapes_of(operation: Described, record: str | None) -> dict[str, Shape]:

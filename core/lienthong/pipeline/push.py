@@ -208,9 +208,9 @@ def _same_place(plan: Plan, item: DeliveryState, place: Place, unsettled: frozen
 
 
 def _others(bus: Bus, plan: Plan, request: RunRequest, state: str) -> list[DeliveryState]:
-    """Return the deliveries in a state that are not this run's own."""
+    """Return the deliveries in a state that this run did not intend, also those that it tried to settle."""
     found = bus.journal.deliveries(exchange=plan.exchange.id, state=state)
-    return [item for item in found if request.run not in (item.run, item.owner)]
+    return [item for item in found if item.run != request.run]
 
 
 def _quarantine_refused(bus: Bus, plan: Plan, request: RunRequest, state: DeliveryState) -> None:

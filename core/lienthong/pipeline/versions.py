@@ -124,7 +124,9 @@ class Versions:
         last = dict.fromkeys(self.place.scopes, 0)
         for scope, level in levels:
             last[scope] = max(last[scope], level.last_taken)
-        doubts = [item for item in scopes.in_doubt(self.place.scopes) if item.owner != self.request.run]
+        # one of another run stays one if this run asked about it, or sent it again, and got no answer
+        mine = {self.request.run}
+        doubts = [item for item in scopes.in_doubt(self.place.scopes) if {item.run, item.owner} != mine]
         taken = scopes.taken(last)
         if sum(item.segment.count for item in taken) > _MOST_RECENT:
             merges = [compact(self.bus, scope) for scope in self.place.scopes]

@@ -138,6 +138,14 @@ class TestRoundsFractions(SourceMutant):
             return json.loads(text)
 
 
+class TestReadsEscapesAsTheyStand(SourceMutant):
+    caught_by = "test_a_hostile_counterpart_ends_as_the_matrix_says[text-in-parts]"
+
+    class _Open(http.OpenSource):
+        def decode(self, text: str) -> Any:
+            return super().decode(text.replace("\\u", "\\\\u"))
+
+
 class TestBreaksOnDepth(SourceMutant):
     """A RecursionError is not an error of the bus."""
 
@@ -511,12 +519,12 @@ class TestAnswersForTheAbsent(LookupMutant):
                 return {"id": question.record["id"]}
 
 
-class TestSaysThePassword(LookupMutant):
+class TestTakesACutForARefusal(LookupMutant):
     caught_by = "test_a_hostile_counterpart_ends_as_the_matrix_says[cut-at-once]"
 
     class _Open(http.OpenLookup):
         def lost(self, *, delivery: bool, late: bool) -> Any:
-            raise Unavailable(f"no answer for {self.connection.password}")
+            raise RequestRejected("no answer")
 
 
 class TestCutsDocumentTypesOut(XmlMutant):

@@ -262,16 +262,6 @@ class TestHangs(SourceMutant):
             return super().rows(request)
 
 
-class TestPasswordInTheErrorText(SourceMutant):
-    caught_by = "test_fault_ends_in_its_error[unauthenticated]"
-
-    class _Open(memory.OpenSource):
-        def rows(self, request: ReadRequest) -> list[dict[str, Any]]:
-            if self.connection.password != memory.SYSTEMS["here"].password:
-                raise memory.Unauthenticated(f"{self.connection.password} is not the password")
-            return super().rows(request)
-
-
 class TestCheckRaises(SourceMutant):
     caught_by = "test_check_says_what_is_wrong[unreachable]"
 

@@ -338,7 +338,7 @@ def test_checks_say_how_far_a_connection_gets(agency: Any) -> None:
     Gateway(agency)
     findings = agency.source(SOURCE, **OAUTH).check()
     assert [(f.check, f.ok) for f in findings] == [
-        (name, True) for name in ("transport", "name", "port", "credential", "path")
+        (name, True) for name in ("transport", "name", "port", "credential", "path", "paging")
     ]
     agency.default = agency.response({"error": "invalid_client"}, status=401)
     last = agency.source(SOURCE, **OAUTH).check()[-1]
