@@ -244,13 +244,13 @@ def test_a_soap_fault_ends_in_the_codes_error(service: Service, codes: CodeTable
 
 
 def test_a_code_that_the_table_does_not_know(service: Service) -> None:
-    """A read fails, naming it; a delivery is rejected in REST and of unknown outcome in SOAP."""
+    """A read fails, naming it; the outcome of a delivery is unknown, because nobody said no."""
     service.says({"ma": "777", "rows": []})
     envelope = Envelope(code_path="ma", codes="bhxh")
     source = service.opened(RestSource(path="x", records="rows", envelope=envelope), "source")
     with pytest.raises(ProtocolViolation, match="'777'"):
         list(source.read(ReadRequest()))
-    with pytest.raises(RequestRejected, match="'777'"):
+    with pytest.raises(OutcomeUnknown, match="'777'"):
         service.opened(RestTarget(path="x", envelope=envelope), "target").deliver(batch(*ROWS))
     service.says_xml("<r><ma>777</ma></r>")
     result = ResultCodes(path="ma", codes="bhxh")

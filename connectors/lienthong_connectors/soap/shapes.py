@@ -21,7 +21,7 @@ _BUILT_IN: Final[dict[str, Converter]] = {
 
 
 def types_of(operation: Described) -> dict[str, Shape]:
-    """Return the shapes of the types that xsi:type may name in an answer, by Clark name, if there is a WSDL."""
+    """Return the shapes of types that xsi:type may name in an answer, by Clark name, if there is a WSDL."""
     return _Maker(operation).types() if operation.kinds else {}
 
 
