@@ -69,8 +69,10 @@ class _Maker:
         """Return the next act; a ``nested`` one happens in the middle of another."""
         r = self.random
         hows = HOWS if self.setting.table == "rows" else tuple(how for how in HOWS if how != "limit")
+        # of a log in several pages, a version that is read again goes over a later one that was repaired
+        values = VALUES if self.setting.table == "rows" else SOUND
         common: list[tuple[int, Callable[[], Act]]] = [
-            (20, lambda: ("edit", r.randint(1, self.setting.keys), r.choice(VALUES))),
+            (20, lambda: ("edit", r.randint(1, self.setting.keys), r.choice(values))),
             (6, lambda: ("tick",)),
             (2, lambda: ("compact", *self._fault(nested))),
             (1, lambda: ("rotate",)),
