@@ -151,3 +151,21 @@ def test_what_a_person_says_was_not_taken_is_sent_by_the_next_run(bench: Bench) 
     settled = run_exchange(bench.bus, plan, RunRequest("r3", since=again))
     assert (settled.counts["acknowledged"], settled.counts["unchanged"]) == (1, 1)
     assert bench.target.batches[-1].objects()[-1]["TenDonVi"] == "B"
+
+
+def test_a_doubt_that_a_run_could_not_settle_stays_in_its_way(bench: Bench) -> None:
+    """A run sends an earlier one's delivery again, is cut and tried again: first the old, then its own.
+
+    Having asked about it, the run took it for its own, and sent the newer version past it.
+    """
+    plan = bench.plan(delivery=Delivery(batch=10, attempts=1))
+    bench.target.can = TargetCapabilities(repeatable=True, lookup=False)
+    for run, value in (("r1", "old"), ("r2", "new")):
+        bench.source.offers = [unit(1, TenDonVi=value)]
+        bench.target.answer_with = [OutcomeUnknown("cut")]
+        with pytest.raises(OutcomeUnknown):
+            run_exchange(bench.bus, plan, RunRequest(run), sleep=lambda _: None)
+    sent = len(bench.target.batches)
+    run_exchange(bench.bus, plan, RunRequest("r2"))
+    later = [record["TenDonVi"] for batch in bench.target.batches[sent:] for record in batch.objects()]
+    assert later == ["old", "new"]
