@@ -29,6 +29,7 @@ ELSEWHERE = {
     "click-plugins": "BSD-3-Clause",
     "click-repl": "MIT",
     "flower": "BSD-3-Clause",
+    "humanize": "MIT",
     "kombu": "BSD-3-Clause",
     "prometheus-client": "Apache-2.0",
     "prompt-toolkit": "BSD-3-Clause",

@@ -17,6 +17,12 @@ def config(folder: Path) -> Config:
     return Config(folder, "", "", folder / "hash.key")
 
 
+def own(path: Path) -> Path:
+    """Make a file that only its owner may read, as a key must be."""
+    path.touch(mode=0o600)
+    return path
+
+
 def test_the_first_use_makes_a_secret_that_stays(tmp_path: Path) -> None:
     """One line, readable by its owner only, the same for every process."""
     made = config(tmp_path).hash_key()
@@ -26,7 +32,7 @@ def test_the_first_use_makes_a_secret_that_stays(tmp_path: Path) -> None:
 
 def test_a_rotation_keeps_the_former_secret_for_reading(tmp_path: Path) -> None:
     """A new first line hashes from now on; the others, blank lines aside, are former ones."""
-    (tmp_path / "hash.key").write_text("new\n\nold\n older still \nlost 9a8b7c6d5e4f3021\n")
+    own(tmp_path / "hash.key").write_text("new\n\nold\n older still \nlost 9a8b7c6d5e4f3021\n")
     keys = config(tmp_path).hash_keys()
     assert (keys.current, keys.former) == (b"new", (b"old", b"older still"))
     assert keys.lost == {bytes.fromhex("9a8b7c6d5e4f3021")}
@@ -39,7 +45,7 @@ def test_a_rotation_keeps_the_former_secret_for_reading(tmp_path: Path) -> None:
 )
 def test_a_file_that_says_something_else_is_refused(tmp_path: Path, text: str) -> None:
     """Without a secret in its first line, or with a loss that names no key id: nothing is hashed."""
-    (tmp_path / "hash.key").write_text(text)
+    own(tmp_path / "hash.key").write_text(text)
     with pytest.raises(Misconfigured, match=r"hash\.key.*operations"):
         config(tmp_path).hash_key()
 

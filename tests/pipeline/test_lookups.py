@@ -24,7 +24,7 @@ def test_an_answer_without_exact_json_sets_its_record_aside() -> None:
     bus: Any = SimpleNamespace(store=SimpleNamespace(write=write), audit=lambda *_: None)
     lookup = SimpleNamespace(into="found", officer="o", procedure="p", purpose="why")
     exchange = SimpleNamespace(lookup=lookup, id="x")
-    plan: Any = SimpleNamespace(exchange=exchange, dataset=SimpleNamespace(key=("id",)))
+    plan: Any = SimpleNamespace(exchange=exchange, dataset=SimpleNamespace(key=("id",)), answering=None)
     service: Any = SimpleNamespace(ask=lambda _: next(answers))
     records = [canonical({"id": str(n)}) for n in range(3)]
     saved = module._ask_all(bus, plan, SimpleNamespace(run="r"), service, records)
