@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -13,7 +14,9 @@ FIELD = ROOT / "tests" / "field"
 
 def _collected(*options: str) -> str:
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", *options]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout  # noqa: S603
+    env = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)  # noqa: S603
+    return done.stdout
 
 
 def test_field_tests_are_collected_only_when_they_are_asked_for() -> None:
